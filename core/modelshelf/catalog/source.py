@@ -1,0 +1,47 @@
+"""The door for sources: whatever implements `Source` and is named in the entry points `modelshelf.sources`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail
+from modelshelf.config import ConfigManager, SourceConfig
+
+
+class Source(Protocol):
+    """A place where models can be had."""
+
+    name: str
+    label: str
+
+    async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
+        """The repositories that match the words, best first.
+
+        Raises:
+            Unreachable: the source does not answer as it should.
+            NotSignedIn: it refuses the token.
+        """
+        ...
+
+    async def detail(self, repo: str, revision: str | None = None) -> RepoDetail:
+        """One commit of a repository with its files.
+
+        Raises:
+            RepositoryNotFound, RevisionNotFound, GatedRepository, NotSignedIn, Unreachable.
+        """
+        ...
+
+    async def locate(self, repo: str, commit: str, path: str) -> Location:
+        """Where the bytes of a file are. Starts what must run for it (the sample hub)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and children."""
+        ...
+
+
+class SourceFactory(Protocol):
+    """What an entry point names: called with the source's settings and the manager of all settings."""
+
+    def __call__(self, settings: SourceConfig, config: ConfigManager) -> Source:
+        """A source by its settings."""
+        ...

@@ -1,0 +1,98 @@
+"""What sources say: repositories, their files, and how each source fared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from ssl import SSLContext
+
+from modelshelf.ids import ModelId
+
+
+@dataclass(frozen=True, slots=True)
+class RepoFile:
+    """A file of a commit. `sha256` is published for LFS files only, `git_sha1` (the blob id) for all others."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+    git_sha1: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RepoCard:
+    """A repository as a search finds it. None means that the source does not say."""
+
+    source: str
+    repo: str
+    commit: str | None = None
+    task: str | None = None
+    library: str | None = None
+    licence: str | None = None
+    tags: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    quantisations: tuple[str, ...] = ()
+    downloads: int | None = None
+    likes: int | None = None
+    gated: bool = False
+    private: bool = False
+    created: datetime | None = None
+    modified: datetime | None = None
+    parameters: int | None = None
+    size: int | None = None
+    context: int | None = None
+    architecture: str | None = None
+
+    @property
+    def id(self) -> ModelId:
+        """The name to use everywhere, with its source."""
+        return ModelId(self.repo, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class RepoDetail:
+    """One commit of a repository with everything in it."""
+
+    card: RepoCard
+    commit: str
+    files: tuple[RepoFile, ...]
+    readme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the bytes of one file are: a URL with what its request needs, or a path on this machine.
+
+    `hosts` are further origins (`https://host:port`) that the source declares for redirects; every other origin must
+    resolve to global addresses. `headers` go to the first origin only.
+    """
+
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ssl: SSLContext | None = None
+    hosts: frozenset[str] = frozenset()
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """How one source fared in a search: status is fresh | stale | failed | off."""
+
+    source: str
+    label: str
+    status: str
+    found: int = 0
+    seconds: float | None = None
+    as_of: datetime | None = None
+    error: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """The rows of all sources that answered, and what became of each source."""
+
+    text: str
+    rows: tuple[RepoCard, ...]
+    sources: tuple[SourceReport, ...]
+    seconds: float

@@ -1,0 +1,112 @@
+"""What compatibility answers are made of. Memory in bytes, speed in tokens per second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Confidence(StrEnum):
+    """How an answer was come by."""
+
+    EXACT = "exact"  # from the whole header
+    HEADER = "header"  # from the first bytes of the header and the file's size
+    BOUNDED = "bounded"  # an interval: the architecture is not known in detail
+    ESTIMATE = "estimate"  # from sizes alone
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an engine would load a model; the defaults are llama-server's, whose outputs equal its slots."""
+
+    context: int = 4096
+    kv: str = "f16"
+    slots: int = 1
+    ubatch: int = 512
+    flash_attention: bool = True
+    unified_kv: bool = True
+    gpu_layers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes an engine will hold. `total` is what the device holds; `host` stands apart."""
+
+    weights: int
+    kv: int
+    recurrent: int
+    compute: int
+    output: int
+    host: int
+
+    @property
+    def total(self) -> int:
+        """weights + kv + recurrent + compute + output."""
+        return self.weights + self.kv + self.recurrent + self.compute + self.output
+
+    def as_dict(self) -> dict[str, int]:
+        """As JSON."""
+        names = ("weights", "kv", "recurrent", "compute", "output", "host", "total")
+        return {name: int(getattr(self, name)) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a stable code, a sentence, and the figures in it."""
+
+    code: str
+    detail: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"code": self.code, "detail": self.detail, "figures": dict(self.figures)}
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that raises the score, and the score it would give. `apply` names the changed settings."""
+
+    code: str
+    detail: str
+    score: int
+    apply: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"code": self.code, "detail": self.detail, "score": self.score, "apply": dict(self.apply)}
+
+
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """Model x provider: `score` 0-100, or None where the question makes no sense."""
+
+    model: str
+    provider: str
+    score: int | None
+    available: bool
+    confidence: Confidence
+    memory: Memory | None = None
+    budget: int | None = None
+    speed: tuple[float, float] | None = None
+    settings: Settings | None = None
+    reasons: tuple[Reason, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    summary: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, the shape that `modelshelf fit --json` prints."""
+        return {
+            "model": self.model,
+            "provider": self.provider,
+            "score": self.score,
+            "available": self.available,
+            "confidence": self.confidence.value,
+            "memory": self.memory.as_dict() if self.memory else None,
+            "budget": self.budget,
+            "speed": list(self.speed) if self.speed else None,
+            "summary": self.summary,
+            "reasons": [reason.as_dict() for reason in self.reasons],
+            "fixes": [fix.as_dict() for fix in self.fixes],
+        }

@@ -1,0 +1,202 @@
+"""What services tell: frozen events, and the bus that carries them inside a process and between processes.
+
+An event is small: it names what changed, the reader asks the service for the rest. Events of other processes that share
+the same home arrive through the `event` table, read four times a second (`EventBus.relay`).
+"""
+
+import asyncio
+import dataclasses
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from modelshelf.store import Store
+
+RELAY_SECONDS = 0.25
+QUEUE_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The root of all events; `kind` is the name on the wire."""
+
+    kind: ClassVar[str] = "event"
+
+    def payload(self) -> dict[str, Any]:
+        """The fields as JSON-ready data."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanged(Event):
+    """A download job came into being, changed its status, or ended."""
+
+    kind: ClassVar[str] = "job"
+    job: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress(Event):
+    """Bytes of a job: `done` of `total`, `rate` in bytes per second over the last seconds, `eta` in seconds or None."""
+
+    kind: ClassVar[str] = "progress"
+    job: str
+    status: str
+    done: int
+    total: int
+    rate: float
+    eta: float | None
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryChanged(Event):
+    """A model landed in the library or left it."""
+
+    kind: ClassVar[str] = "library"
+    repo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineChanged(Event):
+    """A file entered or left the quarantine."""
+
+    kind: ClassVar[str] = "quarantine"
+    item: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderChanged(Event):
+    """A provider was added, changed or removed, or its health or its models are others now."""
+
+    kind: ClassVar[str] = "provider"
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChanged(Event):
+    """A source answered, fell silent or was configured anew."""
+
+    kind: ClassVar[str] = "source"
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceChanged(Event):
+    """A service of this process started, failed or stopped."""
+
+    kind: ClassVar[str] = "service"
+    service: str
+    status: str
+
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        JobChanged,
+        JobProgress,
+        LibraryChanged,
+        QuarantineChanged,
+        ProviderChanged,
+        SourceChanged,
+        ServiceChanged,
+    )
+}
+LOCAL = frozenset({ServiceChanged.kind})
+
+
+def decode(kind: str, payload: str) -> Event | None:
+    """The event of a row, or None for a kind that this version does not know."""
+    known = KINDS.get(kind)
+    return known(**json.loads(payload)) if known else None
+
+
+class Subscription:
+    """The events one reader has not read yet; when it falls far behind, the oldest are dropped."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LIMIT)
+
+    def put(self, event: Event) -> None:
+        """Add an event, in place of the oldest when there are too many."""
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(event)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        return await self._queue.get()
+
+
+class EventBus:
+    """Publish and subscribe, in this process and, through a store, in every process on the same home."""
+
+    name = "events"
+
+    def __init__(self, store: "Store | None" = None) -> None:
+        self.process = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._store = store
+        self._subscriptions: set[Subscription] = set()
+        self._relay: asyncio.Task[None] | None = None
+        self._outbox: list[Event] = []
+
+    async def start(self) -> None:
+        """Begin to exchange events with other processes, from now on."""
+        if self._store is not None:
+            newest = await self._store.read(self._store.newest_event)
+            self._relay = asyncio.create_task(self._exchange(self._store, newest), name="events.relay")
+
+    async def stop(self) -> None:
+        """Hand out what is left and end the exchange."""
+        if self._relay:
+            self._relay.cancel()
+            await asyncio.gather(self._relay, return_exceptions=True)
+            self._relay = None
+            if self._store is not None and self._outbox:
+                rows, self._outbox = self._outbox, []
+                await self._store.write(self._store.add_events, self.process, rows)
+
+    def publish(self, event: Event) -> None:
+        """Tell everyone. Never blocks: a subscriber that does not read loses the oldest events."""
+        self._deliver(event)
+        if self._store is not None and event.kind not in LOCAL:
+            self._outbox.append(event)
+
+    @contextmanager
+    def subscribe(self) -> Iterator["Subscription"]:
+        """Every event from here to the end of the `with` block: `with bus.subscribe() as events: async for e in events`."""
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def _deliver(self, event: Event) -> None:
+        for subscription in self._subscriptions:
+            subscription.put(event)
+
+    async def _exchange(self, store: "Store", seen: int) -> None:
+        while True:
+            if self._outbox:
+                rows, self._outbox = _latest(self._outbox), []
+                await store.write(store.add_events, self.process, rows)
+            for row in await store.read(store.events_after, seen):
+                seen = row.id
+                if row.process != self.process and (event := decode(row.kind, row.payload)):
+                    self._deliver(event)
+            await asyncio.sleep(RELAY_SECONDS)
+
+
+def _latest(events: list[Event]) -> list[Event]:
+    """The events in order, of each job's progress only the last."""
+    last = {event.job: event for event in events if isinstance(event, JobProgress)}
+    return [event for event in events if not isinstance(event, JobProgress) or last[event.job] is event]

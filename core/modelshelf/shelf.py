@@ -1,0 +1,181 @@
+"""The shelf: opens, starts and stops every service, in order, and holds them for all four faces."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelshelf.access import AccessService
+from modelshelf.catalog import CatalogService
+from modelshelf.compat import CompatibilityService
+from modelshelf.config import ConfigManager
+from modelshelf.downloads import DownloadManager
+from modelshelf.errors import ModelshelfError
+from modelshelf.events import EventBus, ServiceChanged
+from modelshelf.ids import split_served
+from modelshelf.library import ModelLibrary
+from modelshelf.metadata import MetadataService
+from modelshelf.providers import ChatChunk, ChatMessage, ChatReply, ChatRequest, HealthMonitor, ProviderRegistry
+from modelshelf.state import DownloadsState, ModelsState, ProvidersState, StateKeeper
+from modelshelf.store import Store
+from modelshelf.vetting import VettingService
+
+log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """What the shelf starts and stops."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Begin to work; raise a ModelshelfError with its remedy if that cannot be."""
+        ...
+
+    async def stop(self) -> None:
+        """End, leaving nothing half done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """How a service is: status is stopped | running | failed; `error` and `remedy` belong to failed."""
+
+    name: str
+    status: str
+    error: str = ""
+    remedy: str = ""
+
+
+class Shelf:
+    """Everything Modelshelf can do. Open it by `async with open_shelf() as shelf`.
+
+    A service that cannot start is shown as failed in `services`, with its remedy; the others run.
+    """
+
+    def __init__(self, config: ConfigManager) -> None:
+        self.config = config
+        paths = config.paths
+        self.store = Store.at(paths.database)
+        self.events = EventBus(self.store)
+        self.access = AccessService(self.store)
+        self.catalog = CatalogService(config, self.store, self.events)
+        self.metadata = MetadataService(config, self.catalog)
+        self.vetting = VettingService(config, self.store, self.events, self.access)
+        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
+        self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library)
+        self.health = HealthMonitor(config, self.store, self.events, self.providers)
+        self.compatibility = CompatibilityService(config, self.catalog, self.metadata, self.library, self.providers)
+        self.downloads = DownloadManager(
+            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
+        )
+        self.models_state = ModelsState()
+        self.providers_state = ProvidersState()
+        self.downloads_state = DownloadsState()
+        self._keeper = StateKeeper(self)
+        self._order: tuple[Service, ...] = (
+            self.store,
+            self.events,
+            self.access,
+            self.catalog,
+            self.vetting,
+            self.library,
+            self.providers,
+            self.health,
+            self.compatibility,
+            self.downloads,
+            self._keeper,
+        )
+        self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}
+
+    async def start(self) -> None:
+        """Start every service in order; one that fails is marked and left out."""
+        for service in self._order:
+            try:
+                await service.start()
+            except ModelshelfError as error:
+                log.warning("%s did not start: %s", service.name, error)
+                self._mark(ServiceStatus(service.name, "failed", error.message, error.remedy))
+            except Exception as error:
+                log.exception("%s did not start", service.name)
+                self._mark(ServiceStatus(service.name, "failed", f"{service.name} did not start: {error}."))
+            else:
+                self._mark(ServiceStatus(service.name, "running"))
+
+    async def stop(self) -> None:
+        """Stop what runs, last started first; one that fails to stop does not keep the others."""
+        for service in reversed(self._order):
+            if self.services[service.name].status == "running":
+                try:
+                    await service.stop()
+                except Exception:
+                    log.exception("%s did not stop cleanly", service.name)
+                self._mark(ServiceStatus(service.name, "stopped"))
+
+    async def chat(
+        self,
+        model: str,
+        prompt: str | Sequence[ChatMessage],
+        *,
+        max_tokens: int | None = 512,
+        temperature: float | None = None,
+    ) -> ChatReply:
+        """Ask `provider/model` and wait for the whole answer.
+
+        Raises:
+            UsageError, NotFound, Unreachable, ProviderError.
+        """
+        last, parts = ChatChunk(), []
+        async with aclosing(self.chat_stream(model, prompt, max_tokens=max_tokens, temperature=temperature)) as chunks:
+            async for chunk in chunks:
+                parts.append(chunk.text)
+                last = replace(
+                    last,
+                    finish=chunk.finish or last.finish,
+                    usage=chunk.usage or last.usage,
+                    timings=chunk.timings or last.timings,
+                )
+        provider, name = split_served(model)
+        return ChatReply("".join(parts), name, provider, last.usage or {}, last.timings or {}, last.finish)
+
+    async def chat_stream(
+        self,
+        model: str,
+        prompt: str | Sequence[ChatMessage],
+        *,
+        max_tokens: int | None = 512,
+        temperature: float | None = None,
+    ) -> AsyncGenerator[ChatChunk, None]:
+        """As `chat`, piece by piece; closing the generator stops the provider's work."""
+        provider, name = split_served(model)
+        messages = (ChatMessage("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        request = ChatRequest(messages, max_tokens=max_tokens, temperature=temperature)
+        async with aclosing((await self.providers.get(provider)).chat(name, request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def dashboard(self) -> Any:
+        """The page as a Panel object for a notebook cell, or to serve."""
+        return import_module("modelshelf_dashboard").Dashboard(self)
+
+    def _mark(self, status: ServiceStatus) -> None:
+        self.services = {**self.services, status.name: status}
+        self.events.publish(ServiceChanged(service=status.name, status=status.status))
+
+
+@asynccontextmanager
+async def open_shelf(home: Path | str | None = None, *, config: ConfigManager | None = None) -> AsyncIterator[Shelf]:
+    """Open the shelf in `home` (by default MODELSHELF_HOME or the platform's data folder) and close it at the end.
+
+    Raises:
+        ConfigError: the settings cannot be read or hold a value that is not allowed.
+    """
+    shelf = Shelf(config or ConfigManager(Path(home) if home else None))
+    await shelf.start()
+    try:
+        yield shelf
+    finally:
+        await shelf.stop()

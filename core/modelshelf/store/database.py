@@ -1,0 +1,175 @@
+"""One door to the database: migrations at start, short transactions in worker threads, one writer at a time."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import create_engine, delete, event, func, select
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from modelshelf.errors import StoreError, StoreTooNew
+from modelshelf.store.tables import EventRow
+
+if TYPE_CHECKING:
+    from modelshelf.events import Event
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KEPT_EVENTS = 5000
+BUSY_SECONDS = 30
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Store:
+    """A database by URL; SQLite in WAL mode unless told otherwise.
+
+    `await store.write(function, *args)` calls `function(session, *args)` in a worker thread inside one transaction that
+    is committed when the function returns and rolled back when it raises; `read` is the same without the write lock.
+    """
+
+    name = "store"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine: Engine | None = None
+
+    @classmethod
+    def at(cls, file: Path) -> "Store":
+        """The SQLite database in this file."""
+        return cls(f"sqlite:///{file}")
+
+    async def start(self) -> None:
+        """Open the database and bring its tables up to date.
+
+        Raises:
+            StoreTooNew: a newer version wrote it; it is left untouched.
+            StoreError: the file is not a database, is damaged or cannot be written.
+        """
+        await asyncio.to_thread(self.open)
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        if self._engine:
+            engine, self._engine = self._engine, None
+            await asyncio.to_thread(engine.dispose)
+
+    def open(self) -> None:
+        """As `start`, in the calling thread."""
+        try:
+            if self.url.startswith("sqlite:///"):
+                Path(self.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            engine = _engine(self.url)
+            # One transaction that holds the write lock: two processes starting at once migrate once.
+            with engine.begin() as connection:
+                self._migrate(connection)
+        except (DBAPIError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StoreError(
+                f"The database {_place(self.url)} cannot be used: {reason}.",
+                remedy="Restore it from a backup, or move it away: a new one is made and the models on disk are found again.",
+            ) from error
+        self._engine = engine
+
+    async def write(self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function(session, …)` in a thread, in one transaction that holds the write lock.
+
+        Raises:
+            StoreError: the store is not open, or the database failed.
+        """
+        return await asyncio.to_thread(lambda: self._call(False, function, *args, **kwargs))
+
+    async def read(self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `write`, for functions that change nothing: these never wait for a writer."""
+        return await asyncio.to_thread(lambda: self._call(True, function, *args, **kwargs))
+
+    def _call(
+        self, reading: bool, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._engine is None:
+            raise StoreError("The database is not open.")
+        bind = self._engine.execution_options(reading=reading)
+        try:
+            with Session(bind, expire_on_commit=False) as session, session.begin():
+                return function(session, *args, **kwargs)
+        except DBAPIError as error:
+            raise StoreError(f"The database {_place(self.url)} failed: {error.orig}.") from error
+
+    @staticmethod
+    def newest_event(session: Session) -> int:
+        """The id of the newest event row."""
+        return session.scalar(select(func.max(EventRow.id))) or 0
+
+    @staticmethod
+    def events_after(session: Session, seen: int) -> Sequence[EventRow]:
+        """The event rows after the one with id `seen`, oldest first."""
+        return session.scalars(select(EventRow).where(EventRow.id > seen).order_by(EventRow.id).limit(1000)).all()
+
+    @staticmethod
+    def add_events(session: Session, process: str, events: "Sequence[Event]") -> None:
+        """Write events for the other processes; rows that everyone has read long ago go."""
+        rows = [EventRow(process=process, kind=item.kind, payload=json.dumps(item.payload())) for item in events]
+        session.add_all(rows)
+        session.flush()
+        session.execute(delete(EventRow).where(EventRow.id < rows[-1].id - KEPT_EVENTS))
+
+    def _migrate(self, connection: Connection) -> None:
+        config = alembic_config()
+        script = ScriptDirectory.from_config(config)
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found is not None:
+            try:
+                script.get_revision(found)
+            except CommandError:
+                raise StoreTooNew(
+                    f"The database {_place(self.url)} was written by a newer Modelshelf (revision {found})."
+                ) from None
+        if found != script.get_current_head():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def alembic_config() -> AlembicConfig:
+    """Where the migrations are."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The driver's own transaction handling is switched off so that BEGIN IMMEDIATE below takes the write lock
+        # first: a reader that turns writer in mid-transaction would fail at once instead of waiting.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _place(url: str) -> str:
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite") else url.rpartition("@")[2]

@@ -1,0 +1,178 @@
+"""The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, also on databases that forget the zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: D102
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: D102
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Base(DeclarativeBase):
+    """Common to all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict: JSON, list: JSON}  # noqa: RUF012
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class EventRow(Base):
+    """An event on its way to the other processes."""
+
+    __tablename__ = "event"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    process: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[str] = mapped_column(Text)
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class AuditRow(Base):
+    """A deed or a refusal; rows are only ever added (a trigger refuses the rest)."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    principal: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(16))
+    action: Mapped[str] = mapped_column(String(64))
+    target: Mapped[str] = mapped_column(Text, default="")
+    outcome: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[str] = mapped_column(Text, default="")
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class LoginRow(Base):
+    """A browser's login or a one-time owner link; only the SHA-256 of its secret is kept."""
+
+    __tablename__ = "login"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    principal: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(16))
+    created: Mapped[datetime] = mapped_column(default=now)
+    expires: Mapped[datetime]
+
+
+class JobRow(Base):
+    """A download: intent and history. The journal beside the part file is the truth about bytes."""
+
+    __tablename__ = "job"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source: Mapped[str] = mapped_column(String(40))
+    repo: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[str] = mapped_column(String(200), default="")
+    commit: Mapped[str] = mapped_column(String(64), default="")
+    wanted: Mapped[list[str]] = mapped_column(JSON, default=list)
+    plan: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    status: Mapped[str] = mapped_column(String(16), default="queued")
+    detail: Mapped[str] = mapped_column(Text, default="")
+    request: Mapped[str] = mapped_column(String(16), default="")
+    error: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    result: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    priority: Mapped[int] = mapped_column(default=0)
+    bytes_total: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    principal: Mapped[str] = mapped_column(String(128), default="")
+    owner: Mapped[str] = mapped_column(String(128), default="")
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    created: Mapped[datetime] = mapped_column(default=now)
+    started: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    __table_args__ = (Index("job_status", "status", "priority", "created"),)
+
+
+class FileRow(Base):
+    """A file in the library whose SHA-256 is known."""
+
+    __tablename__ = "file"
+    repo: Mapped[str] = mapped_column(String(200), primary_key=True)
+    commit: Mapped[str] = mapped_column(String(64), primary_key=True)
+    path: Mapped[str] = mapped_column(String(500), primary_key=True)
+    source: Mapped[str] = mapped_column(String(40), default="")
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    verified: Mapped[datetime] = mapped_column(default=now)
+
+
+class VerdictRow(Base):
+    """What vetting said of some bytes under some version of the rules."""
+
+    __tablename__ = "verdict"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rules: Mapped[str] = mapped_column(String(32), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class QuarantineRow(Base):
+    """A file that is held back."""
+
+    __tablename__ = "quarantine"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)
+    source: Mapped[str] = mapped_column(String(40))
+    repo: Mapped[str] = mapped_column(String(200))
+    commit: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(String(500))
+    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ProviderRow(Base):
+    """A configured provider. Secrets are not kept here."""
+
+    __tablename__ = "provider"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(100))
+    url: Mapped[str] = mapped_column(String(500), default="")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    position: Mapped[int] = mapped_column(default=0)
+    settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class HealthRow(Base):
+    """One look at a provider."""
+
+    __tablename__ = "health"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    provider: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(default=now)
+    status: Mapped[str] = mapped_column(String(16))
+    latency_ms: Mapped[float | None]
+    detail: Mapped[str] = mapped_column(Text, default="")
+    __table_args__ = (Index("health_provider_at", "provider", "at"),)
+
+
+class AnswerRow(Base):
+    """The last good answer of a source to a question."""
+
+    __tablename__ = "answer"
+    source: Mapped[str] = mapped_column(String(40), primary_key=True)
+    question: Mapped[str] = mapped_column(String(200), primary_key=True)
+    payload: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(default=now)
