@@ -1,1 +1,8 @@
-"""."""
+"""What views watch: Param objects that hold providers, models and downloads, one set per process."""
+
+from modelshelf.state.downloads import DownloadsState, DownloadState
+from modelshelf.state.keeper import StateKeeper
+from modelshelf.state.models import ModelsState
+from modelshelf.state.providers import ProvidersState, ProviderState
+
+__all__ = ["DownloadState", "DownloadsState", "ModelsState", "ProviderState", "ProvidersState", "StateKeeper"]

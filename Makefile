@@ -1,0 +1,63 @@
+# Everything a person or a machine does with this repository. `make` alone lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WANTED := $(shell cat .python-version)
+
+# Python 3.12 or newer: the version that .python-version names if pyenv or uv has it, else any that is new enough.
+define FIND_PYTHON
+for candidate in "$$PYTHON" python$(WANTED) "$$(pyenv prefix 2>/dev/null)/bin/python" \
+	$$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(WANTED)*/bin/python 2>/dev/null | tail -n 1) \
+	"$$(uv python find $(WANTED) 2>/dev/null)" python3 python3.14 python3.13 python3.12; do \
+	[ -n "$$candidate" ] && "$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
+	candidate=; \
+done; \
+if [ -z "$$candidate" ]; then \
+	echo "Modelshelf needs Python 3.12 or newer with its venv module; none was found." >&2; \
+	echo "Install $(WANTED) (for example: 'pyenv install $(WANTED)', 'uv python install $(WANTED)', or your system's package)," >&2; \
+	echo "or name one: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
+	exit 1; \
+fi
+endef
+
+.PHONY: help venv run test check fix browser bench deep clean
+
+help: ## list what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+venv: $(STAMP) ## build .venv with everything in it
+
+$(STAMP): pyproject.toml constraints.txt .python-version
+	@$(FIND_PYTHON); \
+	echo "Building $(VENV) with $$("$$candidate" --version) ..."; \
+	"$$candidate" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,notebook]'
+	@touch $@
+
+run: $(STAMP) ## serve the dashboard on http://127.0.0.1:5006/ and open it
+	@exec $(BIN)/modelshelf serve
+
+test: $(STAMP) browser ## every test
+	@$(BIN)/python -m pytest -m 'not deep' $(TESTS)
+
+browser: $(STAMP) ## the Chromium that the tests drive
+	@$(BIN)/python tests/chromium.py
+
+check: $(STAMP) ## ruff, format, mypy strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fix: $(STAMP) ## let ruff mend and format
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(STAMP) browser ## measure what the README claims; prints a table
+	@$(BIN)/python -m benchmarks
+
+deep: $(STAMP) browser ## the long trials
+	@$(BIN)/python -m pytest -m deep $(TESTS)
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

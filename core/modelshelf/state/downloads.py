@@ -1,0 +1,85 @@
+"""Downloads as views see them."""
+
+from collections.abc import Sequence
+
+import param
+
+from modelshelf.downloads.types import ENDED, Job, JobStatus
+from modelshelf.events import JobProgress
+
+
+class DownloadState(param.Parameterized):
+    """One job. `done` and `total` in bytes, `rate` in bytes per second, `eta` in seconds."""
+
+    id = param.String(constant=True, doc="the job's id")
+    source = param.String(constant=True, doc="where it comes from")
+    repo = param.String(constant=True, doc="org/name")
+    commit = param.String(doc="the commit being fetched")
+    files = param.Tuple(default=(), length=None, doc="paths in the repository")
+    status = param.ClassSelector(default=JobStatus.QUEUED, class_=JobStatus, doc="where it stands")
+    detail = param.String(doc="what it waits for, or what happens now")
+    done = param.Integer(default=0, bounds=(0, None), doc="bytes that arrived")
+    total = param.Integer(default=0, bounds=(0, None), doc="bytes in all")
+    rate = param.Number(default=0.0, bounds=(0, None), doc="bytes per second over the last seconds")
+    eta = param.Number(default=None, allow_None=True, doc="seconds to go, None when unknown")
+    error = param.String(doc="what went wrong")
+    remedy = param.String(doc="what to do about it")
+    principal = param.String(doc="who started it")
+    created = param.Date(default=None, allow_None=True, doc="when, in UTC")
+    ended = param.Date(default=None, allow_None=True, doc="when, in UTC")
+
+    @param.depends("done", "total")
+    def percent(self) -> int:
+        """How much has arrived, in whole per cent, rounded down."""
+        return int(100 * self.done // self.total) if self.total else 0
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not ended."""
+        return self.status not in ENDED
+
+    @classmethod
+    def of(cls, job: Job) -> "DownloadState":
+        """The state of a job not seen before."""
+        return cls(id=job.id, source=job.source, repo=job.repo, name=job.repo, **_changing(job))
+
+    def take(self, job: Job) -> None:
+        """Follow a newer snapshot, in one update."""
+        self.param.update(**_changing(job))
+
+    def advance(self, event: JobProgress) -> None:
+        """Follow a step of progress, in one update."""
+        self.param.update(
+            status=JobStatus(event.status), done=event.done, total=event.total, rate=event.rate, eta=event.eta
+        )
+
+
+class DownloadsState(param.Parameterized):
+    """All jobs, newest first."""
+
+    jobs = param.List(default=[], item_type=DownloadState, doc="one state per job; the list is replaced, not changed")
+    error = param.String(doc="why the jobs cannot be read, empty when they can")
+
+    @property
+    def active(self) -> list[DownloadState]:
+        """Those that have not ended."""
+        return [job for job in self.jobs if job.active]
+
+    def find(self, job: str) -> DownloadState | None:
+        """The job of this id."""
+        return next((state for state in self.jobs if state.id == job), None)
+
+    def take(self, jobs: Sequence[Job]) -> None:
+        """Follow the jobs as they are now; the states of known ones stay the same objects."""
+        known = {state.id: state for state in self.jobs}
+        for job in jobs:
+            if job.id in known:
+                known[job.id].take(job)
+        states = [known.get(job.id) or DownloadState.of(job) for job in jobs]
+        if [state.id for state in states] != [state.id for state in self.jobs] or self.error:
+            self.param.update(jobs=states, error="")
+
+
+def _changing(job: Job) -> dict[str, object]:
+    names = ("commit", "files", "status", "detail", "done", "total", "rate", "eta", "error", "remedy", "principal")
+    return {name: getattr(job, name) for name in names} | {"created": job.created, "ended": job.ended}

@@ -1,0 +1,147 @@
+"""Brings events into state: reads what changed from its service, once however many events told of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from modelshelf.errors import ModelshelfError
+from modelshelf.events import (
+    Event,
+    JobChanged,
+    JobProgress,
+    LibraryChanged,
+    ProviderChanged,
+    QuarantineChanged,
+    SourceChanged,
+)
+from modelshelf.state.providers import UNSEEN, ProviderState
+
+if TYPE_CHECKING:
+    from modelshelf.providers.spec import ProviderConfig
+    from modelshelf.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+
+class StateKeeper:
+    """The one writer of the shared state."""
+
+    name = "state"
+
+    def __init__(self, shelf: "Shelf") -> None:
+        self._shelf = shelf
+        self._tasks: list[asyncio.Task[None]] = []
+        self._due: dict[str, asyncio.Event] = {}
+
+    async def start(self) -> None:
+        """Follow events from now on; the first reading of everything runs in the background."""
+        readers: dict[str, Callable[[], Awaitable[None]]] = {
+            "jobs": self._read_jobs,
+            "library": self._read_library,
+            "quarantine": self._read_quarantine,
+            "providers": self._read_providers,
+            "sources": self._read_sources,
+        }
+        for name, read in readers.items():
+            self._due[name] = asyncio.Event()
+            self._due[name].set()
+            self._tasks.append(asyncio.create_task(self._repeat(name, read), name=f"state.{name}"))
+        self._tasks.append(asyncio.create_task(self._follow(), name="state.follow"))
+
+    async def stop(self) -> None:
+        """Let go."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _follow(self) -> None:
+        with self._shelf.events.subscribe() as events:
+            async for event in events:
+                if isinstance(event, JobProgress) and (job := self._shelf.downloads_state.find(event.job)):
+                    job.advance(event)
+                for name in _touched(event):
+                    self._due[name].set()
+
+    async def _repeat(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
+        """Read whenever something made it due; a reading that fails is logged and tried at the next event."""
+        while True:
+            await self._due[name].wait()
+            self._due[name].clear()
+            with suppress(ModelshelfError):
+                await read()
+
+    async def _read_jobs(self) -> None:
+        try:
+            self._shelf.downloads_state.take(await self._shelf.downloads.jobs())
+        except ModelshelfError as error:
+            self._shelf.downloads_state.error = f"{error} {error.remedy}"
+            raise
+
+    async def _read_library(self) -> None:
+        state = self._shelf.models_state
+        try:
+            state.param.update(installed=list(await self._shelf.library.models()), loaded=True, error="")
+        except ModelshelfError as error:
+            state.param.update(error=f"{error} {error.remedy}", loaded=True)
+            raise
+
+    async def _read_quarantine(self) -> None:
+        self._shelf.models_state.quarantined = len(await self._shelf.vetting.quarantine.items())
+
+    async def _read_sources(self) -> None:
+        self._shelf.models_state.sources = list(self._shelf.catalog.reports())
+
+    async def _read_providers(self) -> None:
+        state = self._shelf.providers_state
+        try:
+            configs = await self._shelf.providers.list()
+        except ModelshelfError as error:
+            state.error = f"{error} {error.remedy}"
+            raise
+        known = {item.id: item for item in state.providers}
+        states = [known.get(config.id) or ProviderState(id=config.id, kind=config.kind) for config in configs]
+        for config, item in zip(configs, states, strict=True):
+            self._describe(config, item)
+        if states != state.providers:
+            state.param.update(providers=states, error="")
+        # Every provider on its own: one that hangs must not hold back the others' models.
+        await asyncio.gather(*(self._read_models(item) for item in states if item.enabled))
+
+    def _describe(self, config: "ProviderConfig", item: ProviderState) -> None:
+        kind = self._shelf.providers.kinds().get(config.kind)
+        item.param.update(
+            name=config.name,
+            label=kind.label if kind else config.kind,
+            url=config.url,
+            enabled=config.enabled,
+            abilities=tuple(kind.abilities) if kind else (),
+            health=self._shelf.health.latest.get(config.id, UNSEEN),
+        )
+
+    async def _read_models(self, item: ProviderState) -> None:
+        try:
+            models = list(await self._shelf.providers.models(item.id))
+        except ModelshelfError as error:
+            item.error = error.message
+        else:
+            item.param.update(models=models, error="")
+
+
+def _touched(event: Event) -> tuple[str, ...]:
+    """Which readings an event makes due."""
+    match event:
+        case JobChanged():
+            return ("jobs",)
+        case LibraryChanged():
+            return ("library", "providers")
+        case QuarantineChanged():
+            return ("quarantine",)
+        case ProviderChanged():
+            return ("providers",)
+        case SourceChanged():
+            return ("sources",)
+        case _:
+            return ()

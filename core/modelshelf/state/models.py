@@ -1,0 +1,20 @@
+"""Models as views see them."""
+
+import param
+
+from modelshelf.catalog.types import SourceReport
+from modelshelf.library.types import InstalledModel
+
+
+class ModelsState(param.Parameterized):
+    """What is installed, what is held back, and how the sources are."""
+
+    installed = param.List(default=[], item_type=InstalledModel, doc="every model in the cache")
+    loaded = param.Boolean(default=False, doc="whether the cache has been read once")
+    quarantined = param.Integer(default=0, bounds=(0, None), doc="files held back")
+    sources = param.List(default=[], item_type=SourceReport, doc="how each source fared last")
+    error = param.String(doc="why the library cannot be read, empty when it can")
+
+    def has(self, repo: str) -> bool:
+        """Whether some commit of the repository is installed and complete."""
+        return any(model.repo == repo and model.complete for model in self.installed)

@@ -1,0 +1,170 @@
+"""What every test shares: async tests, a loop that must not be blocked, and a real shelf in a temporary home."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from modelshelf.access import AccessService
+from modelshelf.config import ConfigManager
+from modelshelf.events import EventBus
+from modelshelf.store import Store
+
+if TYPE_CHECKING:
+    from modelshelf.samples import SampleHub
+    from modelshelf.shelf import Shelf
+
+BLOCKED_SECONDS = 0.5
+
+
+class _Blocked(logging.Handler):
+    """Collects what asyncio's debug mode says about callbacks that held the loop too long."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text.startswith("Executing "):
+            self.said.append(text)
+
+
+class LoopRunner:
+    """One event loop per test, in debug mode, so that a blocking call is seen."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner(debug=True)
+        self.stack = AsyncExitStack()
+        self.blocked = _Blocked()
+
+    def __enter__(self) -> "LoopRunner":
+        self.runner.get_loop().slow_callback_duration = BLOCKED_SECONDS
+        logging.getLogger("asyncio").addHandler(self.blocked)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.runner.run(self.stack.aclose())
+        finally:
+            self.runner.close()
+            logging.getLogger("asyncio").removeHandler(self.blocked)
+
+    def enter[T](self, context: AbstractAsyncContextManager[T]) -> T:
+        """Enter an async context manager that is left at the end of the test, in the test's own loop."""
+        return self.runner.run(self.stack.enter_async_context(context))
+
+
+@pytest.fixture
+def loop(request: pytest.FixtureRequest) -> Iterator[LoopRunner]:
+    """The loop of the test; a test that blocks it longer than half a second fails, unless marked `blocking`."""
+    with LoopRunner() as runner:
+        yield runner
+    if runner.blocked.said and request.node.get_closest_marker("blocking") is None:
+        pytest.fail("the event loop was blocked: " + runner.blocked.said[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Async tests get a loop."""
+    for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and inspect.iscoroutinefunction(item.obj)
+            and "loop" not in item.fixturenames
+        ):
+            item.fixturenames.insert(0, "loop")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run async tests in their loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
+    loop: LoopRunner = pyfuncitem.funcargs["loop"]
+    loop.runner.run(pyfuncitem.obj(**arguments))
+    return True
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment of its own: nothing of the machine's settings, tokens or caches reaches a test."""
+    return {"HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub"), "MODELSHELF_HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture
+def config(home: Path, environ: dict[str, str]) -> ConfigManager:
+    """Settings with the sample source only: no test reaches beyond loopback."""
+    manager = ConfigManager(home, environ)
+    manager.set("sources", [{"name": "samples", "kind": "samples", "label": "Samples (offline)"}])
+    return manager
+
+
+@pytest.fixture
+def store(loop: LoopRunner, config: ConfigManager) -> Store:
+    """An open database."""
+    return loop.enter(running(Store.at(config.paths.database)))
+
+
+@pytest.fixture
+def events(loop: LoopRunner, store: Store) -> EventBus:
+    """A running bus on the database."""
+    return loop.enter(running(EventBus(store)))
+
+
+@pytest.fixture
+def access(loop: LoopRunner, store: Store) -> AccessService:
+    """The record of deeds."""
+    return loop.enter(running(AccessService(store)))
+
+
+@pytest.fixture(scope="session")
+def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the sample models are made, once for all tests."""
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture
+def hub(loop: LoopRunner, samples_folder: Path) -> "SampleHub":
+    """A started sample hub."""
+    from modelshelf.samples import SampleHub
+
+    return loop.enter(running(SampleHub(samples_folder)))
+
+
+@pytest.fixture
+def shelf(loop: LoopRunner, config: ConfigManager) -> "Shelf":
+    """A whole shelf, started, with the sample source only."""
+    from modelshelf.shelf import open_shelf
+
+    return loop.enter(open_shelf(config=config))
+
+
+class Startable(Protocol):
+    """What starts and stops."""
+
+    async def start(self) -> Any: ...
+
+    async def stop(self) -> Any: ...
+
+
+@asynccontextmanager
+async def running[S: Startable](service: S) -> AsyncIterator[S]:
+    """A service that runs within the block."""
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop()
