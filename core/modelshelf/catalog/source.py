@@ -8,10 +8,14 @@ from modelshelf.config import ConfigManager, SourceConfig
 
 
 class Source(Protocol):
-    """A place where models can be had."""
+    """A place where models can be had.
+
+    `remote` means that it is asked over a network: its answers are kept, and it is off while working offline.
+    """
 
     name: str
     label: str
+    remote: bool
 
     async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
         """The repositories that match the words, best first.

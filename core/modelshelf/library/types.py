@@ -24,6 +24,7 @@ class InstalledModel:
     """One commit of a repository in the cache. `managed` is False for what other programs put there.
 
     `complete` says whether every file that its format needs is there; `refs` are the names that lead to the commit.
+    `damaged` are the files whose bytes were others than published when last verified.
     """
 
     repo: str
@@ -39,6 +40,7 @@ class InstalledModel:
     managed: bool = False
     verdict: str | None = None
     complete: bool = True
+    damaged: tuple[str, ...] = ()
 
     @property
     def id(self) -> ModelId:
@@ -48,7 +50,7 @@ class InstalledModel:
     @property
     def served_name(self) -> str:
         """The name under which the built-in engine offers it: the repository's name without its `-GGUF`."""
-        name = self.repo.partition("/")[2]
+        name = self.repo.rpartition("/")[2]
         return name[:-5] if name.lower().endswith("-gguf") else name
 
 

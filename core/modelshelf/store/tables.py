@@ -103,7 +103,10 @@ class JobRow(Base):
 
 
 class FileRow(Base):
-    """A file in the library whose SHA-256 is known."""
+    """A file in the library whose SHA-256 is known.
+
+    `source` is empty for files that other programs put there; `damaged` means that the last look found other bytes.
+    """
 
     __tablename__ = "file"
     repo: Mapped[str] = mapped_column(String(200), primary_key=True)
@@ -113,6 +116,7 @@ class FileRow(Base):
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     verified: Mapped[datetime] = mapped_column(default=now)
+    damaged: Mapped[bool] = mapped_column(default=False)
 
 
 class VerdictRow(Base):

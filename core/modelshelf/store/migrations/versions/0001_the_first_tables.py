@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("verified", UtcDateTime(), nullable=False),
+        sa.Column("damaged", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("repo", "commit", "path"),
     )
     with op.batch_alter_table("file", schema=None) as batch_op:
