@@ -87,7 +87,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
-    loop: LoopRunner = pyfuncitem.funcargs["loop"]
+    loop = pyfuncitem.funcargs["loop"]
+    assert isinstance(loop, LoopRunner)
     loop.runner.run(pyfuncitem.obj(**arguments))
     return True
 

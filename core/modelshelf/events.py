@@ -172,7 +172,7 @@ class EventBus:
 
     @contextmanager
     def subscribe(self) -> Iterator["Subscription"]:
-        """Every event from here to the end of the `with` block: `with bus.subscribe() as events: async for e in events`."""
+        """Every event from here to the end of the `with` block, by `async for event in subscription`."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
         try:

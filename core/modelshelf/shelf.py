@@ -1,7 +1,7 @@
 """The shelf: opens, starts and stops every service, in order, and holds them for all four faces."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -91,9 +91,11 @@ class Shelf:
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}
 
-    async def start(self) -> None:
-        """Start every service in order; one that fails is marked and left out."""
+    async def start(self, without: Collection[str] = ()) -> None:
+        """Start every service in order, but those named in `without`; one that fails is marked and left out."""
         for service in self._order:
+            if service.name in without:
+                continue
             try:
                 await service.start()
             except ModelshelfError as error:
@@ -167,14 +169,18 @@ class Shelf:
 
 
 @asynccontextmanager
-async def open_shelf(home: Path | str | None = None, *, config: ConfigManager | None = None) -> AsyncIterator[Shelf]:
+async def open_shelf(
+    home: Path | str | None = None, *, config: ConfigManager | None = None, without: Collection[str] = ()
+) -> AsyncIterator[Shelf]:
     """Open the shelf in `home` (by default MODELSHELF_HOME or the platform's data folder) and close it at the end.
+
+    `without` names services to leave out: a short command has no use for those that work in the background.
 
     Raises:
         ConfigError: the settings cannot be read or hold a value that is not allowed.
     """
     shelf = Shelf(config or ConfigManager(Path(home) if home else None))
-    await shelf.start()
+    await shelf.start(without)
     try:
         yield shelf
     finally:

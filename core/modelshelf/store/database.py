@@ -76,7 +76,7 @@ class Store:
             reason = getattr(error, "orig", None) or error
             raise StoreError(
                 f"The database {_place(self.url)} cannot be used: {reason}.",
-                remedy="Restore it from a backup, or move it away: a new one is made and the models on disk are found again.",
+                remedy="Restore a backup, or move it away: a new one is made, and the models on disk are found again.",
             ) from error
         self._engine = engine
 

@@ -1,0 +1,85 @@
+"""The `modelshelf` command: its groups, its errors and its exit codes.
+
+0 done, 1 other, 2 wrong usage, 3 needs review, 4 blocked or mismatch, 5 not found, 6 unreachable, 7 no space.
+"""
+
+import logging
+import sys
+from contextlib import suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelshelf import __version__
+from modelshelf.cli import fetch, find, manage, use
+from modelshelf.cli.output import Output, err
+from modelshelf.errors import ModelshelfError
+
+log = logging.getLogger("modelshelf")
+
+app = typer.Typer(
+    name="modelshelf",
+    help="One shelf for every language model you use: find it, judge it, fetch it, prove it, run it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (find, fetch, use, manage):
+    module.register(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"modelshelf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """One shelf for every language model you use: find it, judge it, fetch it, prove it, run it."""
+
+
+def main() -> None:
+    """Run the command and leave with its exit code; a user never meets a traceback."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    output = Output("--json" in sys.argv)
+    try:
+        app()
+    except ModelshelfError as error:
+        output.error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("Stopped. What arrived is kept; the same command goes on with it.")
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last door before the user
+        _unexpected(error, output)
+        sys.exit(1)
+
+
+def _unexpected(error: Exception, output: Output) -> None:
+    where = _log_file()
+    log.error("unexpected", exc_info=error)
+    output.error(
+        ModelshelfError(
+            f"Something went wrong that should not: {type(error).__name__}: {error}.",
+            remedy=f"The details are in {where}. `modelshelf doctor` may say what is wrong.",
+        )
+    )
+
+
+def _log_file() -> Path | str:
+    from modelshelf.config import ConfigManager
+
+    with suppress(ModelshelfError, OSError):
+        folder = ConfigManager().paths.logs
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(folder / "modelshelf.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        logging.getLogger().addHandler(handler)
+        return folder / "modelshelf.log"
+    return "the log"

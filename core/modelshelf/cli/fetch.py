@@ -1,0 +1,219 @@
+"""download, list, verify, scan, remove: what is on disk, and how it gets there and goes."""
+
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelshelf.cli.output import Output, duration, emit, err, file_size
+from modelshelf.cli.shared import Json, with_shelf
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from modelshelf.downloads.types import Job
+    from modelshelf.library.types import InstalledModel
+    from modelshelf.shelf import Shelf
+
+EXIT_OF_STATUS = {"done": 0, "review": 3, "quarantined": 4}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(download)
+    app.command("list")(list_)
+    app.command()(verify)
+    app.command()(scan)
+    app.command()(remove)
+
+
+def download(
+    repo: Annotated[str, typer.Argument(help="org/name, with source: or @revision if you like.")],
+    files: Annotated[list[str] | None, typer.Argument(help="Only these files, or patterns such as *Q4_K_M*.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source to take it from.")] = None,
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Download a model: checked, scanned, and in the library when it passed."""
+    from modelshelf.errors import ModelshelfError
+
+    async def work(shelf: "Shelf") -> "Job":
+        job = await shelf.downloads.start(repo, tuple(files or ()), source=source, revision=revision)
+        async with aclosing(shelf.downloads.follow(job)) as steps:
+            return await _watch(steps, as_json)
+
+    try:
+        job = with_shelf(work, without=frozenset({"health", "state"}))
+    except ModelshelfError as error:
+        if not as_json:
+            raise
+        emit({"event": "failed", "error": error.message, "remedy": error.remedy, "code": error.code})
+        raise typer.Exit(error.exit_code) from None
+    code = _report(job, as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+async def _watch(steps: Any, as_json: bool) -> "Job":
+    """Show each step until the job has ended; the last snapshot."""
+    from modelshelf.errors import DownloadError
+
+    job: Job | None = None
+    with _bar(hidden=as_json) as bar:
+        task = bar.add_task("starting", total=None)
+        async for job in steps:
+            if as_json:
+                emit(_step(job))
+            bar.update(task, description=job.status.value, completed=job.done, total=job.total or None, note=_note(job))
+    if job is None:
+        raise DownloadError("The download ended before it began.")
+    return job
+
+
+def _bar(*, hidden: bool) -> "Progress":
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description:12}"), BarColumn(), TextColumn("{task.fields[note]}"),
+        console=err, disable=hidden, transient=True,
+    )  # fmt: skip
+
+
+def _note(job: "Job") -> str:
+    left = f" · {duration(job.eta)} left" if job.eta else ""
+    return f"{file_size(job.done)} of {file_size(job.total)} · {job.rate / 1e6:.1f} MB/s{left}"
+
+
+def _step(job: "Job") -> dict[str, Any]:
+    names = ("id", "status", "detail", "done", "total", "rate", "eta")
+    return {"event": "progress"} | {name: getattr(job, name) for name in names}
+
+
+def _report(job: "Job", as_json: bool) -> int:
+    """Print the end of a job; the exit code."""
+    output = Output(as_json)
+    code = EXIT_OF_STATUS.get(job.status.value, int(job.result.get("exit_code", 1)))
+    if job.status.value == "done":
+        keys = ("path", "files")
+        output.document(
+            {"event": "done", "model": f"{job.source}:{job.repo}", "commit": job.commit}
+            | {k: job.result.get(k) for k in keys}
+        )
+        output.line(f"{job.repo} is in the library: {job.result.get('path')}")
+        return 0
+    output.document(
+        {"event": "failed", "status": job.status.value, "error": job.error or job.detail, "remedy": job.remedy}
+        | job.result
+    )
+    if not as_json:
+        err.print(
+            f"{job.repo}: {job.error or job.detail or job.status.value}", style="red", markup=False, soft_wrap=True
+        )
+        err.print(job.remedy, markup=False, soft_wrap=True)
+    return code
+
+
+def list_(as_json: Json = False) -> None:
+    """List what is installed, whoever put it there."""
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        models = await shelf.library.models()
+        output.document([_installed(model) for model in models])
+        output.table(
+            ("Model", "Commit", "Format", "Size", "State"),
+            [(m.repo, m.commit[:8], m.quantisation or m.format, file_size(m.size), _state(m)) for m in models],
+            right=("Size",),
+        )
+        if not models:
+            output.line("Nothing is installed yet. Try: modelshelf download samples/tiny-llama-GGUF")
+
+    with_shelf(work)
+
+
+def _installed(model: "InstalledModel") -> dict[str, Any]:
+    names = ("repo", "commit", "format", "quantisation", "size", "complete", "verdict", "managed", "served_name")
+    files = [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in model.files]
+    facts = {name: getattr(model, name) for name in names}
+    return {"model": str(model.id), "path": model.snapshot, "files": files} | facts
+
+
+def _state(model: "InstalledModel") -> str:
+    if not model.complete:
+        return "incomplete"
+    return {"pass": "checked", "review": "needs review", "block": "unsafe"}.get(
+        model.verdict, "not checked by Modelshelf"
+    )
+
+
+def verify(
+    model: Annotated[str | None, typer.Argument(help="One model; all of them if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read every file again and compare it with its checksum; exit with 4 on a mismatch."""
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> int:
+        bad = 0
+        async with aclosing(shelf.library.verify(model)) as results:
+            async for result in results:
+                bad += result.status == "mismatch"
+                output.document(result.as_dict())
+                output.line(
+                    f"{result.status:10} {result.repo}/{result.path}" + (f"  {result.detail}" if result.detail else "")
+                )
+        return bad
+
+    bad = with_shelf(work)
+    if bad:
+        output.line(f"{bad} files are not what they should be. Download them again.")
+        raise typer.Exit(4)
+
+
+def scan(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    each: Annotated[bool, typer.Option("--each", help="Judge every file below a folder on its own.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Scan files for anything unsafe. Needs no network, no database, no server."""
+    from modelshelf.errors import NotFound
+    from modelshelf.vetting import scan_path
+    from modelshelf.vetting.types import Verdict
+
+    output = Output(as_json)
+    worst = Verdict.PASS
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise NotFound(f"There is no file {path}.", remedy="Check the path.")
+        for report in scan_path(path, each=each):
+            worst = max(worst, report.verdict, key=lambda verdict: verdict.severity)
+            output.document(report.as_dict())
+            output.line(f"{report.verdict.value:6}  {report.path}")
+            for finding in report.findings:
+                output.line(f"        {finding.detail} ({finding.rule}, {finding.where})")
+    if worst is not Verdict.PASS:
+        raise typer.Exit(3 if worst is Verdict.REVIEW else 4)
+
+
+def remove(
+    model: Annotated[str, typer.Argument(help="An installed model.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove an installed model, after saying what else uses its bytes."""
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        plan = await shelf.library.removal(model)
+        if not yes and not as_json:
+            for user in plan.used_by:
+                output.line(f"Also used by: {user}")
+            typer.confirm(f"Remove {plan.repo} and free {file_size(plan.freed)}?", abort=True)
+        done = await shelf.library.remove(model)
+        output.document(
+            {"repo": done.repo, "commits": list(done.commits), "freed": done.freed, "used_by": list(done.used_by)}
+        )
+        output.line(f"{done.repo} is removed; {file_size(done.freed)} freed.")
+
+    with_shelf(work)

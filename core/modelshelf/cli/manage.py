@@ -1,0 +1,165 @@
+"""status, test, doctor, config: whether all is well, and how to mend it."""
+
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelshelf.cli.output import Output, duration, file_size
+from modelshelf.cli.shared import Json, with_shelf
+
+if TYPE_CHECKING:
+    from modelshelf.shelf import Shelf
+
+config = typer.Typer(help="The settings.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(status)
+    app.command("test")(self_test)
+    app.command()(doctor)
+    app.add_typer(config, name="config")
+
+
+def status(as_json: Json = False) -> None:
+    """Say how everything is: services, sources, downloads, providers."""
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        jobs = [job for job in await shelf.downloads.jobs() if job.ended is None]
+        installed = await shelf.library.models()
+        sources = shelf.catalog.reports()
+        output.document(
+            {
+                "home": shelf.config.home,
+                "library": shelf.library.cache,
+                "services": {
+                    s.name: {"status": s.status, "error": s.error, "remedy": s.remedy} for s in shelf.services.values()
+                },
+                "sources": [{"source": s.source, "status": s.status, "error": s.error} for s in sources],
+                "downloads": [
+                    {"id": j.id, "repo": j.repo, "status": j.status, "done": j.done, "total": j.total} for j in jobs
+                ],
+                "installed": len(installed),
+                "providers": [{"id": p.id, "name": p.name, "enabled": p.enabled} for p in await shelf.providers.list()],
+            }
+        )
+        output.line(f"Home {shelf.config.home}, library {shelf.library.cache}: {len(installed)} models installed.")
+        for service in shelf.services.values():
+            if service.status == "failed":
+                output.line(f"{service.name} failed: {service.error} {service.remedy}")
+        output.table(
+            ("Download", "Status", "Done", "Left"),
+            [(j.repo, j.status.value, f"{file_size(j.done)} of {file_size(j.total)}", duration(j.eta)) for j in jobs],
+        )
+
+    with_shelf(work)
+
+
+def self_test(
+    report: Annotated[Path | None, typer.Option(help="Also write the report as JSON to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that it works here: find, judge, download, verify, scan, load and ask a sample, then clean up."""
+    import asyncio
+
+    from modelshelf.integration import IntegrationTest
+
+    output = Output(as_json)
+
+    async def work() -> list[Any]:
+        steps = []
+        async with aclosing(IntegrationTest().run()) as results:
+            async for step in results:
+                steps.append(step)
+                output.document(step.as_dict())
+                output.line(f"{step.status:8} {step.name:28} {step.seconds:5.2f} s  {step.evidence or step.error}")
+                if step.remedy:
+                    output.line(f"         {step.remedy}")
+        return steps
+
+    steps = asyncio.run(work())
+    if report:
+        import json
+
+        report.write_text(json.dumps([step.as_dict() for step in steps], indent=2), "utf-8")
+    if any(step.status != "passed" for step in steps):
+        raise typer.Exit(1)
+
+
+def doctor(
+    bundle: Annotated[bool, typer.Option("--bundle", help="Write a redacted support file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong and how to mend it; exit with 1 when something is."""
+    import asyncio
+
+    from modelshelf.integration import diagnose, support_bundle
+
+    output = Output(as_json)
+    findings = asyncio.run(diagnose())
+    document: dict[str, Any] = {"checks": [finding.as_dict() for finding in findings]}
+    if bundle:
+        document["bundle"] = support_bundle(findings, Path.cwd())
+    output.document(document)
+    for finding in findings:
+        output.line(f"{finding.status:5} {finding.name:18} {finding.detail}")
+        if finding.remedy:
+            output.line(f"{'':24} {finding.remedy}")
+    if bundle:
+        output.line(f"Support file without secrets: {document['bundle']}")
+    if any(finding.status == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+@config.command("show")
+def show(
+    key: Annotated[str | None, typer.Argument(help="One setting, section.name; all of them if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the settings in force."""
+    from modelshelf.config import ConfigManager
+
+    manager = ConfigManager()
+    value = manager.get(key) if key else manager.config.model_dump(mode="json")
+    output = Output(as_json)
+    output.document(value)
+    output.line(str(value) if key else _toml(value))
+
+
+@config.command("set")
+def set_(
+    key: Annotated[str, typer.Argument(help="section.name")],
+    value: Annotated[str, typer.Argument(help="The new value.")],
+) -> None:
+    """Change one setting; a value that is not allowed changes nothing."""
+    from modelshelf.config import ConfigManager
+
+    ConfigManager().set(key, value)
+    typer.echo(f"{key} = {ConfigManager().get(key)}")
+
+
+@config.command()
+def export() -> None:
+    """Print the settings that differ from the defaults, as TOML, without secrets."""
+    from modelshelf.config import ConfigManager
+
+    typer.echo(ConfigManager().export(), nl=False)
+
+
+@config.command("import")
+def import_(file: Annotated[typer.FileText, typer.Argument(help="A TOML file; - reads standard input.")]) -> None:
+    """Replace the settings by those of a file."""
+    from modelshelf.config import ConfigManager
+
+    ConfigManager().import_(file.read())
+    sys.stderr.write("The settings are replaced.\n")
+
+
+def _toml(value: Any) -> str:
+    import tomlkit
+
+    return tomlkit.dumps(value)

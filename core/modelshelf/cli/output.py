@@ -1,0 +1,107 @@
+"""What a command prints: tables and sentences for people, or JSON and nothing else on standard output."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from modelshelf.errors import ModelshelfError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Output:
+    """One command's output, for people or (`as_json`) for programs."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def document(self, document: Any) -> None:
+        """The one JSON document of the command; nothing for people."""
+        if self.as_json:
+            emit(document)
+
+    def line(self, text: str = "") -> None:
+        """A line for people; nothing for programs. The text is taken as it is, not as markup."""
+        if not self.as_json:
+            out.print(text, markup=False, soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+        """A table for people; `right` names the columns to align right."""
+        if self.as_json:
+            return
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_plain(cell) for cell in row))
+        out.print(table)
+
+    def error(self, error: ModelshelfError) -> None:
+        """What happened and what to do."""
+        self.document(error.as_dict())
+        complain(error)
+
+
+def complain(error: ModelshelfError) -> None:
+    """The sentence and the remedy, on standard error."""
+    err.print(f"{error}", style="red", markup=False, soft_wrap=True)
+    err.print(error.remedy, markup=False, soft_wrap=True)
+
+
+def emit(document: Any) -> None:
+    """One JSON document on one line."""
+    sys.stdout.write(json.dumps(document, default=_jsonable, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def file_size(size: int | None) -> str:
+    """Bytes as files are measured: 4.9 GB, in powers of ten."""
+    if size is None or size < 0:
+        return "—"
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size} B"
+
+
+def memory_size(size: int | None) -> str:
+    """Bytes as memory is measured: 4.6 GiB, in powers of two."""
+    if size is None:
+        return "—"
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them."""
+    if seconds is None or math.isinf(seconds):
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _plain(cell: object) -> str:
+    return "—" if cell is None else str(cell).replace("[", r"\[")
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "item"):
+        return value.item()
+    return str(value)

@@ -1,0 +1,6 @@
+"""The whole: does every part work with the others, and what is wrong where not."""
+
+from modelshelf.integration.doctor import Check, diagnose, redact, support_bundle
+from modelshelf.integration.selftest import IntegrationTest, Step
+
+__all__ = ["Check", "IntegrationTest", "Step", "diagnose", "redact", "support_bundle"]
