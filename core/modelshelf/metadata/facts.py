@@ -7,12 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """A tensor as a header describes it: `type` is the ggml or safetensors name, `shape` as stored, `size` in bytes."""
+    """A tensor as a header describes it: `type` is the ggml or safetensors name, `shape` as stored.
+
+    `size` is in bytes, `offset` counts from the start of the tensors' data.
+    """
 
     name: str
     type: str
     shape: tuple[int, ...]
     size: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""From the header of a GGUF file, or of every file of a split one, to what the model is."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from math import prod
+from typing import Any
+
+from modelshelf.metadata.facts import ModelFacts, TensorInfo
+from modelshelf.metadata.ggml import quantisation
+from modelshelf.metadata.gguf import GgufHeader, Skipped
+
+_LABEL = re.compile(r"^(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])")
+_KEYS = {
+    "layers": "block_count",
+    "embedding": "embedding_length",
+    "feed_forward": "feed_forward_length",
+    "heads": "attention.head_count",
+    "heads_kv": "attention.head_count_kv",
+    "key_length": "attention.key_length",
+    "value_length": "attention.value_length",
+    "context": "context_length",
+}
+_UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+def facts(headers: Sequence[GgufHeader], *, size: int | None = None, whole: bool = True) -> ModelFacts:
+    """What the headers say; the first is that of shard 1, `size` the bytes of all files.
+
+    When a header is incomplete, or one is missing (not `whole`), the facts are of tier 1: the weights are then what the
+    files hold beside the headers.
+    """
+    first = headers[0]
+    size = sum(header.size for header in headers) if size is None else size
+    complete = whole and all(header.complete for header in headers)
+    tensors = tuple(chain.from_iterable(header.tensors for header in headers)) if complete else ()
+    read = _Reader(first)
+    heads = read.most("attention.head_count")
+    embedding = read.number("embedding_length")
+    key_length = read.number("attention.key_length") or _divide(embedding, heads)
+    origins = {"weights": "tensors" if complete else "file size", **read.origins}
+    return ModelFacts(
+        format="gguf",
+        size=size,
+        architecture=read.architecture,
+        name=read.text("general.name"),
+        parameters=_parameters(first, tensors, origins),
+        layers=read.number("block_count"),
+        embedding=embedding,
+        feed_forward=read.most("feed_forward_length"),
+        heads=heads,
+        heads_kv=_heads_kv(read, heads),
+        key_length=key_length,
+        value_length=read.number("attention.value_length") or _divide(embedding, heads),
+        vocabulary=_vocabulary(first, read, tensors),
+        context=read.number("context_length"),
+        quantisation=quantisation(_whole(first.metadata.get("general.file_type")), _values_by_type(tensors)),
+        licence=read.text("general.license"),
+        chat_template=read.text("tokenizer.chat_template"),
+        weights=sum(tensor.size for tensor in tensors) if complete else max(0, size - _headers_size(headers)),
+        tensors=tensors,
+        keys=read.keys,
+        tier=2 if complete else 1,
+        origins=origins,
+    )
+
+
+class _Reader:
+    """Reads architecture keys and notes where each fact came from."""
+
+    def __init__(self, header: GgufHeader) -> None:
+        self._metadata = header.metadata
+        self.architecture = self.text("general.architecture")
+        prefix = f"{self.architecture}."
+        self.keys: Mapping[str, Any] = {
+            key.removeprefix(prefix): value
+            for key, value in header.metadata.items()
+            if key.startswith(prefix) and not isinstance(value, Skipped)
+        }
+        self.origins = {fact: prefix + key for fact, key in _KEYS.items() if key in self.keys}
+
+    def text(self, key: str) -> str | None:
+        value = self._metadata.get(key)
+        return value if isinstance(value, str) else None
+
+    def number(self, key: str) -> int | None:
+        return _whole(self.keys.get(key))
+
+    def most(self, key: str) -> int | None:
+        """A number, or the greatest of those that a model with unlike layers has."""
+        value = self.keys.get(key)
+        if isinstance(value, tuple):
+            return max((number for number in map(_whole, value) if number is not None), default=None)
+        return _whole(value)
+
+
+def _whole(value: object) -> int | None:
+    """A count; None for what cannot be one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 48 else None
+
+
+def _divide(whole: int | None, parts: int | None) -> int | None:
+    return whole // parts if whole and parts else None
+
+
+def _heads_kv(read: _Reader, heads: int | None) -> tuple[int, ...]:
+    layers = read.number("block_count")
+    value = read.keys.get("attention.head_count_kv", read.keys.get("attention.head_count"))
+    if isinstance(value, tuple):
+        return tuple(_whole(number) or 0 for number in value)
+    count = _whole(value)
+    count = heads if count is None else count
+    # A layer count near 2^48 would fill the memory; no header with that many layers has their tensors.
+    return (count,) * layers if layers is not None and count is not None and layers <= 65_536 else ()
+
+
+def _vocabulary(header: GgufHeader, read: _Reader, tensors: Sequence[TensorInfo]) -> int | None:
+    counted = header.count("tokenizer.ggml.tokens") or read.number("vocab_size")
+    if counted:
+        return counted
+    return next((tensor.shape[-1] for tensor in tensors if tensor.name == "token_embd.weight"), None)
+
+
+def _parameters(header: GgufHeader, tensors: Sequence[TensorInfo], origins: dict[str, str]) -> int | None:
+    if tensors:
+        origins["parameters"] = "tensors"
+        return sum(prod(tensor.shape) for tensor in tensors)
+    if count := _whole(header.metadata.get("general.parameter_count")):
+        origins["parameters"] = "general.parameter_count"
+        return count
+    label = header.metadata.get("general.size_label")
+    if isinstance(label, str) and (match := _LABEL.match(label)):
+        origins["parameters"] = "general.size_label"
+        return int(int(match[1] or 1) * float(match[2]) * _UNITS[match[3]])
+    return None
+
+
+def _values_by_type(tensors: Sequence[TensorInfo]) -> Mapping[str, int]:
+    values: Counter[str] = Counter()
+    for tensor in tensors:
+        if len(tensor.shape) > 1:
+            values[tensor.type] += prod(tensor.shape)
+    return values
+
+
+def _headers_size(headers: Sequence[GgufHeader]) -> int:
+    return sum(header.data_start if header.complete else header.wanted for header in headers)
