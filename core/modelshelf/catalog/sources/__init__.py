@@ -1,1 +1,1 @@
-"""The sources that come with Modelshelf."""
+"""The kinds of sources that come with Modelshelf."""

@@ -1,0 +1,207 @@
+"""The query language: bare words are text, `key:value` filters, `-` negates, quotes keep words together.
+
+    tiny format:gguf size:<8GB params:3B..9B license:apache-2.0,mit ctx:>=32k updated:<30d is:fits -author:someone
+
+A value that the source does not say never matches a filter, and so always matches its negation.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from modelshelf.catalog.licences import COMMERCIAL
+from modelshelf.catalog.measures import MEASURES, Range, read_range
+from modelshelf.catalog.types import RepoCard
+from modelshelf.errors import UsageError
+
+LONGEST = 1000
+TASKS: Mapping[str, frozenset[str]] = {
+    "chat": frozenset({"text-generation", "image-text-to-text", "conversational"}),
+    "embedding": frozenset({"feature-extraction", "sentence-similarity"}),
+}
+CHECKS = ("fits", "installed", "gated", "recommended")
+Check = Callable[[RepoCard], bool]
+
+_VALUES: Mapping[str, Callable[[RepoCard], Sequence[str]]] = {
+    "author": lambda card: (card.id.author,),
+    "format": lambda card: card.formats,
+    "library": lambda card: (card.library,) if card.library else (),
+    "license": lambda card: (card.licence,) if card.licence else (),
+    "quant": lambda card: card.quantisations,
+    "source": lambda card: (card.source,),
+    "tag": lambda card: card.tags,
+    "task": lambda card: (card.task,) if card.task else (),
+}
+_ALIASES = {"licence": "license", "parameters": "params", "context": "ctx", "quantisation": "quant"}
+KEYS = tuple(sorted([*_VALUES, *MEASURES, "is"]))
+
+_SUGGESTED = {
+    "author": ("qwen", "samples"),
+    "ctx": (">=8k", ">=32k", ">=128k"),
+    "format": ("gguf", "safetensors", "pytorch", "onnx"),
+    "is": CHECKS,
+    "license": ("commercial", "apache-2.0", "mit"),
+    "params": ("<1B", "1B..4B", "3B..9B", ">=30B"),
+    "quant": ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16"),
+    "size": ("<2GB", "<8GB", "<16GB"),
+    "task": ("chat", "embedding", "text-generation", "image-text-to-text"),
+    "updated": ("<7d", "<30d", "<1y"),
+}
+_WORD = re.compile(r"""(?:[^\s"]|"[^"]*")+""")
+_NEEDS_QUOTES = re.compile(r'[\s:,"]|^-|^$')
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One `key:value`. `values` holds a list's members in lower case, `range` a measure's bounds."""
+
+    key: str
+    values: tuple[str, ...] = ()
+    range: Range | None = None
+    negated: bool = False
+
+    def matches(self, card: RepoCard, checks: Mapping[str, Check]) -> bool:
+        """Whether the card passes."""
+        return self._holds(card, checks) != self.negated
+
+    def _holds(self, card: RepoCard, checks: Mapping[str, Check]) -> bool:
+        if self.range is not None:
+            return self.range.holds(_measured(self.key, card))
+        if self.key == "is":
+            return any(card.gated if value == "gated" else checks[value](card) for value in self.values)
+        found = [value.lower() for value in _VALUES[self.key](card)]
+        return any(_equals(self.key, value, wanted) for value in found for wanted in self.values)
+
+    def __str__(self) -> str:
+        value = str(self.range) if self.range else ",".join(_quoted(value) for value in self.values)
+        return f"{'-' if self.negated else ''}{self.key}:{value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked for: words, words that must not occur, and filters."""
+
+    words: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The words as sources take them."""
+        return " ".join(self.words)
+
+    def matches(self, card: RepoCard, checks: Mapping[str, Check] | None = None) -> bool:
+        """Whether a card passes the filters and has none of the excluded words. The source has seen to the words.
+
+        `checks` answer `is:installed`, `is:fits` and `is:recommended`.
+        """
+        repo = card.repo.lower()
+        if any(word.lower() in repo for word in self.excluded):
+            return False
+        return all(item.matches(card, checks or {}) for item in self.filters)
+
+    def require(self, checks: Mapping[str, Check]) -> None:
+        """Raises UsageError if a filter needs a check that nobody provides."""
+        for value in (value for item in self.filters if item.key == "is" for value in item.values):
+            if value != "gated" and value not in checks:
+                raise UsageError(f"“is:{value}” cannot be answered here.", remedy="Leave it out.", word=f"is:{value}")
+
+    def __str__(self) -> str:
+        excluded = (f'-"{word}"' if _NEEDS_QUOTES.search(word) else f"-{word}" for word in self.excluded)
+        return " ".join([*map(_quoted, self.words), *excluded, *map(str, self.filters)])
+
+
+def parse(text: str) -> Query:
+    """Read a query.
+
+    Raises:
+        UsageError: an unknown key or a value that makes no sense; the message and `facts["word"]` name the word.
+    """
+    if len(text) > LONGEST:
+        raise UsageError(f"The query has {len(text):,} characters.", remedy=f"Use at most {LONGEST:,}.", word=text[:20])
+    if text.count('"') % 2:
+        raise _wrong(text[text.rindex('"') :], "lacks its closing quote", "Close the quote, or leave it out.")
+    words: list[str] = []
+    excluded: list[str] = []
+    filters: list[Filter] = []
+    for word in _WORD.findall(text):
+        negated = word.startswith("-") and len(word) > 1
+        body = word[1:] if negated else word
+        key, colon, value = body.partition(":")
+        if colon and '"' not in key:
+            if _is_name(key, value):
+                words.append(value)
+            else:
+                filters.append(_filter(word, key, value, negated))
+        elif bare := body.replace('"', "").strip():
+            (excluded if negated else words).append(bare)
+    return Query(tuple(words), tuple(excluded), tuple(filters))
+
+
+def complete(text: str) -> list[str]:
+    """What the last word of the query may become: whole words, in order; nothing while it is plain text."""
+    if not text or text[-1].isspace() or text.count('"') % 2:
+        return []
+    word = text.split()[-1]
+    minus = "-" if word.startswith("-") else ""
+    key, colon, value = word.removeprefix("-").partition(":")
+    if not colon:
+        return [f"{minus}{name}:" for name in KEYS if key and name.startswith(key.lower())]
+    key = _ALIASES.get(key.lower(), key.lower())
+    before, comma, last = value.rpartition(",")
+    return [
+        f"{minus}{key}:{before}{comma}{choice}"
+        for choice in _SUGGESTED.get(key, ())
+        if choice.lower().startswith(last.lower()) and choice != last
+    ]
+
+
+def _filter(word: str, key: str, value: str, negated: bool) -> Filter:
+    name = _ALIASES.get(key.lower(), key.lower())
+    if name not in KEYS:
+        raise _wrong(word, "is no filter", f'Filters are {", ".join(KEYS)}. Put "{word}" in quotes to search for it.')
+    if name in MEASURES:
+        span = read_range(MEASURES[name], value.replace('"', ""))
+        if span is None:
+            raise _wrong(word, "has no value that can be read", f"Write for example {name}:{_SUGGESTED[name][0]}.")
+        return Filter(name, range=span, negated=negated)
+    values = tuple(dict.fromkeys(part.lower() for part in _members(value) if part))
+    if not values:
+        raise _wrong(word, "has no value", f"Write for example {name}:{_SUGGESTED.get(name, ('word',))[0]}.")
+    if name == "is" and (unknown := [part for part in values if part not in CHECKS]):
+        raise _wrong(f"is:{unknown[0]}", "is no filter", f"After is: {', '.join(CHECKS)}.")
+    return Filter(name, values, negated=negated)
+
+
+def _members(value: str) -> list[str]:
+    parts = re.findall(r"""(?:[^,"]|"[^"]*")+""", value)
+    return [part.replace('"', "").strip() for part in parts]
+
+
+def _is_name(key: str, value: str) -> bool:
+    """Whether it is a model's full name, `source:org/name`, and so text."""
+    return "/" in value and _ALIASES.get(key.lower(), key.lower()) not in KEYS
+
+
+def _measured(key: str, card: RepoCard) -> float | None:
+    if key == "updated":
+        return (datetime.now(UTC) - card.modified).total_seconds() if card.modified else None
+    return {"ctx": card.context, "params": card.parameters, "size": card.size}[key]
+
+
+def _equals(key: str, value: str, wanted: str) -> bool:
+    if key == "license" and wanted == "commercial":
+        return value in COMMERCIAL
+    if key == "task" and wanted in TASKS:
+        return value in TASKS[wanted]
+    return value == wanted or (key == "quant" and value.startswith(f"{wanted}_"))
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if _NEEDS_QUOTES.search(word) else word
+
+
+def _wrong(word: str, what: str, remedy: str) -> UsageError:
+    shown = word if len(word) <= 60 else f"{word[:60]}…"
+    return UsageError(f"“{shown}” {what}.", remedy=remedy, word=word)

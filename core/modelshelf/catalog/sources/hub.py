@@ -1,0 +1,155 @@
+"""Any server that speaks the Hub API: huggingface.co, a private hub, a mirror."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from modelshelf.catalog.sources import cards
+from modelshelf.catalog.sources.api import Access, HubApi, Params
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
+from modelshelf.config import ConfigManager, SourceConfig
+from modelshelf.errors import ModelshelfError, Unreachable
+from modelshelf.network.addresses import is_loopback
+from modelshelf.network.client import tls_context
+
+PUBLIC_HUB = "https://huggingface.co"
+README_LIMIT = 2 * 2**20
+FILE_LIMIT = 100_000
+SEARCH_LIMIT = 1000
+
+
+class HubSource:
+    """A Hub by its address: `settings.url`, else HF_ENDPOINT, else the public Hub."""
+
+    remote = True
+
+    def __init__(self, settings: SourceConfig, config: ConfigManager) -> None:
+        endpoint = hub_endpoint(settings, config)
+        self.name = settings.name
+        self.label = settings.label or settings.name
+        self._settings, self._config = settings, config
+        self._context: ssl.SSLContext | None = None
+        self._api = HubApi(endpoint, self.label, self._access)
+
+    async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
+        """The repositories whose names match, most downloaded first."""
+        await self._prepare()
+        return await search(self._api, self.name, text, limit)
+
+    async def detail(self, repo: str, revision: str | None = None) -> RepoDetail:
+        """One commit of a repository with its files."""
+        await self._prepare()
+        return await detail(self._api, self.name, repo, revision)
+
+    async def locate(self, repo: str, commit: str, path: str) -> Location:
+        """The address of a file, with the token for it."""
+        await self._prepare()
+        access = self._access()
+        headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
+        return Location(file_url(self._api.endpoint, repo, commit, path), headers, access.context)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._api.aclose()
+
+    async def _prepare(self) -> None:
+        # Reading the certificates takes some 30 ms, which belong in a thread.
+        if self._context is None:
+            ca_file = self._config.config.network.ca_file
+            self._context = await asyncio.to_thread(tls_context, ca_file, self._config.environ)
+
+    def _access(self) -> Access:
+        token = find_token(self._settings, self._config)
+        proxy = None if is_loopback(urlsplit(self._api.endpoint).hostname or "") else self._config.config.network.proxy
+        return Access(token, proxy or None, self._context)
+
+
+async def search(api: HubApi, source: str, text: str, limit: int) -> Sequence[RepoCard]:
+    """The first `limit` repositories of a Hub for these words."""
+    base = [("limit", str(min(limit, SEARCH_LIMIT))), ("sort", "downloads"), ("direction", "-1")]
+    base += [("search", text)] if text else []
+    try:
+        data, _ = await api.json("/api/models", [*base, *(("expand", field) for field in cards.FIELDS)])
+    except Unreachable as error:
+        # Mirrors and older hubs refuse fields that they do not know; `full` is the older way to ask for most of them.
+        if error.facts.get("http") not in (400, 422):
+            raise
+        data, _ = await api.json("/api/models", [*base, ("full", "true")])
+    if not isinstance(data, list):
+        raise Unreachable(f"{api.label} ({api.endpoint}) answers a search with something that is no list.")
+    found = await asyncio.to_thread(lambda: [card for item in data if (card := cards.card(source, item))])
+    return found[:limit]
+
+
+async def detail(api: HubApi, source: str, repo: str, revision: str | None) -> RepoDetail:
+    """One commit of a repository of a Hub, with every file and the text of its card."""
+    path = f"/api/models/{repo}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
+    data, _ = await api.json(path, about=repo)
+    card = cards.card(source, data)
+    commit = card.commit if card else None
+    if card is None or commit is None:
+        raise Unreachable(f"{api.label} ({api.endpoint}) does not say what is in {repo}.")
+    files = await _tree(api, repo, commit)
+    sizes = {file.path: file.size for file in files}
+    card = replace(card, repo=repo, size=cards.weights_size(sizes) or card.size)
+    return RepoDetail(card, commit, files, await _readme(api, repo, commit, files))
+
+
+async def _tree(api: HubApi, repo: str, commit: str) -> tuple[RepoFile, ...]:
+    files: dict[str, RepoFile] = {}
+    page: str | None = f"/api/models/{repo}/tree/{commit}"
+    params: Params = [("recursive", "true")]
+    seen = set()
+    while page and page not in seen and len(files) < FILE_LIMIT:
+        seen.add(page)
+        data, following = await api.json(page, params, about=repo)
+        files |= {file.path: file for file in cards.files(data)}
+        page, params = following, ()
+    return tuple(sorted(files.values(), key=lambda file: file.path))
+
+
+async def _readme(api: HubApi, repo: str, commit: str, files: Sequence[RepoFile]) -> str | None:
+    readme = next((file for file in files if file.path == "README.md"), None)
+    if readme is None or readme.size > README_LIMIT:
+        return None
+    try:
+        url = file_url(api.endpoint, repo, commit, readme.path)
+        return (await api.get(url, about=repo, limit=README_LIMIT)).body.decode("utf-8", "replace")
+    except ModelshelfError:
+        return None  # a gated repository shows its files but not their bytes
+
+
+def file_url(endpoint: str, repo: str, commit: str, path: str) -> str:
+    """Where a Hub serves a file of a commit."""
+    return f"{endpoint}/{repo}/resolve/{quote(commit, safe='')}/{quote(path)}"
+
+
+def hub_endpoint(settings: SourceConfig, config: ConfigManager) -> str:
+    """The address of a source of this kind, without a slash at its end."""
+    return (settings.url or config.environ.get("HF_ENDPOINT", "") or PUBLIC_HUB).rstrip("/")
+
+
+def find_token(settings: SourceConfig, config: ConfigManager) -> str | None:
+    """The token for a source: of the variable it names, else HF_TOKEN, else what `hf auth login` stored.
+
+    The latter two belong to the Hub that huggingface_hub itself would ask: no other address ever gets them.
+    """
+    environ = config.environ
+    if settings.token_env and (token := environ.get(settings.token_env, "").strip()):
+        return token
+    if hub_endpoint(settings, config) != hub_endpoint(settings.model_copy(update={"url": ""}), config):
+        return None
+    if environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return None
+    if token := (environ.get("HF_TOKEN") or environ.get("HUGGING_FACE_HUB_TOKEN") or "").strip():
+        return token
+    caches = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "~")) / ".cache"
+    folder = environ.get("HF_HOME") or Path(caches) / "huggingface"
+    file = Path(environ.get("HF_TOKEN_PATH") or Path(folder) / "token")
+    try:
+        return file.expanduser().read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None

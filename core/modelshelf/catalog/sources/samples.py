@@ -1,0 +1,60 @@
+"""The sample hub: tiny real models made on the spot, served by this process when somebody asks for them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from modelshelf.catalog.sources import hub
+from modelshelf.catalog.sources.api import Access, HubApi
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail
+from modelshelf.config import ConfigManager, SourceConfig
+from modelshelf.errors import RepositoryNotFound
+from modelshelf.samples import SampleHub
+
+AUTHOR = "samples"
+
+
+class SampleSource:
+    """The repositories `samples/…`. Its hub starts with the first question and ends with the source."""
+
+    remote = False
+
+    def __init__(self, settings: SourceConfig, config: ConfigManager) -> None:
+        self.name = settings.name
+        self.label = settings.label or settings.name
+        self._config = config
+        self._lock = asyncio.Lock()
+        self._running: tuple[SampleHub, HubApi] | None = None
+
+    async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
+        """The sample models whose names match."""
+        _, api = await self._start()
+        return await hub.search(api, self.name, text, limit)
+
+    async def detail(self, repo: str, revision: str | None = None) -> RepoDetail:
+        """A sample model with its files."""
+        if not repo.startswith(f"{AUTHOR}/"):
+            raise RepositoryNotFound(f"{self.label} has no {repo}.")
+        _, api = await self._start()
+        return await hub.detail(api, self.name, repo, revision)
+
+    async def locate(self, repo: str, commit: str, path: str) -> Location:
+        """The address of a file on the running hub."""
+        server, api = await self._start()
+        return Location(hub.file_url(api.endpoint, repo, commit, path), {}, server.ssl_context)
+
+    async def aclose(self) -> None:
+        """End the hub."""
+        async with self._lock:
+            if self._running:
+                (server, api), self._running = self._running, None
+                await api.aclose()
+                await server.stop()
+
+    async def _start(self) -> tuple[SampleHub, HubApi]:
+        async with self._lock:
+            if self._running is None:
+                server = SampleHub(self._config.paths.samples)
+                await server.start()
+                access = Access(context=server.ssl_context)
+                self._running = server, HubApi(server.url, self.label, lambda: access)
+            return self._running
