@@ -206,7 +206,7 @@ class ConfigManager:
     def _read(self) -> dict[str, Any]:
         try:
             return _parse(self.file.read_text("utf-8"), str(self.file))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(

@@ -64,7 +64,7 @@ def require(
     """
 
     def wrap(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-        async def guarded(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
+        async def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
             target = str(next(iter((*args, *kwargs.values())), ""))
             who = current()
             if who.role < role:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -69,15 +71,19 @@ class Store:
             if self.url.startswith("sqlite:///"):
                 Path(self.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             engine = _engine(self.url)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
             # One transaction that holds the write lock: two processes starting at once migrate once.
             with engine.begin() as connection:
                 self._migrate(connection)
-        except (DBAPIError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StoreError(
-                f"The database {_place(self.url)} cannot be used: {reason}.",
-                remedy="Restore a backup, or move it away: a new one is made, and the models on disk are found again.",
-            ) from error
+            _use_wal(engine)
+        except DBAPIError as error:
+            engine.dispose()
+            raise self._unusable(error.orig or error) from error
+        except StoreError:
+            engine.dispose()
+            raise
         self._engine = engine
 
     async def write(self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -122,6 +128,12 @@ class Store:
         session.flush()
         session.execute(delete(EventRow).where(EventRow.id < rows[-1].id - KEPT_EVENTS))
 
+    def _unusable(self, reason: BaseException) -> StoreError:
+        return StoreError(
+            f"The database {_place(self.url)} cannot be used: {reason}.",
+            remedy="Restore a backup, or move it away: a new one is made, and models on disk are found again.",
+        )
+
     def _migrate(self, connection: Connection) -> None:
         config = alembic_config()
         script = ScriptDirectory.from_config(config)
@@ -156,7 +168,6 @@ def _engine(url: str) -> Engine:
         # first: a reader that turns writer in mid-transaction would fail at once instead of waiting.
         connection.isolation_level = None
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_SECONDS * 1000}",
@@ -169,6 +180,15 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _use_wal(engine: Engine) -> None:
+    """Let readers and a writer work side by side. The file keeps it; not set before its revision is known to be ours."""
+    if engine.dialect.name != "sqlite":
+        return
+    with closing(engine.raw_connection()) as connection, suppress(sqlite3.OperationalError):
+        # Refused as locked only while another process is doing the same.
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
 
 
 def _place(url: str) -> str:

@@ -1,0 +1,119 @@
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, func, select
+from sqlalchemy.orm import Session
+
+from modelshelf.errors import StoreError, StoreTooNew
+from modelshelf.store import Store
+from modelshelf.store.database import alembic_config
+from modelshelf.store.tables import AnswerRow, AuditRow, Base, now
+
+REVISIONS = [revision.revision for revision in ScriptDirectory.from_config(alembic_config()).walk_revisions()][::-1]
+
+
+def upgrade(file: Path, revision: str) -> None:
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_every_revision_reaches_the_present_tables_with_its_rows(tmp_path: Path, revision: str) -> None:
+    file = tmp_path / "old.db"
+    upgrade(file, revision)
+    with sqlite3.connect(file) as old:
+        old.execute(
+            "INSERT INTO answer (source, question, payload, at) VALUES ('hf', 'tiny', '[]', '2026-01-01 00:00:00')"
+        )
+    old.close()
+    store = Store.at(file)
+    await store.start()
+    assert await store.read(lambda session: session.scalar(select(func.count()).select_from(AnswerRow))) == 1
+    await store.stop()
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+async def test_a_newer_database_is_refused_and_left_untouched(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    upgrade(file, "head")
+    with sqlite3.connect(file) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.close()
+    before = file.read_bytes()
+    with pytest.raises(StoreTooNew, match="newer"):
+        await Store.at(file).start()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"this is no database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
+async def test_a_corrupt_database_is_one_sentence_and_kept(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "broken.db"
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match="cannot be used") as caught:
+        await Store.at(file).start()
+    assert "broken.db" in str(caught.value)
+    assert caught.value.remedy
+    assert file.read_bytes() == content
+
+
+async def test_two_processes_may_start_at_once(tmp_path: Path) -> None:
+    stores = [Store.at(tmp_path / "shared.db") for _ in range(4)]
+    await asyncio.gather(*(store.start() for store in stores))
+    await asyncio.gather(*(store.stop() for store in stores))
+
+
+def bump(session: Session) -> None:
+    row = session.get(AnswerRow, ("hf", "count")) or AnswerRow(source="hf", question="count", payload="0", at=now())
+    row.payload = str(int(row.payload) + 1)
+    session.add(row)
+
+
+async def test_writers_take_turns_and_lose_nothing(tmp_path: Path) -> None:
+    stores = [Store.at(tmp_path / "shared.db") for _ in range(2)]
+    for store in stores:
+        await store.start()
+    await asyncio.gather(*(store.write(bump) for store in stores for _ in range(25)))
+    row = await stores[0].read(lambda session: session.get(AnswerRow, ("hf", "count")))
+    assert row is not None
+    assert row.payload == "50"
+    for store in stores:
+        await store.stop()
+
+
+async def test_a_failing_transaction_leaves_nothing(store: Store) -> None:
+    def half(session: Session) -> None:
+        bump(session)
+        session.flush()
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        await store.write(half)
+    assert await store.read(lambda session: session.get(AnswerRow, ("hf", "count"))) is None
+
+
+@pytest.mark.parametrize("deed", ["UPDATE audit SET outcome = 'x'", "DELETE FROM audit"])
+async def test_audit_rows_are_only_ever_added(store: Store, deed: str) -> None:
+    def add(session: Session) -> None:
+        session.add(AuditRow(principal="owner", role="admin", action="test", outcome="done"))
+
+    await store.write(add)
+    with pytest.raises(StoreError, match="only ever added"):
+        await store.write(lambda session: session.connection().exec_driver_sql(deed))
+
+
+async def test_an_unopened_store_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="not open"):
+        await Store.at(tmp_path / "x.db").read(lambda session: session)
