@@ -71,7 +71,10 @@ class ServerConfig(_Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5006
-    root_path: str = ""
+    root_path: Annotated[str, Field(description="the path a proxy puts before ours")] = ""
+    public_url: Annotated[
+        str, Field(description="the address a proxy gives us, for example https://shelf.example.org")
+    ] = ""
 
 
 class EngineConfig(_Section):

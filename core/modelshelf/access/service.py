@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from modelshelf.access.types import OWNER, Principal, Role
+from modelshelf.access.types import NOBODY, OWNER, Principal, Role
 from modelshelf.errors import RoleRequired
 from modelshelf.store import Store
 from modelshelf.store.tables import AuditRow, LoginRow, now
@@ -24,12 +24,25 @@ LINK_LIFE = timedelta(hours=24)
 LOGIN_LIFE = timedelta(days=30)
 
 # A process on the owner's own account acts for the owner; a server sets the principal of each request.
-_principal: ContextVar[Principal] = ContextVar("principal", default=OWNER)
+_principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
+_lookups: list[Callable[[], Principal]] = []
 
 
 def current() -> Principal:
-    """Who asks now."""
-    return _principal.get()
+    """Who asks now.
+
+    Raises:
+        NotSignedIn: a served page asks, and nobody is signed in to it.
+    """
+    if known := _principal.get():
+        return known
+    return _lookups[-1]() if _lookups else OWNER
+
+
+def look_up_by(lookup: Callable[[], Principal]) -> None:
+    """From now on, code that acts for nobody in particular asks `lookup` who it acts for: a served page's callbacks."""
+    if lookup not in _lookups:
+        _lookups.append(lookup)
 
 
 @contextmanager
@@ -46,7 +59,9 @@ class Guarded(Protocol):
     """A service whose methods carry `require`."""
 
     @property
-    def access(self) -> "AccessService": ...
+    def access(self) -> "AccessService":
+        """Where deeds are recorded."""
+        ...
 
 
 S = TypeVar("S", bound=Guarded)
@@ -121,9 +136,13 @@ class AccessService:
         """Turn an owner link's secret into a login's; None if it is unknown, used or too old."""
         row = await self._store.write(_take_link, _digest(secret))
         if row is None:
-            await self.record("login", outcome="refused", detail="unknown or used link")
+            with acting_as(NOBODY):
+                await self.record("login", outcome="refused", detail="unknown or used link")
             return None
-        return await self._issue("session", Principal(row.principal, Role[row.role.upper()]), LOGIN_LIFE)
+        who = Principal(row.principal, Role[row.role.upper()])
+        with acting_as(who):
+            await self.record("login")
+        return await self._issue("session", who, LOGIN_LIFE)
 
     async def find(self, secret: str) -> Principal | None:
         """Who a login belongs to; None if it is unknown or has run out."""
@@ -132,7 +151,10 @@ class AccessService:
 
     async def end(self, secret: str) -> None:
         """End a login."""
-        await self._store.write(_drop_login, _digest(secret))
+        if who := await self.find(secret):
+            await self._store.write(_drop_login, _digest(secret))
+            with acting_as(who):
+                await self.record("logout")
 
     async def _issue(self, kind: str, who: Principal, life: timedelta) -> str:
         secret = secrets.token_urlsafe(32)

@@ -7,6 +7,7 @@ from enum import IntEnum
 class Role(IntEnum):
     """Each role may do what the ones before it may."""
 
+    NONE = 0
     VIEWER = 1
     OPERATOR = 2
     ADMIN = 3
@@ -26,3 +27,4 @@ class Principal:
 
 
 OWNER = Principal("owner", Role.ADMIN)
+NOBODY = Principal("nobody", Role.NONE)
