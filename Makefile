@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt .python-version
 	@$(FIND_PYTHON); \
 	echo "Building $(VENV) with $$("$$candidate" --version) ..."; \
 	"$$candidate" -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,notebook]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,notebook]'
 	@touch $@
 
 run: $(STAMP) ## serve the dashboard on http://127.0.0.1:5006/ and open it

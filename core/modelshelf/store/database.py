@@ -183,7 +183,7 @@ def _engine(url: str) -> Engine:
 
 
 def _use_wal(engine: Engine) -> None:
-    """Let readers and a writer work side by side. The file keeps it; not set before its revision is known to be ours."""
+    """Let readers and a writer work side by side. Kept in the file; not set before its revision is known to be ours."""
     if engine.dialect.name != "sqlite":
         return
     with closing(engine.raw_connection()) as connection, suppress(sqlite3.OperationalError):
