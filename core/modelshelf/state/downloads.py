@@ -15,7 +15,7 @@ class DownloadState(param.Parameterized):
     source = param.String(constant=True, doc="where it comes from")
     repo = param.String(constant=True, doc="org/name")
     commit = param.String(doc="the commit being fetched")
-    files = param.Tuple(default=(), length=None, doc="paths in the repository")
+    files = param.ClassSelector(default=(), class_=tuple, doc="paths in the repository")
     status = param.ClassSelector(default=JobStatus.QUEUED, class_=JobStatus, doc="where it stands")
     detail = param.String(doc="what it waits for, or what happens now")
     done = param.Integer(default=0, bounds=(0, None), doc="bytes that arrived")

@@ -18,7 +18,7 @@ class ProviderState(param.Parameterized):
     label = param.String(doc="what the kind is called")
     url = param.String(doc="its address; empty for the built-in engine")
     enabled = param.Boolean(default=True, doc="whether it is used")
-    abilities = param.Tuple(default=(), length=None, doc="what it can do")
+    abilities = param.ClassSelector(default=(), class_=tuple, doc="what it can do")
     health = param.ClassSelector(default=UNSEEN, class_=Health, doc="the last look")
     models = param.List(default=[], item_type=ServedModel, doc="what it offers")
     error = param.String(doc="why its models cannot be listed, empty when they can")
