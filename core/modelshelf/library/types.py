@@ -1,6 +1,6 @@
 """What is on disk."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -56,9 +56,34 @@ class InstalledModel:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What deleting a model frees and what it breaks. `used_by` names everything else that uses the same bytes."""
+    """What deleting a model frees and what it breaks. `used_by` names everything else that uses the same bytes.
+
+    `files` is empty when whole commits go, and names the files when only these do.
+    """
 
     repo: str
     commits: tuple[str, ...]
     freed: int
     used_by: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What reading a file again showed: status is ok | mismatch | missing | recorded.
+
+    `recorded` means that nobody published a checksum; the one found is kept and compared with from now on.
+    """
+
+    repo: str
+    commit: str
+    path: str
+    status: str
+    size: int = 0
+    sha256: str | None = None
+    expected: str | None = None
+    detail: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON."""
+        return asdict(self)

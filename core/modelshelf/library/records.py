@@ -1,0 +1,36 @@
+"""What the database keeps about the library."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from modelshelf.library.inventory import Records
+from modelshelf.library.types import Removal
+from modelshelf.store.tables import FileRow, JobRow, VerdictRow
+from modelshelf.vetting.rules import RULES
+
+
+def read(session: Session) -> Records:
+    """Every known file and every verdict under the present rules."""
+    files = {(row.repo, row.commit, row.path): row for row in session.scalars(select(FileRow))}
+    verdicts = session.scalars(select(VerdictRow).where(VerdictRow.rules == RULES))
+    return Records(files, {row.sha256: row.verdict for row in verdicts})
+
+
+def write(session: Session, rows: Sequence[FileRow]) -> None:
+    """Add rows, or replace those of the same file."""
+    for row in rows:
+        session.merge(row)
+
+
+def forget(session: Session, removal: Removal) -> None:
+    """Drop the rows of what was deleted."""
+    query = delete(FileRow).where(FileRow.repo == removal.repo, FileRow.commit.in_(removal.commits))
+    session.execute(query.where(FileRow.path.in_(removal.files)) if removal.files else query)
+
+
+def active_job(session: Session, repo: str) -> tuple[str, str] | None:
+    """The id and status of a download of the repository that has not ended."""
+    row = session.scalars(select(JobRow).where(JobRow.repo == repo, JobRow.ended.is_(None))).first()
+    return (row.id, row.status) if row else None

@@ -1,0 +1,259 @@
+"""The library: what is in the Hugging Face cache, whoever put it there."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelshelf.access import AccessService, Role, require
+from modelshelf.catalog.files import format_of
+from modelshelf.config import ConfigManager
+from modelshelf.errors import ModelshelfError, NotFound, UsageError
+from modelshelf.events import EventBus, LibraryChanged
+from modelshelf.ids import ModelId
+from modelshelf.library import records
+from modelshelf.library.inventory import Inventory, KnownRepo, assemble
+from modelshelf.library.removal import Deletion, check_idle, execute, plan
+from modelshelf.library.served import ServedFile, served
+from modelshelf.library.types import InstalledModel, Removal, VerifyResult
+from modelshelf.library.verify import verify
+from modelshelf.store import Store
+from modelshelf.store.tables import FileRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from modelshelf.vetting import VettingService
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 3.0
+LOOK_SHARE = 20
+
+Name = str | ModelId | InstalledModel
+
+
+class ModelLibrary:
+    """Lists, finds, verifies and deletes models. It notices within seconds what other programs add or delete."""
+
+    name = "library"
+
+    def __init__(
+        self,
+        config: ConfigManager,
+        store: Store,
+        events: EventBus,
+        access: AccessService,
+        vetting: "VettingService",
+        *,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self.access = access
+        self._config = config
+        self._store = store
+        self._events = events
+        self._look_seconds = look_seconds
+        self._inventory = Inventory()
+        self._looked = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def cache(self) -> Path:
+        """The Hugging Face cache under the present settings."""
+        return self._config.paths.cache
+
+    async def start(self) -> None:
+        """Begin to watch the cache."""
+        self._watcher = asyncio.create_task(self._watch(), name="library.watch")
+
+    async def stop(self) -> None:
+        """End the watch."""
+        if self._watcher:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+            self._watcher = None
+
+    async def models(self) -> tuple[InstalledModel, ...]:
+        """Every commit of every repository in the cache; those that lack files are marked."""
+        known = await self._look()
+        found = await self._store.read(records.read)
+        return await asyncio.to_thread(assemble, known, found)
+
+    async def served(self) -> tuple[ServedFile, ...]:
+        """Every whole GGUF model under the name that engines offer it by."""
+        return await asyncio.to_thread(served, await self.models())
+
+    async def frame(self) -> "pd.DataFrame":
+        """The models as a table, sizes in bytes."""
+        return await asyncio.to_thread(_to_frame, await self.models())
+
+    async def find(self, model: Name) -> InstalledModel | None:
+        """A model by the name it is served under, by `org/name`, or by a whole id; the newest if several match."""
+        found = await self._find(model)
+        return found[0] if found else None
+
+    async def get(self, model: Name) -> InstalledModel:
+        """As `find`.
+
+        Raises:
+            NotFound: it is not installed.
+        """
+        found, _ = await self._get(model)
+        return found
+
+    async def record(self, rows: Sequence[FileRow]) -> None:
+        """Keep what is known of files that landed."""
+        await self._store.write(records.write, rows)
+        for repo in {row.repo for row in rows}:
+            self._events.publish(LibraryChanged(repo=repo))
+
+    async def removal(self, model: Name) -> Removal:
+        """What deleting a model would free and break. Without a commit in its name, all its commits are meant.
+
+        Raises:
+            NotFound: it is not installed.
+            UsageError: it cannot be deleted now.
+        """
+        return (await self._plan(model)).removal
+
+    @require(Role.OPERATOR, "library.remove")
+    async def remove(self, model: Name) -> Removal:
+        """Delete a model; bytes that other commits or repositories use stay.
+
+        Raises:
+            NotFound: it is not installed.
+            UsageError: a download is writing to it.
+            FolderNotWritable: the disk refuses.
+        """
+        deletion = await self._plan(model)
+        try:
+            await asyncio.to_thread(execute, deletion)
+            await self._store.write(records.forget, deletion.removal)
+        finally:
+            await self._look(deletion.removal.repo)
+        await self.access.record("library.remove", deletion.removal.repo, "done", f"{deletion.removal.freed} bytes")
+        return deletion.removal
+
+    async def verify(self, model: Name | None = None) -> AsyncGenerator[VerifyResult, None]:
+        """Read every file of a model, or of all, and compare it with its checksum: a result for each, in order.
+
+        Files that are not what they should be are marked in the library.
+
+        Raises:
+            NotFound: the model is not installed.
+        """
+        wanted = None if model is None else await self._get(model)
+        known, rows = await self._look(), (await self._store.read(records.read)).files
+        snapshots = [
+            (repo, snapshot)
+            for repo, item in known.items()
+            for snapshot in item.read.snapshots
+            if wanted is None or (repo, snapshot.commit) == (wanted[0].repo, wanted[0].commit)
+        ]
+        async with aclosing(verify(snapshots, wanted[1] if wanted else (), rows)) as results:
+            async for result, row in results:
+                if row is not None:
+                    before = rows.get((row.repo, row.commit, row.path))
+                    await self._store.write(records.write, [row])
+                    if row.damaged != bool(before and before.damaged):
+                        self._events.publish(LibraryChanged(repo=row.repo))
+                yield result
+
+    async def _find(self, model: Name) -> tuple[InstalledModel, tuple[str, ...]] | None:
+        """The model, and its files that are meant; no files means all of them."""
+        models = await self.models()
+        if isinstance(model, InstalledModel):
+            return next(((m, ()) for m in models if (m.repo, m.commit) == (model.repo, model.commit)), None)
+        if isinstance(model, str):
+            for item in await asyncio.to_thread(served, models):
+                if item.name.lower() == model.lower():
+                    return item.model, tuple(file.path for file in item.files)
+        name = _parse(model)
+        exact = [m for m in models if name and _matches(m, name)]
+        chosen = next((m for m in exact if m.complete), exact[0] if exact else None)
+        return (chosen, (name.file,) if name and name.file else ()) if chosen else None
+
+    async def _get(self, model: Name) -> tuple[InstalledModel, tuple[str, ...]]:
+        found = await self._find(model)
+        if found is None:
+            raise NotFound(f"{_label(model)} is not installed.", remedy="List what is, with `modelshelf list`.")
+        return found
+
+    async def _plan(self, model: Name) -> Deletion:
+        installed, files = await self._get(model)
+        if job := await self._store.read(records.active_job, installed.repo):
+            raise UsageError(
+                f"{installed.repo} is being downloaded (job {job[0]}, {job[1]}).",
+                remedy="Wait until the download is done, or cancel it.",
+            )
+        known = await self._look()
+        item = known.get(installed.repo)
+        if item is None:
+            raise NotFound(f"{_label(model)} is not installed.")
+        left = [f.path for f in installed.files if f.path not in files and format_of(f.path)]
+        chosen = files if files and left else ()
+        commits: tuple[str, ...] = (installed.commit,)
+        if isinstance(model, str | ModelId) and not files and not _pinned(model):
+            commits = tuple(snapshot.commit for snapshot in item.read.snapshots)
+        return await asyncio.to_thread(self._prepare, known, installed.repo, commits, chosen)
+
+    def _prepare(
+        self, known: Mapping[str, KnownRepo], repo: str, commits: Sequence[str], files: Sequence[str]
+    ) -> Deletion:
+        cache = self.cache
+        check_idle(repo, cache)
+        return plan({name: item.read for name, item in known.items()}, repo, commits, files, cache)
+
+    async def _look(self, *touched: str) -> Mapping[str, KnownRepo]:
+        """Read what changed in the cache, and tell of it."""
+        known, changed = await asyncio.to_thread(self._inventory.refresh, self.cache)
+        if self._looked:
+            for repo in sorted(changed.union(touched)):
+                self._events.publish(LibraryChanged(repo=repo))
+        self._looked = True
+        return known
+
+    async def _watch(self) -> None:
+        while True:
+            begun = time.monotonic()
+            try:
+                await self._look()
+            except ModelshelfError as error:
+                log.warning("the library cannot be read: %s", error)
+            # A large cache on a slow disk is looked at less often, so that looking never costs more than a twentieth.
+            await asyncio.sleep(max(self._look_seconds, LOOK_SHARE * (time.monotonic() - begun)))
+
+
+def _matches(model: InstalledModel, name: ModelId) -> bool:
+    same = model.repo.lower() == name.repo.lower() and (name.source in (None, model.source) or model.source is None)
+    revision = name.revision
+    known = revision is None or revision in model.refs or (len(revision) >= 7 and model.commit.startswith(revision))
+    return same and known and (name.file is None or any(file.path == name.file for file in model.files))
+
+
+def _parse(model: str | ModelId) -> ModelId | None:
+    if isinstance(model, ModelId):
+        return model
+    try:
+        return ModelId.parse(model)
+    except UsageError:
+        # Repositories without a publisher (`gpt2`) are in old caches.
+        return ModelId(model) if "/" not in model else None
+
+
+def _pinned(model: str | ModelId) -> bool:
+    name = _parse(model)
+    return name is not None and name.revision is not None
+
+
+def _label(model: Name) -> str:
+    return str(model.id) if isinstance(model, InstalledModel) else str(model)
+
+
+def _to_frame(models: Sequence[InstalledModel]) -> "pd.DataFrame":
+    from modelshelf.library.frame import to_frame
+
+    return to_frame(models)
