@@ -1,7 +1,10 @@
 """The repository agrees with itself: environments, imports, settings in the documentation."""
 
 import ast
+import re
+import subprocess
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,34 @@ def test_services_do_not_know_state(service: str) -> None:
     """A view reads state, state takes in events, a service makes events and knows nobody."""
     used = {name for file in (CORE / service).rglob("*.py") for name in imports(file)}
     assert not {name for name in used if name.startswith(("modelshelf.state", "modelshelf.api", "modelshelf.cli"))}
+
+
+def named(pattern: str) -> list[str]:
+    return sorted(set(re.findall(pattern, (ROOT / "docs" / "specification.md").read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("symbol", named(r"`(modelshelf[\w.]*(?::[\w.]+)?)`"))
+def test_what_the_specification_names_exists(symbol: str) -> None:
+    module, _, attribute = symbol.partition(":")
+    found: object = import_module(module)
+    for part in attribute.split(".") if attribute else ():
+        found = getattr(found, part)
+
+
+@pytest.mark.parametrize("path", named(r"`(tests/[\w./]+)`"))
+def test_tests_that_the_specification_names_exist(path: str) -> None:
+    target = ROOT / path
+    assert target.is_file() or any(target.rglob("test_*.py"))
+
+
+def test_no_private_place_or_host_is_named() -> None:
+    """What is committed holds neither a machine's paths nor the registries' names."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    told = re.compile(r"/(?:root|work|home/\w+)/|files\.pythonhosted|pypi\.org/simple")
+    files = [
+        ROOT / name
+        for name in listed.split("\0")
+        if name.endswith((".py", ".md", ".toml", ".txt", ".yml", ".js", ".css"))
+    ]
+    guilty = {str(file) for file in files if file.name != "test_house.py" and told.search(file.read_text("utf-8"))}
+    assert not guilty
