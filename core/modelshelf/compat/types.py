@@ -110,3 +110,13 @@ class Compatibility:
             "reasons": [reason.as_dict() for reason in self.reasons],
             "fixes": [fix.as_dict() for fix in self.fixes],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFile:
+    """One way to have a repository: a file or the parts of a split one, with how well it does here."""
+
+    files: tuple[str, ...]
+    size: int
+    quantisation: str | None
+    compatibility: Compatibility

@@ -1,0 +1,38 @@
+"""Judge a file on this machine: no network, no database, no server."""
+
+from pathlib import Path
+
+from modelshelf.compat.engines import engine
+from modelshelf.compat.hardware import find_machine
+from modelshelf.compat.judge import judge
+from modelshelf.compat.machine import Machine
+from modelshelf.compat.score import Question
+from modelshelf.compat.types import Compatibility, Settings
+from modelshelf.errors import UsageError
+from modelshelf.metadata import local
+
+
+def fit_file(
+    path: Path | str, settings: Settings | None = None, machine: Machine | None = None, *, provider: str = "builtin"
+) -> Compatibility:
+    """How well a model's file, or any part of a split one, does on a machine; this machine if none is given.
+
+    A context other than the default is taken as required. `provider` is the kind of an engine that runs here.
+
+    Raises:
+        NotFound: there is no such file.
+        FormatError: it is no model file, or its header is broken.
+        UsageError: the provider runs nothing on this machine.
+    """
+    runs = engine(provider)
+    if runs is None:
+        raise UsageError(f"{provider} runs no files of this machine.", remedy="Choose builtin or ollama.")
+    facts = local.read(path)
+    wanted = settings or Settings()
+    question = Question(facts, wanted, machine or find_machine(), runs, required(settings))
+    return judge(question, model=str(path), provider=provider)
+
+
+def required(settings: Settings | None) -> bool:
+    """Whether the context was chosen on purpose: then it must not be shortened."""
+    return settings is not None and settings.context != Settings().context

@@ -1,0 +1,168 @@
+"""The score of a model on an engine on a machine: hard gates, then a weighted geometric mean of five values.
+
+A sum would hide a fatal weakness; in a geometric mean one poor value pulls everything down. Each value is 0.05 to 1:
+
+| value     | weight | 1.0                                  | falls to                                             |
+|-----------|--------|--------------------------------------|------------------------------------------------------|
+| memory    | 0.35   | a quarter of the memory stays free   | 0.3 when it just fits                                |
+| speed     | 0.25   | 20 tokens per second or more         | 0.05 at 0.5 tokens per second, by the logarithm      |
+| fidelity  | 0.15   | 16 bits per weight                   | by the table `FIDELITY`, 0.25 for one bit            |
+| context   | 0.15   | all the context that was asked for   | the square root of the part that can be had          |
+| abilities | 0.10   | the file says how to chat with it    | 0.6 without a chat template                          |
+
+What does not fit as asked is tried with a q8_0 cache, one slot, and ever shorter contexts. A score for such a downgrade
+never exceeds what the settings before it would give when they just fit, so that more memory never lowers a score.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import exp, log
+
+from modelshelf.compat.engines import Engine
+from modelshelf.compat.machine import Machine
+from modelshelf.compat.memory import Estimate, estimate
+from modelshelf.compat.speed import Placement, place, tokens_per_second
+from modelshelf.compat.types import Settings
+from modelshelf.metadata.facts import ModelFacts
+
+WEIGHTS: Mapping[str, float] = {"memory": 0.35, "speed": 0.25, "fidelity": 0.15, "context": 0.15, "abilities": 0.10}
+LOWEST = 0.05
+JUST_FITS, ROOMY = 0.3, 0.25
+FAST, SLOW = 20.0, 0.5
+SHORTEST = 512  # tokens: below, a chat makes no sense
+NO_TEMPLATE = 0.6
+UNKNOWN_FIDELITY = 0.7
+UNKNOWN_ARCHITECTURE_CAP = 50
+
+# How much of a model is left, by the letters its quantisation's name begins with; the longest match counts.
+FIDELITY: Mapping[str, float] = {
+    "F64": 1.0,
+    "F32": 1.0,
+    "F16": 1.0,
+    "BF16": 1.0,
+    "Q8": 0.99,
+    "FP8": 0.97,
+    "F8": 0.97,
+    "Q6": 0.97,
+    "Q5": 0.94,
+    "Q5_K": 0.95,
+    "MXFP4": 0.93,
+    "NVFP4": 0.92,
+    "Q4_K": 0.9,
+    "IQ4": 0.88,
+    "Q4": 0.85,
+    "AWQ": 0.87,
+    "GPTQ": 0.86,
+    "NF4": 0.85,
+    "Q3_K_L": 0.78,
+    "Q3": 0.74,
+    "IQ3": 0.72,
+    "Q2": 0.5,
+    "IQ2": 0.45,
+    "TQ": 0.4,
+    "IQ1": 0.25,
+    "Q1": 0.25,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: a model, on an engine, on a machine, with settings.
+
+    required: the context was asked for on purpose and must not be shortened.
+    """
+
+    facts: ModelFacts
+    settings: Settings
+    machine: Machine
+    engine: Engine
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One set of settings, rated. `score` is 0 where it does not fit, `values` are the five of the table."""
+
+    settings: Settings
+    estimate: Estimate
+    placement: Placement
+    speed: tuple[float, float]
+    values: Mapping[str, float]
+    score: float
+    fits: bool
+
+    @property
+    def spare(self) -> int:
+        """Bytes that stay free; negative: that are missing."""
+        return self.placement.budget - self.estimate.memory.total
+
+
+def rate(question: Question) -> tuple[Rating, Rating]:
+    """The rating as asked, and that of the first downgrade that fits; the same twice when no downgrade is needed."""
+    asked = first = _rate(question, question.settings)
+    cap = 100.0
+    for settings in downgrades(question):
+        if first.fits:
+            break
+        cap = min(cap, _mean({**first.values, "memory": JUST_FITS}))
+        first = _rate(question, settings)
+    return asked, replace(first, score=min(first.score, cap)) if first is not asked else asked
+
+
+def downgrades(question: Question) -> Iterator[Settings]:
+    """What can be given up, least first: exact cache, slots, then context unless it is required."""
+    settings = question.settings
+    if settings.kv in {"f16", "f32", "bf16"} and settings.flash_attention:
+        settings = replace(settings, kv="q8_0")
+        yield settings
+    if settings.slots > 1:
+        settings = replace(settings, slots=1)
+        yield settings
+    while not question.required and settings.context > SHORTEST:
+        settings = replace(settings, context=max(settings.context // 2, SHORTEST))
+        yield settings
+
+
+def fidelity(quantisation: str | None) -> float:
+    """How much of a model its quantisation leaves, 0 to 1; a middling value where it is not known."""
+    name = (quantisation or "").upper().removeprefix("UD-")
+    best = max((start for start in FIDELITY if name.startswith(start)), key=len, default=None)
+    return FIDELITY[best] if best else UNKNOWN_FIDELITY
+
+
+def _rate(question: Question, settings: Settings) -> Rating:
+    facts, machine = question.facts, question.machine
+    known = estimate(facts, settings)
+    placement = place(known.memory, settings, machine, question.engine, facts.layers)
+    speed = tokens_per_second(facts, known.memory, machine, placement)
+    fits = known.high <= placement.budget
+    values = {
+        "memory": _headroom(known.high, placement.budget),
+        "speed": _pace(speed),
+        "fidelity": fidelity(facts.quantisation),
+        "context": _share(min(settings.context, facts.context or settings.context), question.settings.context),
+        "abilities": 1.0 if facts.chat_template else NO_TEMPLATE,
+    }
+    return Rating(settings, known, placement, speed, values, _mean(values) if fits else 0.0, fits)
+
+
+def _headroom(need: int, budget: int) -> float:
+    if budget <= 0:
+        return LOWEST
+    free = max(budget - need, 0) / budget
+    return JUST_FITS + (1 - JUST_FITS) * min(free / ROOMY, 1.0)
+
+
+def _pace(speed: tuple[float, float]) -> float:
+    middle = (speed[0] * speed[1]) ** 0.5
+    if middle <= SLOW:
+        return LOWEST
+    return max(LOWEST, min(1.0, LOWEST + (1 - LOWEST) * log(middle / SLOW) / log(FAST / SLOW)))
+
+
+def _share(had: int, asked: int) -> float:
+    return max(LOWEST, min(1.0, had / asked) ** 0.5) if asked else 1.0
+
+
+def _mean(values: Mapping[str, float]) -> float:
+    return 100 * exp(sum(weight * log(max(values[name], LOWEST)) for name, weight in WEIGHTS.items()))

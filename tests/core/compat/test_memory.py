@@ -1,0 +1,103 @@
+"""The estimate against what the engine itself allocated, and through a file against the same."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import pytest
+from tests.shapes import SHAPES, facts, write
+
+from modelshelf.compat import Confidence, Memory, Settings, estimate
+from modelshelf.metadata import ModelFacts, local
+
+TRUTH = Path(__file__).parents[2] / "data" / "llama_cpp_memory.csv"
+MIB = 1 << 20
+
+
+@cache
+def rows() -> tuple[Mapping[str, str], ...]:
+    """What was measured as a server runs, without error."""
+    with TRUTH.open(newline="") as file:
+        return tuple(row for row in csv.DictReader(file) if row["mode"] == "noalloc_srv" and not row["error"])
+
+
+@cache
+def known(name: str, mix: str) -> ModelFacts:
+    return facts(SHAPES[name], mix)
+
+
+def ours(row: Mapping[str, str]) -> Memory:
+    settings = Settings(
+        context=int(row["n_ctx"]),
+        kv=row["type_k"],
+        slots=int(row["n_seq"]),
+        ubatch=int(row["ubatch"]),
+        flash_attention=row["fa"] == "1",
+        unified_kv=row["kv_unified"] == "1",
+    )
+    return estimate(known(row["model"], row["mix"]), settings).memory
+
+
+def test_weights_are_exact() -> None:
+    assert len(rows()) == 450
+    assert [row for row in rows() if ours(row).weights != int(row["model_bytes"])] == []
+
+
+def test_cache_and_state_are_exact() -> None:
+    wrong = [row for row in rows() if ours(row).kv + ours(row).recurrent != int(row["context_bytes"])]
+    assert wrong == []
+
+
+def test_compute_is_within_five_percent_or_eight_mebibytes() -> None:
+    beyond = sorted(
+        abs(ours(row).compute - (real := int(row["compute_bytes"]))) / max(real * 0.05, 8 * MIB) for row in rows()
+    )
+    assert beyond[int(0.95 * len(beyond))] <= 1
+
+
+def test_total_is_right_to_a_thousandth() -> None:
+    errors = []
+    for row in rows():
+        real = int(row["model_bytes"]) + int(row["context_bytes"]) + int(row["compute_bytes"])
+        memory = ours(row)
+        errors.append(abs(memory.total - memory.output - real) / real)
+    assert median(errors) <= 0.001
+    assert max(errors) <= 0.0078
+
+
+def test_the_plan_covers_what_the_engine_takes() -> None:
+    """`high` is what to plan with: hardly any model may need more."""
+    short = 0
+    for row in rows():
+        real = int(row["model_bytes"]) + int(row["context_bytes"]) + int(row["compute_bytes"])
+        settings = Settings(int(row["n_ctx"]), row["type_k"], int(row["n_seq"]), flash_attention=row["fa"] == "1")
+        found = estimate(known(row["model"], row["mix"]), settings)
+        assert found.confidence is Confidence.EXACT
+        short += real > found.high
+    assert short <= 2
+
+
+@pytest.mark.parametrize("name", ["llama32_1b", "deepseek2_lite", "qwen3next_80b", "lfm2_1_2b", "phi3_mini"])
+def test_the_header_of_a_file_gives_the_same(name: str, tmp_path: Path) -> None:
+    path = write(SHAPES[name], tmp_path / f"{name}.gguf")
+    settings = Settings(context=8192, slots=4)
+    assert estimate(local.read(path), settings) == estimate(known(name, SHAPES[name].mix), settings)
+
+
+def test_the_first_bytes_alone_come_near() -> None:
+    """Tier 1: no tensors, the weights from the file's size."""
+    whole = known("llama31_8b", "Q4_K_M")
+    part = replace(whole, tensors=(), tier=1)
+    near, exact = estimate(part, Settings()), estimate(whole, Settings())
+    assert near.confidence is Confidence.HEADER
+    assert abs(near.memory.total - exact.memory.total) / exact.memory.total < 0.005
+    assert near.low <= exact.memory.total <= near.high
+
+
+def test_an_unmeasured_architecture_is_bounded() -> None:
+    found = estimate(replace(known("llama31_8b", "Q4_K_M"), architecture="newcomer"), Settings())
+    assert found.confidence is Confidence.BOUNDED
+    assert found.low < found.memory.total < found.high
