@@ -295,9 +295,8 @@ def _granite() -> Shape:
     counts = tuple(kv if index in attending else 0 for index in range(layers))
     keys = _keys(131072, layers, width, inner, heads, counts) | _ssm(4, 4096, 128, 64, 1)
     keys |= {"vocab_size": words, "embedding_scale": 12.0, "residual_scale": 0.22, "logit_scale": 8.0}
-    return Shape(
-        "granitehybrid", words, width, layers, layer, keys | {"attention.scale": 0.015}, _outside(width, words)
-    )
+    keys["attention.scale"] = 0.015
+    return Shape("granitehybrid", words, width, layers, layer, keys, _outside(width, words, tied=True))
 
 
 _AROUND = ("attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm")
