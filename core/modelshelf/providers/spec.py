@@ -1,9 +1,10 @@
 """The door for providers: whatever implements `Provider` and is named in the entry points `modelshelf.providers`."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from modelshelf.errors import Unsupported
@@ -137,10 +138,20 @@ class ProviderConfig:
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What every adapter may use."""
+    """What every adapter may use. `changed(id)` tells that a provider's models are others now, or loaded or not."""
 
     config: "ConfigManager"
     library: "ModelLibrary"
+    changed: Callable[[str], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a pull or an upload is: `total` in bytes, None while it is not known."""
+
+    status: str
+    done: int = 0
+    total: int | None = None
 
 
 class Provider(Protocol):
@@ -191,6 +202,30 @@ class ProviderFactory(Protocol):
 
     def __call__(self, config: ProviderConfig, context: ProviderContext) -> Provider:
         """An adapter for one configured provider."""
+        ...
+
+
+class Pulls(Protocol):
+    """A provider with `Ability.PULL`."""
+
+    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """Have it fetch a model by its own name for it; closing the generator stops that."""
+        ...
+
+
+class Registers(Protocol):
+    """A provider with `Ability.REGISTER_UPLOAD`."""
+
+    def register(self, file: Path, name: str) -> AsyncGenerator[Progress, None]:
+        """Give it a copy of a file, to serve under a name."""
+        ...
+
+
+class Deletes(Protocol):
+    """A provider with `Ability.DELETE`."""
+
+    async def delete(self, model: str) -> None:
+        """Have it forget a model and free its disk."""
         ...
 
 

@@ -1,0 +1,89 @@
+"""Which addresses a provider may have: the origin a person named, private ones included, never a metadata service."""
+
+import ipaddress
+import re
+import socket
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from modelshelf.errors import UnsafeAddress, UsageError
+from modelshelf.network.addresses import is_loopback
+
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def clean_url(text: str, *, plain_http: bool = False) -> str:
+    """A provider's base address in its usual form: no slash at the end, the path kept.
+
+    `plain_http` allows http beyond this machine.
+
+    Raises:
+        UsageError: it is no address, or carries a name, a password, a query or a fragment.
+        UnsafeAddress: plain http to another machine, or an address that is never a provider's.
+    """
+    text = text.strip()
+    if not _SCHEME.match(text):
+        raise UsageError(
+            f"“{text[:100]}” has no http:// or https:// at its start.", remedy=f"Write http://{text[:100]}"
+        )
+    try:
+        url = URL(text)
+        host, _ = url.host, url.port
+    except ValueError:
+        host = None
+    if not host or url.scheme not in ("http", "https") or any(ord(c) <= 32 for c in text):
+        raise UsageError("That is not the address of a provider.", remedy="Write it like http://127.0.0.1:11434")
+    if url.user is not None or url.password is not None:
+        raise UsageError(
+            "The address carries a name or a password.", remedy="Leave them out; keys have their own place."
+        )
+    if url.query_string or url.fragment:
+        raise UsageError("The address goes on after “?” or “#”.", remedy="Give the base address only.")
+    if not usable(host):
+        raise UnsafeAddress(f"{host} is never the address of a provider.", remedy="Name the machine that serves it.")
+    if url.scheme == "http" and not plain_http and not is_loopback(host):
+        raise UnsafeAddress(
+            f"{host} is another machine, and http is not encrypted.",
+            remedy="Use https, or allow plain http for this provider if you trust the network between.",
+        )
+    return str(url).rstrip("/")
+
+
+def usable(host: str) -> bool:
+    """Whether an address may be a provider's: not link-local, metadata, multicast or unspecified. True for a name."""
+    try:
+        found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return True
+    inner = getattr(found, "ipv4_mapped", None) or found
+    return not (inner.is_link_local or inner.is_multicast or inner.is_unspecified or inner.is_reserved)
+
+
+class ProviderResolver(AbstractResolver):
+    """Looks a provider's name up and keeps what `usable` allows; what was checked is what is connected to."""
+
+    def __init__(self) -> None:
+        self._inner = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses to connect to.
+
+        Raises:
+            UnsafeAddress: the name leads only to addresses that no provider has.
+            OSError: the name is not known.
+        """
+        found = await self._inner.resolve(host, port, family)
+        allowed = [address for address in found if usable(address["host"])]
+        if is_loopback(host):
+            allowed = [address for address in allowed if is_loopback(address["host"])]
+        if not allowed:
+            raise UnsafeAddress(f"{host} leads to an address that is never a provider's.")
+        return allowed
+
+    async def close(self) -> None:
+        """Nothing is held."""
+        await self._inner.close()
