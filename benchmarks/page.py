@@ -1,7 +1,7 @@
 """How soon the page can be used: from the start of the navigation to a row that a click would hit.
 
-Cold means a new browser profile on a running server; warm the same profile again. The peer is a stock Panel template with
-a table of the same rows on the same machine in the same run.
+Cold means a new browser profile on a running server; warm the same profile again. The peer is a stock Panel template
+with a table of as many rows, on the same machine in the same run.
 """
 
 import os
@@ -64,7 +64,7 @@ def _ours(browser: Browser, folder: Path) -> list[Figure]:
     home.mkdir()
     (home / "config.toml").write_text('[[sources]]\nname = "samples"\nkind = "samples"\nlabel = "Samples (offline)"\n')
     environment = {**os.environ, "HOME": str(folder), "MODELSHELF_HOME": str(home), "HF_HOME": str(folder / "hf")}
-    command = [BIN / "modelshelf", "serve", "--port", "0", "--no-browser"]
+    command: list[str | Path] = [BIN / "modelshelf", "serve", "--port", "0", "--no-browser"]
     with _process(command, environment) as server:
         assert server.stdout is not None
         link = next(line.strip() for line in server.stdout if "/login#" in line)
@@ -83,7 +83,7 @@ def _ours(browser: Browser, folder: Path) -> list[Figure]:
 
 def _peer(browser: Browser, folder: Path) -> list[Figure]:
     (folder / "peer.py").write_text(PEER)
-    command = [BIN / "panel", "serve", folder / "peer.py", "--port", "5107"]
+    command: list[str | Path] = [BIN / "panel", "serve", folder / "peer.py", "--port", "5107"]
     with _process(command, dict(os.environ)):
         address = "http://localhost:5107/peer"
         _wait_for(address)
