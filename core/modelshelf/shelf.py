@@ -86,7 +86,7 @@ class Shelf:
             self.providers,
             self.health,
             self.compatibility,
-            self.downloads,
+            self.downloads.worker,
             self._keeper,
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}

@@ -1,6 +1,7 @@
 """Answers to requests for bytes, checked: what their headers claim, and what each failure means."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -153,13 +154,18 @@ def explained(url: URL) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+    number = getattr(error, "errno", None)
+    return (os.strerror(number).lower() if number else str(error) or type(error).__name__).rstrip(".")
 
 
-def refusal(response: aiohttp.ClientResponse) -> ModelshelfError:
-    """What an answer that is neither bytes nor a redirect means."""
+def refusal(response: aiohttp.ClientResponse, *, redirected: bool) -> ModelshelfError:
+    """What an answer that is neither bytes nor a redirect means; `redirected`: it is not from the first address."""
     status, where = response.status, response.url.host
-    facts: dict[str, Any] = {"status": status, "retry_after": retry_after(response.headers.get("Retry-After"))}
+    facts: dict[str, Any] = {
+        "status": status,
+        "retry_after": retry_after(response.headers.get("Retry-After")),
+        "redirected": redirected,
+    }
     if known := _CODES.get(response.headers.get("X-Error-Code", "")):
         message = response.headers.get("X-Error-Message", "")[:300] or f"{where} refuses the file ({status})"
         return known(message.rstrip(".") + ".", transient=False, **facts)

@@ -5,16 +5,19 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import certifi
 from yarl import URL
 
-from modelshelf.catalog.types import Location
 from modelshelf.config import ConfigManager
 from modelshelf.errors import FileNotInRepository, Unreachable
 from modelshelf.network.addresses import Resolver, check_https, check_literal, is_loopback
 from modelshelf.network.answers import Answer, RangeAnswer, Route, explained, refusal
+
+if TYPE_CHECKING:  # a source uses this module too
+    from modelshelf.catalog.types import Location
 
 REDIRECTS = 5
 PER_HOST = 12
@@ -46,7 +49,7 @@ class Network:
     @asynccontextmanager
     async def open(
         self,
-        location: Location,
+        location: "Location",
         start: int = 0,
         end: int | None = None,
         if_range: str | None = None,
@@ -77,7 +80,7 @@ class Network:
             answer.route = reached
             yield answer
 
-    async def fetch_range(self, location: Location, start: int, length: int) -> RangeAnswer:
+    async def fetch_range(self, location: "Location", start: int, length: int) -> RangeAnswer:
         """Some bytes of a file: fewer than `length` only at its end, never more.
 
         Raises:
@@ -98,7 +101,7 @@ class Network:
             return RangeAnswer(bytes(data[:length]), answer.total, answer.etag)
 
     async def _follow(
-        self, location: Location, route: Route | None, headers: dict[str, str], stack: AsyncExitStack
+        self, location: "Location", route: Route | None, headers: dict[str, str], stack: AsyncExitStack
     ) -> tuple[aiohttp.ClientResponse, Route]:
         first = URL(location.url, encoded=True)
         trusted = {str(first.origin()) if first.host else "", *location.hosts}
@@ -109,7 +112,7 @@ class Network:
                 return response, step
             target = response.headers.get("Location")
             if response.status not in _REDIRECT or not target:
-                raise refusal(response)
+                raise refusal(response, redirected=step.url != first)
             response.release()
             url = step.url.join(URL(target, encoded=True))
             check_https(url)

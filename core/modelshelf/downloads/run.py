@@ -1,0 +1,259 @@
+"""One job, from its plan to the library: transfer, verify, vet, land."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelshelf.downloads.cache import blob_name
+from modelshelf.downloads.hashing import Digest, hash_file
+from modelshelf.downloads.journal import Identity
+from modelshelf.downloads.landing import Arrival, land
+from modelshelf.downloads.pace import Meter
+from modelshelf.downloads.part import Part, discard_part, in_thread
+from modelshelf.downloads.plan import Places, check_disk, measure
+from modelshelf.downloads.transfer import SMALL, FileTransfer, Means
+from modelshelf.downloads.types import DownloadPlan, JobStatus, PlannedFile
+from modelshelf.errors import Blocked, ModelshelfError, NeedsReview
+from modelshelf.store.tables import FileRow
+from modelshelf.vetting.types import ScanReport, Verdict
+
+if TYPE_CHECKING:
+    from modelshelf.catalog import CatalogService
+    from modelshelf.library import ModelLibrary
+    from modelshelf.vetting import VettingService
+
+log = logging.getLogger(__name__)
+
+# Small files that are on their way at once lose their bytes when the process is killed: together less than 64 MiB.
+_SMALL_BYTES = 40 * 2**20
+_SMALL_FILES = 8
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a job stands, for whoever reports it."""
+
+    status: JobStatus
+    meter: Meter
+    detail: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every job works with."""
+
+    catalog: "CatalogService"
+    library: "ModelLibrary"
+    vetting: "VettingService"
+    means: Means
+    pool: Executor
+    places: Places
+    connections: int = 4
+
+
+class JobRun:
+    """The work on one job. `progress` can be read at any time; `run` returns the job's result."""
+
+    def __init__(self, plan: DownloadPlan, refs: Sequence[str], tools: Tools) -> None:
+        self.plan = plan
+        self.progress = Progress(JobStatus.PLANNING, Meter(plan.total))
+        self._refs = refs
+        self._tools = tools
+        self._small = _Gate(_SMALL_BYTES, _SMALL_FILES)
+        self._large = asyncio.Semaphore(1)
+
+    async def run(self, others: Sequence[DownloadPlan] = ()) -> dict[str, Any]:
+        """Do everything that is left to do; being cancelled keeps what arrived.
+
+        Raises:
+            Blocked, NeedsReview: a file did not pass; nothing was published.
+            ModelshelfError: it cannot go on.
+        """
+        tools = self._tools
+        self.plan = await asyncio.to_thread(measure, self.plan, tools.places, others)
+        check_disk(self.plan, tools.places.parts)
+        self.progress.status = JobStatus.TRANSFERRING
+        arrivals = await self._arrivals()
+        self.progress.status, self.progress.detail = JobStatus.VETTING, ""
+        await self._vet(arrivals)
+        self.progress.status, self.progress.file = JobStatus.LANDING, ""
+        cache = tools.places.repo(self.plan.repo)
+        snapshot = await in_thread(tools.pool, land, cache, self.plan.commit, arrivals, self._refs, tools.places.parts)
+        await in_thread(tools.pool, _forget, arrivals)
+        await tools.library.record([self._row(arrival) for arrival in arrivals])
+        return {
+            "commit": self.plan.commit,
+            "path": str(snapshot),
+            "files": [{"name": a.path, "sha256": a.sha256, "size": a.size} for a in arrivals],
+        }
+
+    async def _arrivals(self) -> list[Arrival]:
+        """Every planned file with its bytes verified, one transfer for files that are the same bytes."""
+        groups: dict[Path, list[PlannedFile]] = {}
+        for file in self.plan.files:
+            groups.setdefault(self._tools.places.part(self.plan, file), []).append(file)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [(files, tasks.create_task(self._obtain(files[0]))) for files in groups.values()]
+        except ExceptionGroup as group:
+            raise _first(group) from None
+        found = [replace(task.result(), path=file.path) for files, task in running for file in files]
+        return sorted(found, key=lambda arrival: arrival.path)
+
+    async def _obtain(self, file: PlannedFile) -> Arrival:
+        if file.present and (arrival := await self._check_present(file)):
+            return arrival
+        lane = self._small.hold(file.size) if file.size <= SMALL else self._large
+        async with lane:
+            return await self._fetch(file)
+
+    async def _check_present(self, file: PlannedFile) -> Arrival | None:
+        """The file as the cache holds it; None if its bytes are damaged, so that it is fetched anew."""
+        name = blob_name(file)
+        if name is None:
+            return None
+        blob = self._tools.places.repo(self.plan.repo).blob(name)
+        async with self._small.hold(file.size):
+            try:
+                digest = await in_thread(self._tools.pool, _digest, blob, not file.sha256)
+            except OSError:
+                return None
+        if not digest.matches(file.sha256, file.git_sha1):
+            log.warning("%s in the cache is damaged and is fetched again", blob)
+            return None
+        self.progress.meter.add(file.size, new=False)
+        return Arrival(file.path, file.size, name, digest.sha256, None)
+
+    async def _fetch(self, file: PlannedFile) -> Arrival:
+        tools, meter, plan = self._tools, self.progress.meter, self.plan
+        path = tools.places.part(plan, file)
+        part = Part(path, Identity(file.size, file.sha256, file.git_sha1), tools.pool)
+        async with part.opened():
+            meter.add(part.pieces.done, new=False)
+            source = tools.catalog.source(plan.source)
+            transfer = FileTransfer(
+                tools.means,
+                file.path,
+                part,
+                lambda: source.locate(plan.repo, plan.commit, file.path),
+                connections=tools.connections,
+                arrived=lambda count: self._arrived(file, count),
+                trouble=self._trouble,
+            )
+            digest = await transfer.run()
+        if meter.done >= meter.total:
+            self.progress.status = JobStatus.VERIFYING
+        return Arrival(file.path, file.size, blob_name(file) or digest.sha256, digest.sha256, path)
+
+    def _arrived(self, file: PlannedFile, count: int) -> None:
+        progress = self.progress
+        progress.meter.add(count)
+        progress.file, progress.detail = file.path, ""
+        done = progress.meter.done >= progress.meter.total
+        progress.status = JobStatus.VERIFYING if done else JobStatus.TRANSFERRING
+
+    def _trouble(self, sentence: str, seconds: float) -> None:
+        self.progress.detail = f"{sentence} Trying again" + (f" in {seconds:.0f} s." if seconds >= 1 else ".")
+        if seconds >= 1:
+            self.progress.status = JobStatus.WAITING
+            self.progress.detail = "network: " + self.progress.detail
+
+    async def _vet(self, arrivals: Sequence[Arrival]) -> None:
+        """Scan every file; hold back what is unsafe."""
+        tools, reports = self._tools, []
+        for arrival in arrivals:
+            self.progress.file = arrival.path
+            place = arrival.part or tools.places.repo(self.plan.repo).blob(arrival.blob)
+            reports.append((arrival, await tools.vetting.scan(place, name=arrival.path, sha256=arrival.sha256)))
+        if blocked := [pair for pair in reports if pair[1].verdict is Verdict.BLOCK]:
+            for arrival, report in blocked:
+                await self._hold(arrival, report)
+            raise Blocked(
+                f"{_names(blocked)} in {self.plan.repo} is unsafe and is held in quarantine: "
+                f"{blocked[0][1].findings[0].detail if blocked[0][1].findings else 'the scanner refuses it'}",
+                findings=_findings(blocked),
+            )
+        if doubtful := [pair for pair in reports if pair[1].verdict is Verdict.REVIEW]:
+            raise NeedsReview(
+                f"{_names(doubtful)} in {self.plan.repo} needs a person's decision; nothing was published.",
+                findings=_findings(doubtful),
+            )
+
+    async def _hold(self, arrival: Arrival, report: ScanReport) -> None:
+        if arrival.part is None:
+            return
+        plan = self.plan
+        await self._tools.vetting.quarantine.hold(
+            arrival.part,
+            sha256=arrival.sha256,
+            source=plan.source,
+            repo=plan.repo,
+            commit=plan.commit,
+            path=arrival.path,
+            findings=report.findings,
+        )
+
+    def _row(self, arrival: Arrival) -> FileRow:
+        plan = self.plan
+        return FileRow(
+            repo=plan.repo,
+            commit=plan.commit,
+            path=arrival.path,
+            source=plan.source,
+            sha256=arrival.sha256,
+            size=arrival.size,
+        )
+
+
+class _Gate:
+    """Lets so many files with so many bytes in all through at once; one file always may."""
+
+    def __init__(self, size: int, count: int) -> None:
+        self._size, self._count = size, count
+        self._held, self._inside = 0, 0
+        self._freed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        async with self._freed:
+            await self._freed.wait_for(
+                lambda: not self._inside or (self._inside < self._count and self._held + size <= self._size)
+            )
+            self._held, self._inside = self._held + size, self._inside + 1
+        try:
+            yield
+        finally:
+            self._held, self._inside = self._held - size, self._inside - 1
+            async with self._freed:
+                self._freed.notify_all()
+
+
+def _forget(arrivals: Sequence[Arrival]) -> None:
+    for arrival in arrivals:
+        if arrival.part is not None:
+            discard_part(arrival.part)
+
+
+def _digest(path: Path, git: bool) -> Digest:
+    return hash_file(path, git=git)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """The error to show: one of ours if there is one."""
+    leaves = [_first(error) if isinstance(error, ExceptionGroup) else error for error in group.exceptions]
+    return next((error for error in leaves if not isinstance(error, ModelshelfError)), leaves[0])
+
+
+def _names(pairs: Sequence[tuple[Arrival, ScanReport]]) -> str:
+    names = [arrival.path for arrival, _ in pairs]
+    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
+
+
+def _findings(pairs: Sequence[tuple[Arrival, ScanReport]]) -> list[dict[str, str]]:
+    return [{"file": arrival.path, **finding.as_dict()} for arrival, report in pairs for finding in report.findings]
