@@ -33,6 +33,9 @@ class SourceConfig(_Section):
     path: str = ""
     enabled: bool = True
     token_env: Annotated[str, Field(description="name of the environment variable that holds the token")] = ""
+    hosts: Annotated[
+        tuple[str, ...], Field(description="private origins its redirects may lead to, for example https://s3.lan:9000")
+    ] = ()
 
 
 class LibraryConfig(_Section):
