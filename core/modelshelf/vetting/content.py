@@ -1,0 +1,155 @@
+"""Bytes to scan, and what they are: told by the content alone, never by the name."""
+
+import os
+import pickletools
+import re
+
+from modelshelf.vetting.scanners.actions import looks_pickled
+from modelshelf.vetting.spec import Content
+
+_TEXT_SAMPLE = 65_536
+
+
+class FileContent:
+    """An open file. Reading by position leaves the descriptor's own place alone."""
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.name = name
+        self.size = os.fstat(fd).st_size
+        self._fd = fd
+
+    def read(self, start: int, length: int) -> bytes:
+        """Read through the descriptor."""
+        return os.pread(self._fd, min(length, max(0, self.size - start)), start)
+
+
+class MemoryContent:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name = name
+        self.size = len(data)
+        self._data = data
+
+    def read(self, start: int, length: int) -> bytes:
+        """Cut them out."""
+        return self._data[start : start + length]
+
+
+class Slice:
+    """A stretch of another content, such as a stored member of an archive."""
+
+    def __init__(self, whole: Content, start: int, size: int, name: str) -> None:
+        self.name = name
+        self.size = size
+        self._whole, self._start = whole, start
+
+    def read(self, start: int, length: int) -> bytes:
+        """Read from the whole, never beyond the stretch."""
+        return self._whole.read(self._start + start, min(length, max(0, self.size - start)))
+
+
+_MAGICS: tuple[tuple[bytes, str], ...] = (
+    (b"GGUF", "gguf"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"PK\x07\x08", "zip"),
+    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"\x93NUMPY", "npy"),
+    (b"\x7fELF", "elf"),
+    (b"\xfe\xed\xfa\xce", "macho"),
+    (b"\xfe\xed\xfa\xcf", "macho"),
+    (b"\xce\xfa\xed\xfe", "macho"),
+    (b"\xcf\xfa\xed\xfe", "macho"),
+    (b"\xca\xfe\xba\xbe", "macho"),
+    (b"\xca\xfe\xba\xbf", "macho"),
+    (b"\x00asm", "wasm"),
+    (b"dex\n", "dex"),
+    (b"!<arch>\n", "library"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"%PDF-", "pdf"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"MSCF", "cab"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    (b"SQLite format 3\x00", "sqlite"),
+    (b"ggml", "ggml"),
+    (b"lmgg", "ggml"),
+    (b"tjgg", "ggml"),
+    (b"fmgg", "ggml"),
+)
+_PROTO = re.compile(rb"\x80[\x02-\x05]")
+_FIRST_OPCODES = frozenset(ord(op.code) for op in pickletools.opcodes)
+_SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![ \t]*/")
+
+
+def sniff(content: Content) -> str:
+    """What the bytes are: the name of a format, `json`, `text`, `empty`, or `unknown`."""
+    head = content.read(0, 512)
+    if not head:
+        return "empty"
+    for magic, name in _MAGICS:
+        if head.startswith(magic):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if _executable(content, head):
+        return "pe"
+    if _SHEBANG.match(head):
+        return "script"
+    if _compiled(head):
+        return "pyc"
+    if _PROTO.match(head):
+        return "pickle"
+    if head[257:262] == b"ustar":
+        return "tar"
+    return _by_structure(content, head)
+
+
+def _by_structure(content: Content, head: bytes) -> str:
+    length = int.from_bytes(head[:8], "little")
+    if len(head) > 9 and head[8:9] == b"{" and length < 1 << 40 and (length <= content.size or head[9:10] in b'"} \n'):
+        return "safetensors"
+    if head[0] in _FIRST_OPCODES and looks_pickled(content):
+        return "pickle"
+    return _text(content) or "unknown"
+
+
+def _executable(content: Content, head: bytes) -> bool:
+    """A DOS or Windows program; two letters alone could be the first bytes of any data."""
+    if not head.startswith((b"MZ", b"ZM")) or len(head) < 64:
+        return False
+    place = int.from_bytes(head[60:64], "little")
+    return content.read(place, 4)[:2] in {b"PE", b"NE", b"LE", b"LX"} or b"DOS mode" in head
+
+
+def _compiled(head: bytes) -> bool:
+    """Python byte code: a version number, CR LF, and flags."""
+    version = int.from_bytes(head[:2], "little")
+    return head[2:4] == b"\r\n" and 2900 <= version <= 4200 and len(head) > 16
+
+
+def _text(content: Content) -> str:
+    sample = content.read(0, _TEXT_SAMPLE)
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text"
+    if b"\0" in sample:
+        return ""
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        # A character may be cut by the sample's end.
+        if error.start < len(sample) - 4 or len(sample) < _TEXT_SAMPLE:
+            return ""
+    start = sample.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return "json" if start in {b"{", b"["} and start else "text"

@@ -1,0 +1,66 @@
+"""Scans one content: finds what it is, asks the scanners of that format, and holds the name against the content."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+
+from modelshelf.errors import FormatError
+from modelshelf.vetting.content import sniff
+from modelshelf.vetting.names import claims, role
+from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS
+from modelshelf.vetting.spec import Content, Scanner
+from modelshelf.vetting.types import Finding, Verdict
+
+GROUP = "modelshelf.scanners"
+
+
+def scanners() -> tuple[Scanner, ...]:
+    """Every scanner that is installed, ours by the same door as others."""
+    return tuple(point.load()() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name))
+
+
+class Examiner:
+    """Implements `Desk` for one file."""
+
+    def __init__(self, known: Sequence[Scanner]) -> None:
+        self._known = known
+        self._depth = 0
+
+    def examine(self, content: Content, path: str) -> tuple[str, list[Finding]]:
+        """What a whole file is and what was found; `path` is its name in the repository."""
+        kind = role(path, sniff(content))
+        findings = list(claims(path, kind))
+        for finding in self._ask(content, kind):
+            findings.append(finding)
+            if len(findings) == MAX_FINDINGS:
+                break
+        return kind, findings
+
+    def nested(self, content: Content) -> Iterator[Finding]:
+        """Scan what was found inside something."""
+        if self._depth == MAX_DEPTH:
+            yield Finding("ARCHIVE_DEPTH", content.name, f"Archives nest more than {MAX_DEPTH} deep.")
+            return
+        name = content.name.rpartition(":")[2]
+        kind = role(name, sniff(content))
+        with self._deeper():
+            if kind in {"unknown", "text", "empty"}:
+                return
+            yield from claims(name, kind, inside=True)
+            yield from self._ask(content, kind)
+
+    def _ask(self, content: Content, kind: str) -> Iterator[Finding]:
+        for scanner in self._known:
+            if kind in scanner.formats:
+                try:
+                    yield from scanner.scan(content, self)
+                except FormatError as error:
+                    yield Finding(f"{kind.upper()}_BROKEN", content.name, str(error), Verdict.BLOCK)
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1

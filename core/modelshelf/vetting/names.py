@@ -1,0 +1,107 @@
+"""What a file's name promises, and what its kind alone says."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from modelshelf.vetting.rules import words
+from modelshelf.vetting.types import Finding, Verdict
+
+_PICKLED = frozenset({"pickle", "zip"})
+
+# What the content of a file with this ending may be.
+_ENDINGS: Mapping[str, frozenset[str]] = {
+    ".gguf": frozenset({"gguf"}),
+    ".safetensors": frozenset({"safetensors"}),
+    ".bin": _PICKLED | {"safetensors", "gguf", "unknown"},
+    ".pt": _PICKLED,
+    ".pth": _PICKLED,
+    ".ckpt": _PICKLED | {"unknown", "hdf5"},
+    ".pkl": _PICKLED,
+    ".pickle": _PICKLED,
+    ".joblib": _PICKLED | {"gzip", "bzip2", "xz"},
+    ".json": frozenset({"json"}),
+    ".jsonl": frozenset({"json", "text"}),
+    ".png": frozenset({"png"}),
+    ".jpg": frozenset({"jpeg"}),
+    ".jpeg": frozenset({"jpeg"}),
+    ".gif": frozenset({"gif"}),
+    ".webp": frozenset({"webp"}),
+    ".npy": frozenset({"npy"}),
+    ".npz": frozenset({"zip"}),
+    ".h5": frozenset({"hdf5"}),
+    ".keras": frozenset({"zip"}),
+    ".onnx": frozenset({"onnx"}),
+    ".zip": frozenset({"zip"}),
+    ".txt": frozenset({"text", "json", "empty"}),
+    ".md": frozenset({"text", "json", "empty"}),
+    ".yaml": frozenset({"yaml", "empty"}),
+    ".yml": frozenset({"yaml", "empty"}),
+    ".jinja": frozenset({"jinja", "empty"}),
+    ".model": frozenset({"unknown"}),
+    ".pdf": frozenset({"pdf"}),
+    ".csv": frozenset({"text", "json", "empty"}),
+    ".tiktoken": frozenset({"text"}),
+}
+_ROLES: Mapping[str, str] = {".jinja": "jinja", ".jinja2": "jinja", ".yaml": "yaml", ".yml": "yaml", ".onnx": "onnx"}
+_RUN = "It is a program: it could do anything that you can do."
+_BLOCKED_KINDS: Mapping[str, str] = {
+    "elf": _RUN,
+    "pe": _RUN,
+    "macho": _RUN,
+    "script": "It is a script: it could do anything that you can do.",
+    "pyc": "It is compiled Python code.",
+    "wasm": _RUN,
+    "dex": _RUN,
+    "library": "It is a library of machine code.",
+    "ole": "It is an old office document, which can hold macros.",
+    "cab": "It is an installation archive.",
+}
+_BLOCKED_ENDINGS = words(
+    ".so .dll .dylib .exe .com .scr .msi .sh .bash .zsh .bat .cmd .ps1 .vbs .js .mjs .jar .class .pyc .pyo "
+    ".pyd .ipynb .app .deb .rpm .apk .lnk .desktop .service .command .node .hta .reg .egg .whl"
+)
+_REVIEWED_KINDS: Mapping[str, str] = {
+    "tar": "It is an archive; what is in it is not checked.",
+    "gzip": "It is packed; what is in it is not checked.",
+    "bzip2": "It is packed; what is in it is not checked.",
+    "xz": "It is packed; what is in it is not checked.",
+    "zstd": "It is packed; what is in it is not checked.",
+    "lz4": "It is packed; what is in it is not checked.",
+    "7z": "It is an archive; what is in it is not checked.",
+    "rar": "It is an archive; what is in it is not checked.",
+    "sqlite": "It is a database, which no model needs.",
+    "ggml": "It is an old format that current engines do not read.",
+    "parquet": "It is a table of data, not a part of a model.",
+    "arrow": "It is a table of data, not a part of a model.",
+    "pdf": "It is a document that can hold code.",
+    "unknown": "It is of an unknown kind.",
+}
+_CODE = words(".py .pyi .pyx .c .cc .cpp .cu .h .cl .metal .lua .rb .pl .php .go .rs .ts .html .htm .svg .xml")
+_UNKNOWN_PASSES = frozenset({".model", ".spm"})  # SentencePiece, checked by its own scanner
+
+
+def role(path: str, kind: str) -> str:
+    """What to treat a content as: texts and unknown bytes by what they are for, all else by what it is."""
+    ending = PurePosixPath(path).suffix.lower()
+    if kind in {"text", "json"} and ending in {".jinja", ".jinja2", ".yaml", ".yml"}:
+        return _ROLES[ending]
+    if kind == "unknown" and ending == ".onnx":
+        return "onnx"
+    return kind
+
+
+def claims(path: str, kind: str, *, inside: bool = False) -> Iterator[Finding]:
+    """What the name and the kind together say against a file; `inside` an archive, data may have any name."""
+    name = PurePosixPath(path)
+    ending = name.suffix.lower()
+    if kind in _BLOCKED_KINDS:
+        yield Finding("EXECUTABLE", path, _BLOCKED_KINDS[kind])
+    elif ending in _BLOCKED_ENDINGS:
+        yield Finding("EXECUTABLE", path, f"Files ending in {ending} are run by other programs.")
+    elif kind in _REVIEWED_KINDS and not inside and ending not in _UNKNOWN_PASSES:
+        yield Finding("UNKNOWN_TYPE", path, _REVIEWED_KINDS[kind], Verdict.REVIEW)
+    if ending in _CODE:
+        yield Finding("CODE", path, "It is code; it must not run before an administrator has read it.", Verdict.REVIEW)
+    expected = _ENDINGS.get(ending)
+    if expected is not None and kind not in expected and not inside:
+        yield Finding("NAME_AND_CONTENT", path, f"It is called {ending} but holds {kind}.")

@@ -1,0 +1,158 @@
+"""Where unsafe files are held: out of reach of every engine, with the reason, until somebody deletes them."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from modelshelf.access import AccessService, Role, require
+from modelshelf.config import ConfigManager
+from modelshelf.errors import FolderNotWritable, NotFound
+from modelshelf.events import EventBus, QuarantineChanged
+from modelshelf.store import Store
+from modelshelf.store.tables import QuarantineRow
+from modelshelf.vetting.types import Finding, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file in quarantine; `path` is its name in the repository."""
+
+    id: str
+    sha256: str
+    size: int
+    source: str
+    repo: str
+    commit: str
+    path: str
+    findings: tuple[Finding, ...]
+    at: datetime
+
+
+class Quarantine:
+    """The folder, 0700, its files 0400 and named by id alone: no name from outside becomes a path."""
+
+    def __init__(self, config: ConfigManager, store: Store, events: EventBus, access: AccessService) -> None:
+        self._config, self._store, self._events, self.access = config, store, events, access
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._config.paths.quarantine
+
+    async def hold(
+        self,
+        file: Path,
+        *,
+        sha256: str,
+        source: str,
+        repo: str,
+        commit: str,
+        path: str,
+        findings: Sequence[Finding],
+    ) -> Held:
+        """Move a file into quarantine; it is gone from where it was.
+
+        Raises:
+            FolderNotWritable: it cannot be moved; it stays where it is.
+        """
+        item = uuid.uuid4().hex
+        size = await asyncio.to_thread(self._take, file, item)
+        row = QuarantineRow(
+            id=item,
+            sha256=sha256,
+            size=size,
+            source=source,
+            repo=repo,
+            commit=commit,
+            path=path,
+            findings=[{**finding.as_dict(), "verdict": finding.verdict.value} for finding in findings],
+        )
+        held = await self._store.write(_add, row)
+        await self.access.record("quarantine.hold", f"{source}:{repo}@{commit}/{path}", detail=sha256)
+        self._events.publish(QuarantineChanged(item=item))
+        return held
+
+    async def items(self) -> tuple[Held, ...]:
+        """Everything held, the newest first."""
+        return await self._store.read(_all)
+
+    async def get(self, item: str) -> Held:
+        """One held file.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        held = await self._store.read(_one, item)
+        if held is None:
+            raise NotFound(f"Nothing in quarantine has the id {item}.", remedy="It may have been deleted; look again.")
+        return held
+
+    @require(Role.OPERATOR, "quarantine.delete")
+    async def delete(self, item: str) -> Held:
+        """Delete a held file for good.
+
+        Raises:
+            NotFound: there is none with this id.
+            FolderNotWritable: it cannot be deleted.
+        """
+        held = await self.get(item)
+        await asyncio.to_thread(self._drop, item)
+        await self._store.write(_remove, item)
+        self._events.publish(QuarantineChanged(item=item))
+        return held
+
+    def _take(self, file: Path, item: str) -> int:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.chmod(0o700)
+            # A blob may have further names; the bytes of all of them become unreadable to others here.
+            target = self.folder / item
+            file.rename(target)
+            target.chmod(0o400)
+            return target.stat().st_size
+        except OSError as error:
+            raise FolderNotWritable(f"{file.name} cannot be moved into quarantine: {error.strerror}.") from error
+
+    def _drop(self, item: str) -> None:
+        try:
+            os.unlink(self.folder / item)  # noqa: PTH108 - the id is ours, the file may be gone
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise FolderNotWritable(f"The held file {item} cannot be deleted: {error.strerror}.") from error
+
+
+def _held(row: QuarantineRow) -> Held:
+    findings = tuple(
+        Finding(item["rule"], item["where"], item["detail"], Verdict(item.get("verdict", "block")))
+        for item in row.findings
+    )
+    return Held(row.id, row.sha256, row.size, row.source, row.repo, row.commit, row.path, findings, row.at)
+
+
+def _add(session: Session, row: QuarantineRow) -> Held:
+    session.add(row)
+    session.flush()
+    return _held(row)
+
+
+def _all(session: Session) -> tuple[Held, ...]:
+    return tuple(_held(row) for row in session.scalars(select(QuarantineRow).order_by(QuarantineRow.at.desc())))
+
+
+def _one(session: Session, item: str) -> Held | None:
+    row = session.get(QuarantineRow, item)
+    return _held(row) if row is not None else None
+
+
+def _remove(session: Session, item: str) -> None:
+    row = session.get(QuarantineRow, item)
+    if row is not None:
+        session.delete(row)

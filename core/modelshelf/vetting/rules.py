@@ -1,0 +1,17 @@
+"""The version of the rules, and the limits that every scanner keeps."""
+
+# A verdict holds for these rules only: raise the number with every change that could alter one.
+RULES = "2026.11-1"
+
+MEMORY_BYTES = 1 << 30  # address space of a scan
+CPU_SECONDS = 60
+WALL_SECONDS = 90
+
+MAX_DEPTH = 3  # archives in archives
+MAX_FINDINGS = 100  # more would only repeat
+MAX_IN_MEMORY = 64 << 20  # a compressed member is unpacked up to here
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for lists of names that are long but plain."""
+    return frozenset(text.split())

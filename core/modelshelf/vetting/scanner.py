@@ -1,0 +1,181 @@
+"""The scanner as the rest sees it: starts the confined process, hands it open files, and fails closed."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from modelshelf.vetting.rules import WALL_SECONDS
+from modelshelf.vetting.types import Finding, ScanReport, Verdict, worst
+
+_START = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from modelshelf.vetting.child import main; main()"
+START_SECONDS = 30
+
+
+class SecurityScanner:
+    """A confined process that scans files, one at a time. Use it in a `with` block; it starts when it is needed."""
+
+    def __init__(self, *, seconds: float = WALL_SECONDS) -> None:
+        self.confined = ""  # how the process is kept from the network: seccomp, or empty where it is not
+        self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        process, self._process = self._process, None
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+        if process is not None:
+            _kill_group(process)
+            process.wait()
+
+    def scan_open(self, fd: int, name: str, path: str) -> ScanReport:
+        """Scan an open file called `name`; `path` is its name in the repository, which the content is held against.
+
+        Never raises for what the file does: a scan that fails, in whatever way, blocks.
+        """
+        before = os.fstat(fd)
+        try:
+            answer = self._ask(fd, name, path)
+        except (OSError, ValueError, KeyError) as error:
+            self.close()
+            late = isinstance(error, TimeoutError)
+            why = f"it took longer than {self._seconds:.0f} seconds" if late else f"the scanner stopped ({error})"
+            answer = ("", (Finding("SCAN_FAILED", name, f"The scan did not come to an end: {why}."),))
+        kind, findings = answer
+        after = os.fstat(fd)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            findings = (*findings, Finding("FILE_CHANGED", name, "The file changed while it was scanned."))
+        return ScanReport(name, worst(findings), findings, kind)
+
+    def scan_file(self, file: Path, *, name: str | None = None, inside: Path | None = None) -> ScanReport:
+        """Scan a file on disk. A link is followed only when it stays within `inside`, the blobs of its own cache."""
+        shown, path = str(file), name or file.name
+        problem = _not_plain(file, inside)
+        if problem:
+            finding = Finding("FILE_KIND", shown, problem)
+            return ScanReport(shown, Verdict.BLOCK, (finding,))
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if file.is_symlink() else os.O_NOFOLLOW)
+        try:
+            fd = os.open(file, flags)
+        except OSError as error:
+            finding = Finding("SCAN_FAILED", shown, f"The file cannot be read: {error.strerror}.")
+            return ScanReport(shown, Verdict.BLOCK, (finding,))
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return ScanReport(shown, Verdict.BLOCK, (Finding("FILE_KIND", shown, "It is no plain file."),))
+            return self.scan_open(fd, shown, path)
+        finally:
+            os.close(fd)
+
+    def _ask(self, fd: int, name: str, path: str) -> tuple[str, tuple[Finding, ...]]:
+        channel = self._start()
+        channel.settimeout(self._seconds)
+        request = json.dumps({"name": name[-4000:], "path": path[-4000:]}).encode("ascii")
+        socket.send_fds(channel, [request], [fd])
+        answer = json.loads(_line(channel))
+        found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in answer["findings"])
+        return str(answer["kind"]), tuple(found)
+
+    def _start(self) -> socket.socket:
+        if self._channel is not None:
+            return self._channel
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # No environment, no site: nothing of the user's is read before the scanner runs.
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-B", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env={"PATH": "/nonexistent"},
+                cwd="/",
+                start_new_session=True,
+            )
+        self._channel = ours
+        ours.settimeout(START_SECONDS)
+        self.confined = str(json.loads(_line(ours))["confined"])
+        return ours
+
+
+def scan_path(path: Path | str, *, each: bool = False) -> Iterator[ScanReport]:
+    """Scan a file, or all files below a folder: one report for all, or with `each` one for every file.
+
+    Needs no network, no database and no server.
+    """
+    root = Path(path)
+    with SecurityScanner() as scanner:
+        if not root.is_dir() or root.is_symlink():
+            yield scanner.scan_file(root, inside=_blobs(root))
+            return
+        reports = (
+            scanner.scan_file(file, name=str(file.relative_to(root)), inside=_blobs(file)) for file in _files(root)
+        )
+        if each:
+            yield from reports
+            return
+        findings = tuple(finding for report in reports for finding in report.findings)
+        yield ScanReport(str(root), worst(findings), findings, "folder")
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Everything below a folder that is no folder, in order; links to folders are not entered."""
+    for folder, _, names in root.walk(follow_symlinks=False):
+        for name in sorted(names):
+            yield folder / name
+
+
+def _blobs(file: Path) -> Path | None:
+    """The blobs of the cache that a snapshot's file belongs to: `models--…/snapshots/<commit>/…` has them beside."""
+    for folder in file.absolute().parents:
+        if folder.name == "snapshots":
+            return folder.parent / "blobs"
+    return None
+
+
+def _not_plain(file: Path, inside: Path | None) -> str:
+    try:
+        mode = file.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            target = file.resolve(strict=True)
+            if inside is None or target.parent != inside.resolve():
+                return "It is a link that leads out of its own cache."
+            mode = target.stat().st_mode
+    except (OSError, RuntimeError, ValueError) as error:
+        return f"It cannot be read: {getattr(error, 'strerror', None) or error}."
+    return "" if stat.S_ISREG(mode) else "It is no plain file: a device, a pipe or a folder."
+
+
+def _paths() -> list[str]:
+    return [entry for entry in (str(Path(__file__).parents[2]), *sys.path) if entry and Path(entry).exists()]
+
+
+def _line(channel: socket.socket) -> bytes:
+    parts: list[bytes] = []
+    while not (parts and parts[-1].endswith(b"\n")):
+        part = channel.recv(65_536)
+        if not part:
+            raise ConnectionError("its process ended")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, 9)
+    except ProcessLookupError:
+        process.kill()
