@@ -16,6 +16,7 @@ from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
 from modelshelf.ids import split_served
+from modelshelf.integration.status import IntegrationService
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
 from modelshelf.providers import ChatChunk, ChatMessage, ChatReply, ChatRequest, HealthMonitor, ProviderRegistry
@@ -72,6 +73,9 @@ class Shelf:
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
         )
+        self.integration = IntegrationService(
+            self.catalog, self.library, self.providers, self.health, self.compatibility
+        )
         self.models_state = ModelsState()
         self.providers_state = ProvidersState()
         self.downloads_state = DownloadsState()
@@ -81,6 +85,7 @@ class Shelf:
             self.events,
             self.access,
             self.catalog,
+            self.metadata,
             self.vetting,
             self.library,
             self.providers,
