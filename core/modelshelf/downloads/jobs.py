@@ -206,8 +206,8 @@ def failure(error: ModelshelfError) -> dict[str, Any]:
     """What a job keeps of an error."""
     return {
         "detail": "",
-        "error": {"error": error.message, "remedy": error.remedy, "code": error.code},
-        "result": {"exit_code": error.exit_code},
+        "error": {"error": error.message, "remedy": error.remedy},
+        "result": {"exit_code": error.exit_code, "code": error.code},
     }
 
 
