@@ -69,7 +69,8 @@ class BoundPolicy(AuthPolicy):
 
     @staticmethod
     def _sign_in(request: ServerRequest) -> str:
-        query = f"?{request.query}" if request.query and not NAMING & set(request.arguments) else ""
+        ours = not any(name.startswith("bokeh-") for name in request.arguments)
+        query = f"?{request.query}" if request.query and ours else ""
         return f"{request.root_path.rstrip('/')}/login{query}"
 
 

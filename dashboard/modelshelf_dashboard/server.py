@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; worker-src 'self' blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 STOP_SECONDS = 5
@@ -85,6 +85,7 @@ def build_app(shelf: "Shelf", site: Site, *, page: Page | None = None) -> FastAP
         context.application.add(Binding(site))
     pages = LivePages(panel.core)
     logins.on_end(pages.close)
+    logins.on_end(events.look_again)
     app.state.pages = pages
     app.add_middleware(Assets)
     app.add_middleware(Guard, site=site, authenticate=authenticate, page_policy=PAGE_POLICY)

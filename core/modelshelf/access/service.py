@@ -139,10 +139,14 @@ class AccessService:
             with acting_as(NOBODY):
                 await self.record("login", outcome="refused", detail="unknown or used link")
             return None
-        who = Principal(row.principal, Role[row.role.upper()])
+        return await self.begin_session(Principal(row.principal, Role[row.role.upper()]))
+
+    async def begin_session(self, who: Principal) -> str:
+        """Sign somebody in; returns the secret of the login. Whoever calls this has made sure that it is them."""
+        secret = await self._issue("session", who, LOGIN_LIFE)
         with acting_as(who):
             await self.record("login")
-        return await self._issue("session", who, LOGIN_LIFE)
+        return secret
 
     async def find(self, secret: str) -> Principal | None:
         """Who a login belongs to; None if it is unknown or has run out."""

@@ -6,7 +6,18 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from modelshelf import __version__
-from modelshelf.api import events, problems, system
+from modelshelf.api import (
+    catalog,
+    chat,
+    compatibility,
+    downloads,
+    events,
+    library,
+    problems,
+    providers,
+    quarantine,
+    system,
+)
 from modelshelf.api.events import EventLog
 from modelshelf.api.guard import Authenticate
 from modelshelf.api.problems import RESPONSES, Problem
@@ -14,7 +25,9 @@ from modelshelf.api.problems import RESPONSES, Problem
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-ROUTERS = (system.router, events.router)
+ROUTERS = tuple(
+    part.router for part in (catalog, compatibility, downloads, library, quarantine, providers, chat, system, events)
+)
 
 
 def add_api(app: FastAPI, shelf: "Shelf", log: EventLog, authenticate: Authenticate) -> None:

@@ -62,6 +62,10 @@ class EventLog:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
+    async def look_again(self, _stamp: str) -> None:
+        """A login has ended: its readers have to stop."""
+        self.wake()
+
     def position(self, last_event_id: str) -> int | None:
         """Where a reader goes on that has seen this id; None if that is not known here any more."""
         epoch, _, number = last_event_id.partition("-")

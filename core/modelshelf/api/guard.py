@@ -18,6 +18,7 @@ from modelshelf.access.logins import Login, Logins
 from modelshelf.api.problems import problem, unauthorised
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PRIVATE = ("/api/", "/v1/", "/components/")  # pages and websockets ask their own policy; the rest is open
 OPEN_PATHS = frozenset({"/api/health", "/api/ready"})
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -103,10 +104,11 @@ class Guard:
         if refusal := self._refusal(scope, headers):
             await self._refuse(refusal, scope, receive, send)
             return
-        private = path.startswith(("/api/", "/v1/")) or path in ("/api", "/v1")
-        login = await self._authenticate(scope) if private and path not in OPEN_PATHS else None
-        send = self._strict(send, API_POLICY if private and path != "/api/docs" else self._page_policy, scope)
-        if private and login is None and path not in OPEN_PATHS:
+        private = f"{path}/".startswith(PRIVATE) and path not in OPEN_PATHS
+        login = await self._authenticate(scope) if private else None
+        policy = API_POLICY if f"{path}/".startswith("/api/") and path != "/api/docs" else self._page_policy
+        send = self._strict(send, policy, scope)
+        if private and login is None:
             await unauthorised()(scope, receive, send)
             return
         scope.setdefault("state", {})["login"] = login

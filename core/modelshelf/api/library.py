@@ -1,0 +1,70 @@
+"""What is on disk."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from modelshelf.api.catalog import Name, Org
+from modelshelf.api.needs import Answer, TheShelf
+from modelshelf.ids import ModelId
+
+router = APIRouter(prefix="/library", tags=["library"])
+
+
+class InstalledFileAnswer(Answer):
+    """A file of an installed model; `links` is how many names its bytes have."""
+
+    path: str
+    size: int
+    sha256: str | None
+    links: int
+
+
+class InstalledAnswer(Answer):
+    """One commit of a repository in the cache; `managed` is false for what other programs put there."""
+
+    repo: str
+    commit: str
+    served_name: str
+    files: list[InstalledFileAnswer]
+    refs: list[str]
+    source: str | None
+    size: int
+    modified: datetime | None
+    format: str | None
+    quantisation: str | None
+    managed: bool
+    verdict: str | None
+    complete: bool
+    damaged: list[str]
+
+
+class RemovalAnswer(Answer):
+    """What deleting frees, in bytes, and what else uses the same files."""
+
+    repo: str
+    commits: list[str]
+    freed: int
+    used_by: list[str]
+
+
+@router.get("")
+async def models(shelf: TheShelf) -> list[InstalledAnswer]:
+    """Every model in the Hugging Face cache."""
+    return [InstalledAnswer.model_validate(model) for model in await shelf.library.models()]
+
+
+@router.delete("/{org}/{name}")
+async def remove(
+    shelf: TheShelf,
+    org: Org,
+    name: Name,
+    commit: Annotated[str | None, Query(max_length=64, description="only this commit")] = None,
+    dry_run: Annotated[bool, Query(description="only say what it would do")] = False,
+) -> RemovalAnswer:
+    """Delete a model from the disk."""
+    model = ModelId.parse(f"{org}/{name}")
+    wanted = str(model.at(commit) if commit else model)
+    removal = await (shelf.library.removal(wanted) if dry_run else shelf.library.remove(wanted))
+    return RemovalAnswer.model_validate(removal)
