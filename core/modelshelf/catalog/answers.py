@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,13 +59,14 @@ class Answers:
             return None
         return await asyncio.to_thread(_matching, rows, text.lower().split(), limit)
 
-    async def put(self, source: str, question: str, rows: Sequence[RepoCard]) -> None:
+    async def put(self, source: str, question: str, rows: Sequence[RepoCard]) -> Answer:
         """Keep an answer in place of an earlier one."""
+        answer = Answer(tuple(rows), now())
         payload = json.dumps([asdict(card) for card in rows], default=datetime.isoformat, separators=(",", ":"))
-        try:
-            await self._store.write(_replace, AnswerRow(source=source, question=question, payload=payload, at=now()))
-        except StoreError:
-            return
+        with suppress(StoreError):
+            row = AnswerRow(source=source, question=question, payload=payload, at=answer.at)
+            await self._store.write(_replace, row)
+        return answer
 
 
 def question(endpoint: str, text: str, limit: int) -> str:

@@ -212,9 +212,9 @@ class CatalogService:
             status = "stale" if kept else "failed"
             failed = replace(report, status=status, error=error.message, remedy=error.remedy)
             return _told(replace(failed, seconds=time.monotonic() - begun), kept)
-        if source.remote:
-            await self._answers.put(source.name, key, rows)
-        return rows, replace(report, seconds=time.monotonic() - begun, as_of=now())
+        seconds = time.monotonic() - begun
+        answer = await self._answers.put(source.name, key, rows) if source.remote else Answer(tuple(rows), now())
+        return _told(replace(report, seconds=seconds), answer)
 
     async def _answer(self, source: Source, text: str, limit: int, refresh: bool) -> Sequence[RepoCard]:
         # Who did not answer in time is left alone for a moment: nobody waits anew with every key.

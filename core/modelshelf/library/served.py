@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelshelf.catalog.files import is_whole, quantisation_of, variants
 from modelshelf.library.types import InstalledFile, InstalledModel
+from modelshelf.vetting.types import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,15 @@ def served(models: Iterable[InstalledModel]) -> tuple[ServedFile, ...]:
     """Every whole GGUF model, under a name of its own.
 
     The model of the main branch that was installed first has the plain name (`tiny-llama`); others of that name get
-    their quantisation (`tiny-llama:Q8_0`), then their publisher, then their commit and file.
+    their quantisation (`tiny-llama:Q8_0`), then their publisher, then their commit and file. The same bytes in several
+    commits of a repository are offered once; what vetting blocks is not offered.
     """
     taken: dict[str, ServedFile] = {}
+    blobs: set[Path] = set()
     for model, files in sorted(_candidates(models), key=_order):
+        if files[0].blob in blobs or model.verdict == Verdict.BLOCK:
+            continue
+        blobs.add(files[0].blob)
         quantisation = quantisation_of(files[0].path) or (model.quantisation if _single(model) else None)
         name = next(name for name in _names(model, files, quantisation) if name.lower() not in taken)
         taken[name.lower()] = ServedFile(name, model, files, quantisation)

@@ -18,7 +18,8 @@ from modelshelf.errors import FileNotInRepository, RepositoryNotFound, RevisionN
 LOOSE = "local"
 FILE_LIMIT = 20_000
 README_LIMIT = 2 * 2**20
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+|(?<=[.-])[.-]+")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
+_REPEATED = re.compile(r"[.-]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def _file_status(entry: os.DirEntry[str], path: Path, root: Path) -> os.stat_res
 
 def _plain(stem: str) -> str:
     """A name that hubs allow, from any file's name."""
-    return _NOT_IN_NAMES.sub("-", stem).strip(".-")[:90] or "model"
+    plain = _REPEATED.sub(lambda run: "." if "." in run[0] else "-", _NOT_IN_NAMES.sub("-", stem))
+    return plain[:90].strip(".-") or "model"
 
 
 def _readme(repo: _Repo) -> str | None:

@@ -49,7 +49,8 @@ class HubSource:
         await self._prepare()
         access = self._access()
         headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
-        return Location(file_url(self._api.endpoint, repo, commit, path), headers, access.context)
+        hosts = frozenset(self._settings.hosts)
+        return Location(file_url(self._api.endpoint, repo, commit, path), headers, access.context, hosts)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -82,6 +83,16 @@ async def search(api: HubApi, source: str, text: str, limit: int) -> Sequence[Re
         raise Unreachable(f"{api.label} ({api.endpoint}) answers a search with something that is no list.")
     found = await asyncio.to_thread(lambda: [card for item in data if (card := cards.card(source, item))])
     return found[:limit]
+
+
+async def with_sizes(api: HubApi, found: Sequence[RepoCard]) -> Sequence[RepoCard]:
+    """The same cards with the sizes that a search does not tell: a request for each, so only for small hubs."""
+
+    async def sized(card: RepoCard) -> RepoCard:
+        files = await _tree(api, card.repo, card.commit or "main")
+        return replace(card, size=cards.weights_size({file.path: file.size for file in files}) or card.size)
+
+    return await asyncio.gather(*(sized(card) for card in found))
 
 
 async def detail(api: HubApi, source: str, repo: str, revision: str | None) -> RepoDetail:

@@ -7,7 +7,7 @@ from modelshelf.catalog.sources import hub
 from modelshelf.catalog.sources.api import Access, HubApi
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail
 from modelshelf.config import ConfigManager, SourceConfig
-from modelshelf.errors import RepositoryNotFound
+from modelshelf.errors import RepositoryNotFound, Unreachable
 from modelshelf.samples import SampleHub
 
 AUTHOR = "samples"
@@ -23,12 +23,13 @@ class SampleSource:
         self.label = settings.label or settings.name
         self._config = config
         self._lock = asyncio.Lock()
+        self._access = Access()
         self._running: tuple[SampleHub, HubApi] | None = None
 
     async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
         """The sample models whose names match."""
         _, api = await self._start()
-        return await hub.search(api, self.name, text, limit)
+        return await hub.with_sizes(api, await hub.search(api, self.name, text, limit))
 
     async def detail(self, repo: str, revision: str | None = None) -> RepoDetail:
         """A sample model with its files."""
@@ -40,7 +41,7 @@ class SampleSource:
     async def locate(self, repo: str, commit: str, path: str) -> Location:
         """The address of a file on the running hub."""
         server, api = await self._start()
-        return Location(hub.file_url(api.endpoint, repo, commit, path), {}, server.ssl_context)
+        return Location(hub.file_url(api.endpoint, repo, commit, path), {}, self._access.context, server.hosts)
 
     async def aclose(self) -> None:
         """End the hub."""
@@ -54,7 +55,14 @@ class SampleSource:
         async with self._lock:
             if self._running is None:
                 server = SampleHub(self._config.paths.samples)
-                await server.start()
-                access = Access(context=server.ssl_context)
-                self._running = server, HubApi(server.url, self.label, lambda: access)
+                try:
+                    await server.start()
+                except OSError as error:
+                    await server.stop()
+                    raise Unreachable(
+                        f"The sample hub cannot start: {error.strerror or error}.",
+                        remedy=f"Check that {server.folder} can be written.",
+                    ) from error
+                self._access = Access(context=server.ssl_context)
+                self._running = server, HubApi(server.url, self.label, lambda: self._access)
             return self._running

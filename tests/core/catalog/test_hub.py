@@ -1,0 +1,150 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from modelshelf.catalog.sources.hub import HubSource, find_token
+from modelshelf.catalog.types import RepoCard
+from modelshelf.config import ConfigManager, SourceConfig
+from modelshelf.errors import GatedRepository, NotSignedIn, RepositoryNotFound, RevisionNotFound, Unreachable
+from modelshelf.samples import READER_TOKEN, Faults, SampleHub
+from tests.conftest import LoopRunner
+
+GGUF = {"total": 8_000_000_000, "architecture": "llama", "context_length": 8192}
+
+
+@pytest.fixture
+def hub_source(loop: LoopRunner, config: ConfigManager, tiny_hub: SampleHub, trusted: None) -> HubSource:
+    config.environ["HF_ENDPOINT"] = tiny_hub.url + "/"
+    source = HubSource(SourceConfig(name="hf", kind="huggingface"), config)
+    loop.stack.push_async_callback(source.aclose)
+    return source
+
+
+async def test_a_card_says_what_the_hub_says(hub_source: HubSource, tiny_hub: SampleHub) -> None:
+    await tiny_hub.add(
+        "org/llama-GGUF",
+        {"llama-Q4_K_M.gguf": b"x" * 7, "llama-Q8_0.gguf": b"y" * 9, "README.md": b"# hello"},
+        gated=True,
+        tags=("gguf", "license:mit", "conversational"),
+        task="text-generation",
+        library="transformers",
+        gguf=GGUF,
+        downloads=12,
+        likes=3,
+    )
+    (found,) = await hub_source.search("llama")
+    detail = await hub_source.detail("org/llama-GGUF")
+    said = {
+        "source": "hf",
+        "task": "text-generation",
+        "library": "transformers",
+        "licence": "mit",
+        "formats": ("gguf",),
+        "quantisations": ("Q4_K_M", "Q8_0"),
+        "downloads": 12,
+        "likes": 3,
+        "gated": True,
+        "private": False,
+        "parameters": 8_000_000_000,
+        "context": 8192,
+        "architecture": "llama",
+        "commit": detail.commit,
+    }
+    for card in (found, detail.card):
+        assert {name: getattr(card, name) for name in said} == said
+        assert card.modified is not None
+    # Of several quantisations, the size is that of the one most people take.
+    assert detail.card.size == 7
+    assert {f.name for f in fields(RepoCard)} >= set(said)
+
+
+async def test_files_come_with_their_published_hashes(hub_source: HubSource, tiny_hub: SampleHub) -> None:
+    made = await tiny_hub.add("org/m", {"sub/m.gguf": b"x" * 7, "config.json": b"{}", "README.md": "# Grüße".encode()})
+    detail = await hub_source.detail("org/m", "main")
+    files = {file.path: file for file in detail.files}
+    assert set(files) == {"sub/m.gguf", "config.json", "README.md"}
+    assert (files["sub/m.gguf"].size, files["sub/m.gguf"].sha256) == (7, made.head.files["sub/m.gguf"].sha256)
+    assert (files["config.json"].git_sha1, files["config.json"].sha256) == (made.head.files["config.json"].oid, None)
+    assert detail.readme == "# Grüße"
+    location = await hub_source.locate("org/m", detail.commit, "sub/m.gguf")
+    assert location.url == f"{tiny_hub.url}/org/m/resolve/{detail.commit}/sub/m.gguf"
+    assert location.ssl is not None
+
+
+async def test_a_revision_is_what_was_asked_for(hub_source: HubSource, tiny_hub: SampleHub) -> None:
+    old = await tiny_hub.add("org/m", {"a.gguf": b"1"})
+    await tiny_hub.add("org/m", {"b.gguf": b"2"})
+    assert [file.path for file in (await hub_source.detail("org/m", old.head.id)).files] == ["a.gguf"]
+    assert [file.path for file in (await hub_source.detail("org/m")).files] == ["b.gguf"]
+    with pytest.raises(RevisionNotFound, match="org/m"):
+        await hub_source.detail("org/m", "no-such-branch")
+    with pytest.raises(RepositoryNotFound, match="org/none"):
+        await hub_source.detail("org/none")
+
+
+async def test_a_gated_repository_shows_its_files_but_not_their_bytes(
+    hub_source: HubSource, tiny_hub: SampleHub, config: ConfigManager
+) -> None:
+    await tiny_hub.add("org/gated", {"a.gguf": b"1", "README.md": b"terms"}, gated="manual")
+    detail = await hub_source.detail("org/gated")
+    assert (detail.card.gated, detail.readme, len(detail.files)) == (True, None, 2)
+    config.environ["HF_TOKEN"] = READER_TOKEN
+    assert (await hub_source.detail("org/gated")).readme == "terms"
+    assert (await hub_source.locate("org/gated", "main", "a.gguf")).headers == {
+        "Authorization": f"Bearer {READER_TOKEN}"
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "sentence"),
+    [
+        (401, NotSignedIn, "wants a token"),
+        (403, GatedRepository, "does not let"),
+        (429, Unreachable, "asked too often"),
+        (503, Unreachable, "error 503"),
+    ],
+)
+async def test_refusals_are_told_apart(
+    hub_source: HubSource, tiny_hub: SampleHub, status: int, kind: type[Exception], sentence: str
+) -> None:
+    tiny_hub.faults = Faults(status=status, status_on="api", status_times=9, retry_after="7")
+    with pytest.raises(kind, match=sentence) as caught:
+        await hub_source.detail("org/m")
+    if status == 429:
+        assert "7 seconds" in getattr(caught.value, "remedy", "")
+
+
+async def test_an_untrusted_certificate_names_the_setting(config: ConfigManager, tiny_hub: SampleHub) -> None:
+    source = HubSource(SourceConfig(name="hf", kind="huggingface", url=tiny_hub.url), config)
+    with pytest.raises(Unreachable, match="not trusted") as caught:
+        await source.search("x")
+    assert "network.ca_file" in caught.value.remedy
+    await source.aclose()
+
+
+async def test_plain_http_is_not_asked(config: ConfigManager, tiny_hub: SampleHub) -> None:
+    source = HubSource(SourceConfig(name="hf", kind="huggingface", url=await tiny_hub.plain_url()), config)
+    with pytest.raises(Unreachable, match="https"):
+        await source.search("x")
+    assert not tiny_hub.requests
+    await source.aclose()
+
+
+def test_the_token_goes_where_huggingface_hub_would_send_it(config: ConfigManager, tmp_path: Path) -> None:
+    public = SourceConfig(name="hf", kind="huggingface")
+    other = SourceConfig(name="other", kind="huggingface", url="https://hub.example.org", token_env="OTHER")
+    assert find_token(public, config) is None
+    stored = tmp_path / ".cache" / "huggingface" / "token"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("hf_stored\n")
+    assert find_token(public, config) == "hf_stored"
+    config.environ["HF_TOKEN"] = "hf_env"
+    assert find_token(public, config) == "hf_env"
+    # Another hub gets the token that was named for it, and no other.
+    assert find_token(other, config) is None
+    config.environ["OTHER"] = "secret"
+    assert find_token(other, config) == "secret"
+    assert find_token(public, config) == "hf_env"
+    config.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
+    assert find_token(public, config) is None
