@@ -1,0 +1,5 @@
+"""`python -m modelshelf.cli`: the same as `modelshelf`."""
+
+from modelshelf.cli.app import main
+
+main()

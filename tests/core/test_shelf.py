@@ -1,0 +1,79 @@
+import asyncio
+from pathlib import Path
+
+from modelshelf.config import ConfigManager
+from modelshelf.errors import StoreError
+from modelshelf.events import ServiceChanged
+from modelshelf.shelf import Shelf, open_shelf
+
+
+async def test_services_start_in_order_and_stop_in_reverse(config: ConfigManager) -> None:
+    shelf = Shelf(config)
+    with shelf.events.subscribe() as events:
+        await shelf.start()
+        await shelf.stop()
+        changes: list[tuple[str, str]] = []
+        while ("store", "stopped") not in changes:
+            event = await anext(events)
+            if isinstance(event, ServiceChanged):
+                changes.append((event.service, event.status))
+    started = [name for name, status in changes if status == "running"]
+    assert started == list(shelf.services)
+    assert [name for name, status in changes if status == "stopped"] == started[::-1]
+
+
+async def test_a_service_that_fails_is_shown_with_its_remedy_and_the_others_run(config: ConfigManager) -> None:
+    shelf = Shelf(config)
+
+    async def fail() -> None:
+        raise StoreError("The catalogue is ill.", remedy="Wait until it is well.")
+
+    shelf.catalog.start = fail  # type: ignore[method-assign] # the one way to make a healthy part fail on purpose
+    await shelf.start()
+    try:
+        assert shelf.services["catalog"].status == "failed"
+        assert shelf.services["catalog"].error == "The catalogue is ill."
+        assert shelf.services["catalog"].remedy == "Wait until it is well."
+        assert shelf.services["library"].status == "running"
+        assert await shelf.library.models() == ()
+    finally:
+        await shelf.stop()
+
+
+async def test_a_corrupt_database_leaves_a_shelf_that_says_so(config: ConfigManager) -> None:
+    config.paths.database.parent.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(config.paths.database.write_bytes, b"not a database" * 500)
+    async with open_shelf(config=config) as shelf:
+        assert shelf.services["store"].status == "failed"
+        assert "modelshelf.db" in shelf.services["store"].error
+
+
+async def test_services_left_out_are_not_started(config: ConfigManager) -> None:
+    async with open_shelf(config=config, without={"health", "downloads"}) as shelf:
+        assert shelf.services["health"].status == "stopped"
+        assert shelf.services["downloads"].status == "stopped"
+        assert shelf.services["library"].status == "running"
+        assert await shelf.downloads.jobs() == ()
+
+
+async def test_opening_and_closing_leaves_no_task_behind(config: ConfigManager) -> None:
+    before = asyncio.all_tasks()
+    async with open_shelf(config=config) as shelf:
+        await shelf.catalog.find("tiny")
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_state_follows_what_happens(shelf: Shelf, tmp_path: Path) -> None:
+    job = await shelf.downloads.start("samples/tiny-llama-GGUF")
+    async for step in shelf.downloads.follow(job):
+        assert step.repo == "samples/tiny-llama-GGUF"
+    async with asyncio.timeout(10):
+        while not shelf.models_state.has("samples/tiny-llama-GGUF"):
+            await asyncio.sleep(0.02)
+        while not (builtin := shelf.providers_state.find("builtin")) or not builtin.models:
+            await asyncio.sleep(0.02)
+    assert [model.name for model in builtin.models] == ["tiny-llama"]
+    state = shelf.downloads_state.find(job)
+    assert state is not None
+    assert state.percent() == 100
