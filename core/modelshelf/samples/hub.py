@@ -154,6 +154,8 @@ class SampleHub:
     def sign(self, file: HubFile) -> str:
         """A signed address of a file at the content server."""
         signature = secrets.token_hex(16)
+        if len(self.signatures) >= REMEMBERED:
+            del self.signatures[next(iter(self.signatures))]
         self.signatures[signature] = (file, 0)
         return f"{self.cdn_url}/content/{file.sha256}?signature={signature}"
 

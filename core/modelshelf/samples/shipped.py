@@ -1,7 +1,7 @@
 """The repositories that the sample hub brings along, made once and then read from its folder.
 
-What was made is described in `manifest.json` with the digest of everything it was made from and of every file; if
-either does not agree, all of it is made anew.
+They lie in a folder named after the digest of everything they are made from, so that two versions of Modelshelf never
+write over each other's; `manifest.json` there holds the digest of every file. If one does not agree, all are made anew.
 """
 
 import hashlib
@@ -23,13 +23,15 @@ def repositories(folder: Path) -> tuple[HubRepo, ...]:
     Raises:
         OSError: the folder cannot be written.
     """
-    found = _kept(folder)
+    mine = folder / recipe()[:16]
+    found = _kept(mine)
     if found is None:
-        shutil.rmtree(folder, ignore_errors=True)
-        _make(folder)
-        found = _kept(folder)
+        _forget(folder)
+        shutil.rmtree(mine, ignore_errors=True)
+        _make(mine)
+        found = _kept(mine)
     if found is None:
-        raise OSError(f"the sample models in {folder} do not stay as they were written")
+        raise OSError(f"the sample models in {mine} do not stay as they were written")
     return tuple(_published(described, found[described.repo]) for described in SHELF)
 
 
@@ -46,18 +48,23 @@ def _kept(folder: Path) -> dict[str, dict[str, HubFile]] | None:
     """What lies in the folder, or None if it is not what this version makes."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        if manifest["recipe"] != recipe():
-            return None
-        found = {repo: _hashed(folder, repo, names) for repo, names in manifest["files"].items()}
-    except (OSError, ValueError, KeyError):
+        found = {repo: _hashed(folder, repo, names) for repo, names in manifest.items()}
+    except (OSError, ValueError, AttributeError):
         return None
-    same = all(file.sha256 == manifest["files"][repo][file.path] for repo in found for file in found[repo].values())
+    same = all(file.sha256 == manifest[repo][file.path] for repo in found for file in found[repo].values())
     return found if same and found.keys() >= {described.repo for described in SHELF} else None
 
 
 def _hashed(folder: Path, repo: str, names: Mapping[str, str]) -> dict[str, HubFile]:
     verdicts = next((described.security for described in SHELF if described.repo == repo), {})
     return {name: hub_file(name, folder / repo / name, security=verdicts.get(name, "safe")) for name in names}
+
+
+def _forget(folder: Path) -> None:
+    """Remove what earlier versions made, but the newest of it: a hub of that version may still run."""
+    made = sorted(folder.glob("*/" + MANIFEST), key=lambda path: path.stat().st_mtime)
+    for manifest in made[:-1]:
+        shutil.rmtree(manifest.parent, ignore_errors=True)
 
 
 def _make(folder: Path) -> None:
@@ -71,7 +78,7 @@ def _make(folder: Path) -> None:
         for repo, files in names.items()
     }
     part = folder / f"{MANIFEST}.part"
-    part.write_text(json.dumps({"recipe": recipe(), "files": digests}, indent=1), "utf-8")
+    part.write_text(json.dumps(digests, indent=1), "utf-8")
     part.replace(folder / MANIFEST)
 
 
