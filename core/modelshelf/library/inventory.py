@@ -12,6 +12,7 @@ from modelshelf.library.cache import CachedFile, CachedRepo, CachedSnapshot, is_
 from modelshelf.library.traits import Traits, describe
 from modelshelf.library.types import InstalledFile, InstalledModel
 from modelshelf.store.tables import FileRow
+from modelshelf.vetting import rules
 from modelshelf.vetting.types import Verdict
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
@@ -29,10 +30,10 @@ class KnownRepo:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the database knows: files by repository, commit and path, and verdicts by SHA-256."""
+    """What the database knows: files by repository, commit and path, verdicts by SHA-256 and rules."""
 
     files: Mapping[FileKey, FileRow]
-    verdicts: Mapping[str, str]
+    verdicts: Mapping[tuple[str, str], str]
 
 
 class Inventory:
@@ -105,9 +106,9 @@ def _model(repo: CachedRepo, snapshot: CachedSnapshot, traits: Traits, records: 
     )
 
 
-def _verdict(files: Iterable[InstalledFile], verdicts: Mapping[str, str]) -> str | None:
+def _verdict(files: Iterable[InstalledFile], verdicts: Mapping[tuple[str, str], str]) -> str | None:
     """The worst verdict on any file; none as long as some weights were never looked at."""
-    found = {file.path: verdicts.get(file.sha256 or "") for file in files}
+    found = {file.path: verdicts.get((file.sha256 or "", rules.key(file.path))) for file in files}
     worst = max((Verdict(name) for name in found.values() if name), key=lambda item: item.severity, default=None)
     unseen = any(name is None and format_of(path) for path, name in found.items())
     return None if worst is None or (unseen and worst is Verdict.PASS) else worst.value

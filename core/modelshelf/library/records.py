@@ -8,14 +8,13 @@ from sqlalchemy.orm import Session
 from modelshelf.library.inventory import Records
 from modelshelf.library.types import Removal
 from modelshelf.store.tables import FileRow, JobRow, VerdictRow
-from modelshelf.vetting.rules import RULES
 
 
 def read(session: Session) -> Records:
     """Every known file and every verdict under the present rules."""
     files = {(row.repo, row.commit, row.path): row for row in session.scalars(select(FileRow))}
-    verdicts = session.scalars(select(VerdictRow).where(VerdictRow.rules == RULES))
-    return Records(files, {row.sha256: row.verdict for row in verdicts})
+    verdicts = session.scalars(select(VerdictRow))
+    return Records(files, {(row.sha256, row.rules): row.verdict for row in verdicts})
 
 
 def write(session: Session, rows: Sequence[FileRow]) -> None:

@@ -1,5 +1,7 @@
 """The version of the rules, and the limits that every scanner keeps."""
 
+from pathlib import PurePath
+
 # A verdict holds for these rules only: raise the number with every change that could alter one.
 RULES = "2026.11-1"
 
@@ -10,6 +12,14 @@ WALL_SECONDS = 90
 MAX_DEPTH = 3  # archives in archives
 MAX_FINDINGS = 100  # more would only repeat
 MAX_IN_MEMORY = 64 << 20  # a compressed member is unpacked up to here
+
+
+def key(name: str) -> str:
+    """What a verdict holds for, beside the bytes: these rules, and a name that ends like this one.
+
+    The ending counts because a file that is not what its name promises is itself a finding.
+    """
+    return f"{RULES}{PurePath(name).suffix.lower()}"[:32]
 
 
 def words(text: str) -> frozenset[str]:

@@ -14,9 +14,9 @@ from modelshelf.errors import NotFound
 from modelshelf.events import EventBus
 from modelshelf.store import Store
 from modelshelf.store.tables import VerdictRow
+from modelshelf.vetting import rules
 from modelshelf.vetting.checksums import ValidationService, digests
 from modelshelf.vetting.quarantine import Quarantine
-from modelshelf.vetting.rules import RULES
 from modelshelf.vetting.scanner import SecurityScanner
 from modelshelf.vetting.types import Finding, ScanReport, Verdict
 
@@ -61,7 +61,7 @@ class VettingService:
             raise NotFound(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
         try:
             digest = sha256 or (await asyncio.to_thread(digests, fd, name=path.name)).sha256
-            key = f"{RULES}{Path(name or path.name).suffix.lower()}"[:32]
+            key = rules.key(name or path.name)
             known = await self._store.read(_recall, digest, key, name or str(path))
             return known or await self._fresh(fd, name or path.name, str(path), digest, key)
         finally:
@@ -98,4 +98,4 @@ def _remember(session: Session, digest: str, key: str, report: ScanReport) -> No
 
 
 def _forget_others(session: Session) -> None:
-    session.execute(delete(VerdictRow).where(~VerdictRow.rules.startswith(RULES)))
+    session.execute(delete(VerdictRow).where(~VerdictRow.rules.startswith(rules.RULES)))
