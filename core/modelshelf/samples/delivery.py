@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from aiohttp import web
 from modelshelf.samples.faults import Faults, Switchboard
 from modelshelf.samples.repository import HubFile
 
-PIECE = 256 << 10
+PIECE = 1 << 20
 SLICE_SECONDS = 0.05
 MISSING = 1000
 DAMAGE = 16
@@ -70,7 +71,8 @@ class Delivery:
             response.content_length += MISSING
         await response.prepare(self.request)
         if self.request.method == "GET":
-            await self._send(response, read)
+            with suppress(ConnectionError):  # who left needs no answer
+                await self._send(response, read)
             if response.content_length != self.sent:
                 self._hang_up()
         return response

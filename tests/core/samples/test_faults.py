@@ -1,5 +1,6 @@
 """Each fault is what it says, so that tests of clients can rely on it."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -158,3 +159,22 @@ async def test_a_server_that_is_down_says_nothing(reader: Prepare, faults: Fault
     client = await reader(faults)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await client.read()
+
+
+async def test_a_client_that_leaves_is_no_error(reader: Prepare, caplog: pytest.LogCaptureFixture) -> None:
+    client = await reader(Faults(rate=100_000))
+    async with client.session.get(client.url) as answer:
+        await answer.content.read(1000)
+    await client.session.close()
+    while client.hub.active:
+        await asyncio.sleep(0.01)
+    assert caplog.records == []
+
+
+async def test_a_hub_ends_in_the_middle_of_a_silence(reader: Prepare) -> None:
+    client = await reader(Faults(silence_after=500, silence_seconds=600))
+    async with client.session.get(client.url) as answer:
+        await answer.content.readexactly(500)
+        began = time.monotonic()
+        await client.hub.stop()
+        assert time.monotonic() - began < 2

@@ -24,6 +24,7 @@ from modelshelf.samples.quantise import q4_0, q8_0
 from modelshelf.samples.shipped import repositories
 from modelshelf.samples.twin import NAMES
 from modelshelf.samples.vocabulary import Vocabulary
+from modelshelf.vetting import Verdict, scan_path
 from tests.core.samples.conftest import Child
 
 Parts = tuple[Network, Vocabulary, str]
@@ -140,6 +141,16 @@ async def test_the_suspicious_files_would_call_a_command(hub: SampleHub) -> None
         opcodes = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(pickle)]
         assert ("GLOBAL", call) in opcodes
         assert [name for name, _ in opcodes][-2:] == ["REDUCE", "STOP"]
+
+
+def test_vetting_blocks_those_and_passes_all_others(tmp_path: Path) -> None:
+    repos = repositories(tmp_path)
+    root = next(tmp_path.glob("*/samples")).parent
+    verdicts = {str(Path(report.path).relative_to(root)): report.verdict for report in scan_path(root, each=True)}
+    blocked = {name for name, verdict in verdicts.items() if verdict is Verdict.BLOCK}
+    assert blocked == {f"{SUSPICIOUS_REPO}/pytorch_model.bin", f"{SUSPICIOUS_REPO}/vocab.pkl"}
+    assert {verdict for name, verdict in verdicts.items() if name not in blocked} == {Verdict.PASS}
+    assert len(verdicts) > sum(len(repo.head.files) for repo in repos)
 
 
 def _path(hub: SampleHub, repo: str, name: str) -> Path:
