@@ -4,10 +4,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.shapes.shape import Shape, Value
-
 from modelshelf.metadata.facts import TensorInfo
 from modelshelf.metadata.ggml import TYPES
+from tests.shapes.shape import Shape, Value
 
 ALIGNMENT = 32
 U32, I32, F32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9

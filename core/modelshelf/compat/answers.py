@@ -52,6 +52,12 @@ def unread(answer: Compatibility, error: ModelshelfError) -> Compatibility:
     return replace(answer, confidence=Confidence.ESTIMATE, reasons=(*answer.reasons, reason))
 
 
+def chosen_file(answer: Compatibility, name: str, count: int) -> Compatibility:
+    """Say which of a repository's files was judged."""
+    reason = Reason("BEST_FILE", f"{name} does best here, of {count} files.", {"file": name, "count": count})
+    return replace(answer, reasons=(*answer.reasons, reason))
+
+
 def with_other_file(answer: Compatibility, ranked: Sequence[RankedFile], files: Sequence[str]) -> Compatibility:
     """Propose the file of the repository that does best here, if it does better."""
     best = max(ranked, key=lambda row: row.compatibility.score or 0, default=None)

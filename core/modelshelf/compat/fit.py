@@ -13,11 +13,17 @@ from modelshelf.metadata import local
 
 
 def fit_file(
-    path: Path | str, settings: Settings | None = None, machine: Machine | None = None, *, provider: str = "builtin"
+    path: Path | str,
+    settings: Settings | None = None,
+    machine: Machine | None = None,
+    *,
+    provider: str = "builtin",
+    keep_context: bool | None = None,
 ) -> Compatibility:
     """How well a model's file, or any part of a split one, does on a machine; this machine if none is given.
 
-    A context other than the default is taken as required. `provider` is the kind of an engine that runs here.
+    A context other than the default is taken as required, unless `keep_context` says otherwise. `provider` is the kind
+    of an engine that runs here.
 
     Raises:
         NotFound: there is no such file.
@@ -29,7 +35,8 @@ def fit_file(
         raise UsageError(f"{provider} runs no files of this machine.", remedy="Choose builtin or ollama.")
     facts = local.read(path)
     wanted = settings or Settings()
-    question = Question(facts, wanted, machine or find_machine(), runs, required(settings))
+    keep = required(settings) if keep_context is None else keep_context
+    question = Question(facts, wanted, machine or find_machine(), runs, keep)
     return judge(question, model=str(path), provider=provider)
 
 

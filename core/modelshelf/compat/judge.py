@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from modelshelf.compat.score import SHORTEST, UNKNOWN_ARCHITECTURE_CAP, Question, Rating, downgrades, rate
+from modelshelf.compat.speed import MOST
 from modelshelf.compat.types import Compatibility, Confidence, Fix, Reason, Settings
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -24,7 +25,7 @@ def judge(
     score = 0 if gates else round(used.score)
     if unknown:
         score = min(score, UNKNOWN_ARCHITECTURE_CAP)
-    found = tuple(_fixes(question, score)) if fixes else ()
+    found = tuple(_fixes(question, score)) if fixes and not _never(gates) else ()
     sure = used.estimate.confidence
     if confidence is not None:
         sure = max(sure, confidence, key=_ORDER.index)
@@ -38,7 +39,7 @@ def judge(
         budget=used.placement.budget,
         speed=used.speed if any(used.speed) else None,
         settings=(used if score else asked).settings,
-        reasons=gates + tuple(_reasons(question, asked, used, unknown=unknown, gated=bool(gates))),
+        reasons=gates if _never(gates) else gates + tuple(_reasons(question, asked, used, unknown=unknown)),
         fixes=found,
         summary=_summary(question, asked, used, gates),
     )
@@ -51,8 +52,15 @@ def size(count: int) -> str:
 
 def pace(speed: tuple[float, float]) -> str:
     """A range of speed as people say it."""
+    if speed[0] >= MOST:
+        return f"more than {MOST:.0f} tokens a second"
     low, high = (f"{value:.0f}" if value >= 3 else f"{value:.1f}" for value in speed)
     return f"about {low} tokens a second" if low == high else f"about {low}–{high} tokens a second"
+
+
+def _never(gates: tuple[Reason, ...]) -> bool:
+    """Whether no settings and no memory would help."""
+    return any(gate.code in {"FORMAT_UNSUPPORTED", "ARCH_UNSUPPORTED"} for gate in gates)
 
 
 def _within_model(question: Question) -> Question:
@@ -93,7 +101,7 @@ def _gates(question: Question, used: Rating) -> Iterator[Reason]:
         )
 
 
-def _reasons(question: Question, asked: Rating, used: Rating, *, unknown: bool, gated: bool) -> Iterator[Reason]:
+def _reasons(question: Question, asked: Rating, used: Rating, *, unknown: bool) -> Iterator[Reason]:
     facts = question.facts
     if unknown:
         named = f"the architecture {facts.architecture}" if facts.architecture else "an architecture it does not name"
@@ -104,7 +112,7 @@ def _reasons(question: Question, asked: Rating, used: Rating, *, unknown: bool, 
         )
     if used.fits:
         yield _room(used)
-    if used is not asked and used.fits and not gated:
+    if used is not asked and used.fits:
         yield Reason(
             "DOWNGRADED",
             f"As asked it needs {size(asked.estimate.high)}; it fits with {changes(question.settings, used.settings)}.",
@@ -127,7 +135,7 @@ def _reasons(question: Question, asked: Rating, used: Rating, *, unknown: bool, 
             f"{facts.quantisation} is a coarse quantisation: answers suffer.",
             {"quantisation": facts.quantisation, "fidelity": used.values["fidelity"]},
         )
-    if not facts.chat_template and facts.format == "gguf" and used.estimate.confidence != Confidence.ESTIMATE:
+    if facts.chat_template is None and facts.format == "gguf" and used.estimate.confidence != Confidence.ESTIMATE:
         yield Reason("NO_CHAT_TEMPLATE", "The file does not say how a chat is written for it.")
     if used.estimate.confidence is Confidence.BOUNDED:
         yield Reason(
@@ -159,8 +167,6 @@ def changes(before: Settings, after: Settings) -> str:
 
 def _fixes(question: Question, score: int) -> Iterator[Fix]:
     """The smallest changes that bring something, each with the score it would give."""
-    if question.facts.format not in question.engine.formats:
-        return
     limit, settings = question.facts.context, question.settings
     options: list[tuple[str, Settings]] = []
     if limit and settings.context > limit:
@@ -174,7 +180,7 @@ def _fixes(question: Question, score: int) -> Iterator[Fix]:
         asked, _ = rate(replace(question, settings=changed))
         unknown = question.engine.supports(question.facts.architecture) is None
         reached = min(round(asked.score), UNKNOWN_ARCHITECTURE_CAP if unknown else 100)
-        if not asked.fits or reached < score + WORTH or _refused(question, changed):
+        if not asked.fits or reached < score + WORTH or _too_long(question, changed):
             continue
         seen.add(code)
         count += 1
@@ -196,10 +202,9 @@ def _single(question: Question) -> Iterator[tuple[str, Settings]]:
         yield "SMALLER", changed
 
 
-def _refused(question: Question, changed: Settings) -> bool:
-    supported = question.engine.supports(question.facts.architecture) is not False
+def _too_long(question: Question, changed: Settings) -> bool:
     limit = question.facts.context
-    return not supported or bool(question.required and limit and changed.context > limit)
+    return bool(question.required and limit and changed.context > limit)
 
 
 def _applied(before: Settings, after: Settings) -> dict[str, object]:

@@ -42,6 +42,14 @@ class Estimate:
     high: int
 
 
+# What a model of 8 billion parameters with grouped heads takes; others are taken to grow with the root of their size.
+USUAL_PARAMETERS = 8e9
+USUAL_BITS = 4.85
+USUAL_ROW = 131_072  # bytes of cache per token, 16 bits a value
+USUAL_COMPUTE = 320 * MIB
+USUAL_WORDS = 128_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Cells:
     """Cells of the cache per stream: those of layers that see everything, and of those with a sliding window."""
@@ -54,6 +62,8 @@ class _Cells:
 def estimate(facts: ModelFacts, settings: Settings) -> Estimate:
     """What the engine will hold; never raises for odd facts, but says how sure it is."""
     shape, kind = shape_of(facts), traits(facts.architecture)
+    if not shape.known:
+        return _guess(facts, settings)
     cells = _cells(shape, settings)
     memory = Memory(
         weights=_weights(facts),
@@ -63,7 +73,7 @@ def estimate(facts: ModelFacts, settings: Settings) -> Estimate:
         output=4 * shape.vocabulary * settings.slots,
         host=PROCESS + PER_TOKEN * shape.vocabulary,
     )
-    return _bounded(facts, shape, memory, kind)
+    return _bounded(facts, memory, kind)
 
 
 def _padded(cells: int) -> int:
@@ -145,11 +155,26 @@ def _mask(shape: Shape, settings: Settings, cells: _Cells) -> int:
     return (cells.full + cells.sliding) * settings.ubatch * (2 if settings.flash_attention else 4)
 
 
-def _bounded(facts: ModelFacts, shape: Shape, memory: Memory, kind: Traits) -> Estimate:
+def _guess(facts: ModelFacts, settings: Settings) -> Estimate:
+    """Without layers and heads only the weights are sure; the rest goes by the size."""
+    weights = _weights(facts)
+    parameters = facts.parameters or weights * 8 / USUAL_BITS
+    scale = (parameters / USUAL_PARAMETERS) ** 0.5
+    row = _row(round(USUAL_ROW * scale) // 2, settings.kv)
+    memory = Memory(
+        weights=weights,
+        kv=_padded(settings.context) * row,
+        recurrent=0,
+        compute=round(USUAL_COMPUTE * scale * settings.ubatch / 512),
+        output=4 * USUAL_WORDS * settings.slots,
+        host=PROCESS + PER_TOKEN * USUAL_WORDS,
+    )
+    spare = memory.kv + memory.compute
+    return Estimate(memory, Confidence.ESTIMATE, weights, memory.total + spare)
+
+
+def _bounded(facts: ModelFacts, memory: Memory, kind: Traits) -> Estimate:
     total = memory.total
-    if not shape.known:
-        # No layers, no heads: only the weights are sure; a cache has never been seen above twice this guess.
-        return Estimate(memory, Confidence.ESTIMATE, memory.weights, total + memory.weights // 4)
     if not kind.measured:
         spare = (memory.kv + memory.recurrent) // 2
         return Estimate(memory, Confidence.BOUNDED, total - spare - memory.compute // 2, total + spare + memory.compute)

@@ -141,7 +141,7 @@ def _rate(question: Question, settings: Settings) -> Rating:
         "speed": _pace(speed),
         "fidelity": fidelity(facts.quantisation),
         "context": _share(min(settings.context, facts.context or settings.context), question.settings.context),
-        "abilities": 1.0 if facts.chat_template else NO_TEMPLATE,
+        "abilities": NO_TEMPLATE if facts.chat_template is None else 1.0,
     }
     return Rating(settings, known, placement, speed, values, _mean(values) if fits else 0.0, fits)
 

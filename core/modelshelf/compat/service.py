@@ -5,11 +5,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from modelshelf.catalog.types import RepoCard, RepoDetail
+from modelshelf.catalog.types import RepoCard, RepoDetail, RepoFile
 from modelshelf.compat import answers
 from modelshelf.compat.candidates import Candidate, candidates, of_candidate, of_card, of_served
 from modelshelf.compat.engines import Engine, engine
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from modelshelf.providers.spec import ProviderConfig, ServedModel
 
 log = logging.getLogger(__name__)
+BUILTIN = "builtin"
 MACHINE_SECONDS = 5.0  # for how long a look at the machine holds
 RECOMMENDED_FROM = 60
 CARDS = 200
@@ -59,11 +61,12 @@ class CompatibilityService:
         self._library, self._providers = library, providers
         self._machine: Machine | None = None
         self._seen = 0.0
-        self._kinds: dict[str, str] = {"builtin": "builtin"}
+        self._kinds: dict[str, str] = {BUILTIN: BUILTIN}
         self._looking: asyncio.Task[Machine] | None = None
 
     async def start(self) -> None:
         """See how much memory there is; the slower part, graphics cards and bandwidth, goes on beside."""
+        await asyncio.to_thread(engine, BUILTIN)
         self._machine = await asyncio.to_thread(find_machine, bandwidth=False, gpus=False)
         self._looking = asyncio.create_task(self._look())
 
@@ -85,7 +88,7 @@ class CompatibilityService:
     async def check_model_compatibility(
         self,
         model: ModelId | str,
-        provider: str = "builtin",
+        provider: str = BUILTIN,
         *,
         settings: Settings | None = None,
         machine: Machine | None = None,
@@ -103,6 +106,8 @@ class CompatibilityService:
         if runs is None or (machine is None and not _is_here(config)):
             return answers.elsewhere(str(model), provider, await self._serves(provider, str(model)), config.name)
         asking = _Asking(provider, runs, machine or await self.machine(), settings or self._settings(), settings)
+        if (file := await self._offered(str(model))) is not None:
+            return asking.judge(await self._metadata.local(file), str(model))
         if (installed := await self._library.find(str(model))) is not None:
             return await self._installed(asking, installed, str(model))
         if (served := await self._served(str(model))) is not None:
@@ -126,7 +131,7 @@ class CompatibilityService:
         good.sort(key=lambda pair: _merit(*pair), reverse=True)
         return tuple(found for found, _ in good[:limit])
 
-    async def rank(self, detail: RepoDetail, provider: str = "builtin") -> tuple[RankedFile, ...]:
+    async def rank(self, detail: RepoDetail, provider: str = BUILTIN) -> tuple[RankedFile, ...]:
         """The ways to have a repository, the best for this machine first; one for each quantisation.
 
         Raises:
@@ -143,7 +148,7 @@ class CompatibilityService:
         known, _ = await self._known(detail, found)
         return _ranked(asking, detail, found, known)
 
-    def quick(self, card: RepoCard, provider: str = "builtin") -> Compatibility:
+    def quick(self, card: RepoCard, provider: str = BUILTIN) -> Compatibility:
         """A first answer from what the card of a repository says, without asking anyone: for lists."""
         runs = engine(self._kinds.get(provider, provider))
         if runs is None:
@@ -170,6 +175,11 @@ class CompatibilityService:
             raise NotFound(f"There is no provider {provider}.", remedy=f"Configured are: {', '.join(configured)}.")
         self._kinds = {config.id: config.kind for config in configured.values()}
         return configured[provider]
+
+    async def _offered(self, model: str) -> Path | None:
+        """The installed file that the built-in engine offers under a name."""
+        name = model.removeprefix(f"{BUILTIN}/")
+        return next((one.files[0].file for one in await self._library.served() if one.name == name), None)
 
     async def _served(self, model: str) -> "ServedModel | None":
         """A model by the name a provider of this machine gives it."""
@@ -212,12 +222,15 @@ class CompatibilityService:
             return answers.no_weights(str(named), asking.provider)
         known, error = await self._known(detail, (chosen,) if chosen else found)
         ranked = _ranked(asking, detail, found, known)
-        best = chosen or Candidate(ranked[0].files, ranked[0].size, found[0].format, ranked[0].quantisation)
-        exact = known is not None and known.size == best.size
-        facts = known if known is not None and exact else of_candidate(best, known, detail.card)
+        best = chosen or next(one for one in found if one.files == ranked[0].files)
+        if known is not None and known.size != best.size:
+            known, error = await self._known(detail, (best,))
+        facts = known if error is None and known is not None else of_candidate(best, None, detail.card)
         answer = asking.judge(facts, str(named))
         if error is not None:
             answer = answers.unread(answer, error)
+        if chosen is None and len(found) > 1:
+            answer = answers.chosen_file(answer, best.files[0], len(found))
         answer = answers.with_other_file(answer, ranked, best.files)
         return await asyncio.to_thread(answers.with_disk, answer, best.size, self._library.cache)
 
@@ -284,7 +297,5 @@ def _file_of(model: str) -> str | None:
 
 def _as_detail(installed: "InstalledModel") -> RepoDetail:
     """An installed commit in the form of a listed one."""
-    from modelshelf.catalog.types import RepoFile
-
     files = tuple(RepoFile(file.path, file.size) for file in installed.files)
     return RepoDetail(RepoCard(installed.source or "", installed.repo), installed.commit, files)

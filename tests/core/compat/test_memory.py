@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from tests.shapes import SHAPES, facts, write
 
 from modelshelf.compat import Confidence, Memory, Settings, estimate
 from modelshelf.metadata import ModelFacts, local
+from tests.shapes import SHAPES, facts, write
 
 TRUTH = Path(__file__).parents[2] / "data" / "llama_cpp_memory.csv"
 MIB = 1 << 20
