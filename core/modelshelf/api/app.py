@@ -10,6 +10,7 @@ from modelshelf.api import (
     catalog,
     chat,
     compatibility,
+    docs,
     downloads,
     events,
     library,
@@ -25,9 +26,8 @@ from modelshelf.api.problems import RESPONSES, Problem
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-ROUTERS = tuple(
-    part.router for part in (catalog, compatibility, downloads, library, quarantine, providers, chat, system, events)
-)
+PARTS = (catalog, compatibility, downloads, library, quarantine, providers, chat, system, events, docs)
+ROUTERS = tuple(part.router for part in PARTS)
 
 
 def add_api(app: FastAPI, shelf: "Shelf", log: EventLog, authenticate: Authenticate) -> None:

@@ -1,13 +1,22 @@
 """Files that are held back."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 
 from modelshelf.api.needs import Answer, TheShelf
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
+
+
+class FindingAnswer(Answer):
+    """One thing found: the rule, where in the file, and in plain words what it could do."""
+
+    rule: str
+    where: str
+    detail: str
+    verdict: str
 
 
 class HeldAnswer(Answer):
@@ -20,7 +29,7 @@ class HeldAnswer(Answer):
     repo: str
     commit: str
     path: str
-    findings: list[dict[str, Any]]
+    findings: list[FindingAnswer]
     at: datetime
 
 
