@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from modelshelf.errors import NotFound, ProviderError, Unreachable
-from modelshelf.library.served import ServedFile, served
+from modelshelf.library.served import ServedFile
 from modelshelf.library.types import InstalledModel
 from modelshelf.providers.engine import Engine, EngineModel, EngineProcess, installed_version
 from modelshelf.providers.http import Endpoint
@@ -100,7 +100,7 @@ class BuiltinProvider:
         await self._engine.aclose()
 
     async def _served(self) -> tuple[ServedFile, ...]:
-        return served(model for model in await self._context.library.models() if _usable(model))
+        return tuple(item for item in await self._context.library.served() if _usable(item.model))
 
     async def _find(self, name: str) -> ServedFile:
         found = await self._served()
