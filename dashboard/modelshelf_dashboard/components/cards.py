@@ -1,0 +1,21 @@
+"""Facts side by side: cards with a heading and pairs of name and value."""
+
+from typing import Any
+
+import param
+
+from modelshelf_dashboard.components.piece import Piece, script, style
+
+
+class Cards(Piece):
+    """Tells `{do, id}` for its buttons."""
+
+    cards = param.List(
+        default=[], item_type=dict, doc="`{id, title, sub, pairs: [{name, value, tone}], text, actions}` in their order"
+    )
+
+    _esm = script("cards")
+    _stylesheets = style("cards")
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(sizing_mode="stretch_width", **params)

@@ -1,0 +1,40 @@
+// What all components share. Every text that came from outside goes through esc() before it becomes markup.
+const esc = (text) => String(text ?? '').replace(/[&<>"']/g, (c) => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;'})[c])
+const grade = (score) => (score >= 85 ? 4 : score >= 65 ? 3 : score >= 40 ? 2 : 1)
+const scoreOf = (score) => score == null ? '<span class="score none">—</span>'
+  : `<span class="score" style="color:var(--ms-f${grade(score)})">${score}</span><span class="bar" aria-hidden="true"><i style="width:${score}%;background:var(--ms-s${grade(score)})"></i></span>`
+
+// Files and rates in powers of ten, as disks and the Hub show them.
+const bytes = (n) => n >= 1e8 ? `${(n / 1e9).toFixed(1)} GB` : n >= 1e5 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e3).toFixed(1)} kB`
+const parts = (done, total) => {
+  const [unit, name] = total >= 1e8 ? [1e9, 'GB'] : total >= 1e5 ? [1e6, 'MB'] : [1e3, 'kB']
+  return [(done / unit).toFixed(1), `${(total / unit).toFixed(1)} ${name}`]
+}
+const rateOf = (n) => `${(n / 1e6).toFixed(1)} MB/s`
+const spanOf = (seconds) => seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+const fill = (text, figures) => text.replace(/\{(\w+)\}/g, (whole, name) => name in figures ? figures[name] : whole)
+const when = (moment) => {
+  const then = new Date(moment), today = then.toDateString() === new Date().toDateString()
+  const clock = then.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'})
+  return today ? clock : `${then.toLocaleDateString([], {day: 'numeric', month: 'short', year: 'numeric'})}, ${clock}`
+}
+
+const help = (key) => key ? ` data-help="${esc(key)}"` : ''
+const button = (a, extra = '') => `<button type="button" class="${a.kind || ''}" data-do="${esc(a.do)}"${help(a.help)} ${a.label ? `aria-label="${esc(a.label)}"` : ''} ${extra}>${esc(a.word)}</button>`
+
+// Called first by every component, each time it is drawn. What the drawing before listened to is let go.
+// A notebook has a theme of its own, which its body names; the served page carries one attribute on its root.
+const drawings = new WeakMap()
+const adopt = (model, el) => {
+  drawings.get(model)?.abort()
+  drawings.set(model, new AbortController())
+  model.on('remove', () => drawings.get(model)?.abort())
+  const light = document.body.dataset.jpThemeLight
+  if (light) el.style.colorScheme = light === 'false' ? 'dark' : 'light'
+}
+const typing = (event) => /^(INPUT|TEXTAREA|SELECT)$/.test(event.composedPath()[0].tagName || '') && event.composedPath()[0].type !== 'checkbox'
+const shown = (el) => el.isConnected && el.getClientRects().length !== 0
+// Listeners on window or document end with the component.
+const listen = (model, target, name, hear) => target.addEventListener(name, hear, {signal: drawings.get(model).signal})
+const announce = (name, detail) => window.dispatchEvent(new CustomEvent(name, {detail}))
+

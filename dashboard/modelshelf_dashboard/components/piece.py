@@ -1,0 +1,52 @@
+"""The root of our own components: plain JavaScript modules, nothing from another host."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+from modelshelf_dashboard import theme
+
+HERE = Path(__file__).parent
+Message = dict[str, Any]
+Heard = Callable[[Message], None]
+
+
+def script(name: str) -> str:
+    """The component's JavaScript with what all components share.
+
+    Read here rather than handed over as a path: a notebook has no server that could answer a relative import.
+    """
+    return (HERE / "common.js").read_text("utf-8") + (HERE / f"{name}.js").read_text("utf-8")
+
+
+def style(name: str) -> list[str]:
+    """The tokens, what all components share, and the component's CSS."""
+    return [theme.host_css(), *((HERE / f"{part}.css").read_text("utf-8") for part in ("base", name))]
+
+
+class Piece(JSComponent):
+    """A component that is told by parameters and tells by messages: `heard` gets each as a dict with `do`."""
+
+    _abstract = True
+
+    words = param.Dict(default={}, doc="the texts it shows, translated")
+    margin = param.Parameter(default=0)
+
+    def __init__(self, heard: Heard | None = None, **params: Any) -> None:
+        self._heard = heard
+        super().__init__(**params)
+
+    def listen(self, heard: Heard) -> None:
+        """Who gets its messages from now on."""
+        self._heard = heard
+
+    def tell(self, **message: Any) -> None:
+        """Say something to the component in the browser."""
+        self._send_msg(message)
+
+    def _handle_msg(self, msg: Message) -> None:
+        if self._heard is not None and isinstance(msg, dict):
+            self._heard(msg)

@@ -1,0 +1,126 @@
+export function render({model, el}) {
+  adopt(model, el)
+  const w = model.words, root = document.createElement('div')
+  root.className = 'listing'
+  root.innerHTML = `<div class="note" hidden></div><small role="status" class="status"></small><div role="grid" class="grid"><div role="rowgroup"><div role="row" class="row head"></div></div><div role="rowgroup" class="rows"></div></div>`
+  el.append(root)
+  const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note')
+  const kept = new Map()
+  let current = 0
+  const cellOf = (column, cell = {}) => {
+    if (column.kind === 'fit') return scoreOf(cell.score)
+    if (column.kind === 'progress' && cell.percent != null) return `<span class="track" data-job="${esc(cell.job)}" role="progressbar" aria-label="${esc(cell.label)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${cell.percent}"><i style="width:${cell.percent}%"></i></span><small class="told">${esc(cell.main)}</small>`
+    const moment = cell.when ? when(cell.when) : cell.main
+    return `<span class="${esc(cell.tone || '')}">${esc(moment)}</span>${cell.sub ? `<small>${esc(cell.sub)}</small>` : ''}`
+  }
+  const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
+  const rowOf = (row) => `
+    <span role="gridcell" class="name">${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><b>${esc(row.title)}</b>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
+    ${model.columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key])}</span>`).join('')}
+    <span role="gridcell" class="actions">${(row.actions || []).map((a) => button({label: `${a.word}: ${row.title}`, help: model.topic, ...a})).join('')}${model.opens ? `<button type="button" class="details" data-do="open" data-help="${esc(model.topic)}" aria-label="${esc(w.details)}: ${esc(row.title)}">${esc(w.details)}</button>` : ''}</span>`
+  const make = (row) => {
+    const node = document.createElement('div')
+    node.setAttribute('role', 'row')
+    node.className = 'row item'
+    node.dataset.id = row.id
+    if (model.topic) node.dataset.help = model.topic
+    return node
+  }
+  // Only rows that differ are drawn anew: a button under the pointer must not be exchanged while it is pressed.
+  const drawRows = () => {
+    const ids = new Set(model.rows.map((row) => row.id))
+    const at = list.getRootNode().activeElement, held = at && list.contains(at) ? {id: at.closest('.item')?.dataset.id, do: at.dataset.do} : null
+    for (const [id, known] of kept) if (!ids.has(id)) { known.node.remove(); kept.delete(id) }
+    list.querySelectorAll('.ghost').forEach((ghost) => ghost.remove())
+    model.rows.forEach((row, i) => {
+      const html = rowOf(row)
+      let known = kept.get(row.id)
+      if (!known) { known = {node: make(row), html: ''}; kept.set(row.id, known) }
+      if (known.html !== html) { known.node.innerHTML = html; known.html = html }
+      known.actions = row.actions || []
+      if (list.children[i] !== known.node) list.insertBefore(known.node, list.children[i] ?? null)
+    })
+    current = Math.min(current, Math.max(0, model.rows.length - 1))
+    mark()
+    if (held?.id && kept.has(held.id)) {
+      const node = kept.get(held.id).node
+      ;((held.do && node.querySelector(`[data-do="${CSS.escape(held.do)}"]`)) || node).focus()
+    }
+  }
+  const ghosts = () => { list.innerHTML = `<div class="row ghost" aria-hidden="true"><span><i></i><i class="short"></i></span></div>`.repeat(6); kept.clear() }
+  const mark = () => list.querySelectorAll('.item').forEach((node, i) => {
+    const chosen = node.dataset.id === model.chosen
+    node.setAttribute('aria-selected', chosen)
+    node.tabIndex = i === current ? 0 : -1
+    node.querySelectorAll('button').forEach((b) => { b.tabIndex = i === current ? 0 : -1 })
+    node.querySelector('[data-do=download]')?.classList.toggle('primary', chosen)
+  })
+  const noted = () => {
+    const n = model.note, shows = ['empty', 'error', 'stale'].includes(model.state) && n.text
+    note.hidden = !shows
+    note.className = `note ${model.state}`
+    note.setAttribute('role', model.state === 'error' ? 'alert' : 'status')
+    note.innerHTML = shows ? `<span><b>${esc(n.text)}</b> ${esc(n.remedy || '')}</span>${n.action ? button(n.action) : ''}` : ''
+  }
+  const draw = () => {
+    const loading = model.state === 'loading'
+    root.style.setProperty('--columns', `minmax(0,1fr) ${model.columns.map((c) => c.width).join(' ')} auto`)
+    root.style.setProperty('--few', `minmax(0,1fr) ${model.columns.filter((c) => !c.wide).map((c) => c.width).join(' ')} auto`)
+    grid.setAttribute('aria-label', model.label)
+    grid.setAttribute('aria-busy', loading)
+    head.innerHTML = `<span role="columnheader">${esc(model.heading)}</span>${model.columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`
+    root.querySelector('.status').textContent = loading ? w.loading : model.status
+    grid.hidden = !loading && !model.rows.length
+    if (loading) ghosts()
+    else drawRows()
+    noted()
+  }
+  const focus = (i) => {
+    const items = list.querySelectorAll('.item')
+    if (!items.length) return
+    current = Math.max(0, Math.min(items.length - 1, i))
+    mark()
+    items[current].focus()
+    items[current].scrollIntoView({block: 'nearest'})
+  }
+  const indexOf = (node) => [...list.querySelectorAll('.item')].indexOf(node)
+  const act = (node, name) => {
+    const known = node && kept.get(node.dataset.id), action = known?.actions.find((a) => a.do === name)
+    if (name.startsWith('navigate-to-')) announce(name, action?.context ?? {})
+    else model.send_msg({do: name, id: node?.dataset.id ?? '', context: action?.context ?? {}})
+  }
+  note.onclick = (event) => { const b = event.target.closest('button'); if (b) act(null, b.dataset.do) }
+  list.onclick = (event) => {
+    const node = event.target.closest('.item'), b = event.target.closest('button')
+    if (!node) return
+    current = indexOf(node)
+    mark()
+    if (b && b.dataset.do !== 'open') act(node, b.dataset.do)
+    else if (model.opens) model.send_msg({do: 'open', id: node.dataset.id})
+  }
+  list.onkeydown = (event) => {
+    const step = {ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity}[event.key]
+    const node = list.querySelectorAll('.item')[current], on = event.target.closest('button')
+    if (step) { event.preventDefault(); focus(Number.isFinite(step) ? current + step : step < 0 ? 0 : 1e9) }
+    else if (event.key === 'Enter' && !on && model.opens) model.send_msg({do: 'open', id: node.dataset.id})
+    else if (event.key === 'ArrowRight') { event.preventDefault(); (on?.nextElementSibling ?? node.querySelector('button'))?.focus() }
+    else if (event.key === 'ArrowLeft') { event.preventDefault(); on?.previousElementSibling ? on.previousElementSibling.focus() : focus(current) }
+  }
+  listen(model, window, 'ms-focus', (event) => {
+    if (event.detail.what !== 'list' || !shown(root)) return
+    const chosen = [...list.querySelectorAll('.item')].findIndex((node) => node.dataset.id === model.chosen)
+    focus(chosen >= 0 ? chosen : current)
+  })
+  listen(model, window, 'ms-progress', (event) => {
+    for (const job of event.detail.jobs) {
+      const track = list.querySelector(`.track[data-job="${CSS.escape(job.id)}"]`)
+      if (!track) continue
+      track.setAttribute('aria-valuenow', job.percent)
+      track.firstChild.style.width = `${job.percent}%`
+      track.nextElementSibling.textContent = job.told
+    }
+  })
+  model.on(['rows', 'state', 'columns', 'note', 'status'], draw)
+  model.on("chosen", mark)
+  draw()
+}

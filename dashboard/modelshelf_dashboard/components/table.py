@@ -1,0 +1,48 @@
+"""The one list of the page: a grid that keyboard and screen reader know, cards on a phone, and four designed states."""
+
+from typing import Any
+
+import param
+
+from modelshelf_dashboard.components.piece import Piece, script, style
+from modelshelf_dashboard.texts import _
+
+
+class Table(Piece):
+    """Tells `{do: open, id}` and, for buttons, `{do, id}`; a `do` of `navigate-to-…` goes out as an event on window.
+
+    columns: `{key, label, kind, width, wide}`; kind is figure | fit | text | progress | dot, `wide` gives way first.
+    rows: `{id, title, sub, more, dot, chips, cells, actions}`; a cell is `{main, sub, score, tone, job, percent}`,
+    an action `{do, word, kind, label, help, context}`. `more` is what a narrow list says in place of its columns.
+    note: `{text, remedy, action}`, for the states empty, error and stale.
+    """
+
+    columns = param.List(default=[], item_type=dict, doc="see above")
+    rows = param.List(default=[], item_type=dict, doc="see above; replaced, not changed")
+    state: "param.Selector[str]" = param.Selector(
+        default="loading", objects=["loading", "ready", "empty", "error", "stale"]
+    )
+    note = param.Dict(default={}, doc="what to say when there is nothing, or nothing new")
+    status = param.String(default="", doc="what was found, in a line")
+    chosen = param.String(default="", doc="id of the row that is open")
+    opens = param.Boolean(default=True, doc="whether rows can be opened")
+    label = param.String(default="", doc="what is listed")
+    heading = param.String(default="", doc="what the first column is called")
+    topic = param.String(default="", doc="the help topic of its rows")
+
+    _esm = script("table")
+    _stylesheets = style("table")
+
+    def __init__(self, **params: Any) -> None:
+        words = {"actions": _("Actions"), "details": _("Details"), "loading": _("Loading")}
+        super().__init__(words=words, sizing_mode="stretch_width", **params)
+
+    def fill(self, rows: list[dict[str, Any]], *, status: str = "", empty: dict[str, Any] | None = None) -> None:
+        """Rows as they are now; the note of `empty` when there are none."""
+        state = "ready" if rows else "empty"
+        self.param.update(rows=rows, state=state, status=status, note={} if rows else (empty or {}))
+
+    def trouble(self, text: str, remedy: str, action: dict[str, Any] | None = None) -> None:
+        """Say why nothing can be shown; rows already there stay, as stale."""
+        state = "stale" if self.rows else "error"
+        self.param.update(state=state, note={"text": text, "remedy": remedy, "action": action})

@@ -1,0 +1,167 @@
+"""The help topics. A control names its topic by `data-help`; a test checks that every name exists."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from modelshelf_dashboard.texts import N_, _
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic: its key, its heading, and the explanation in a few plain sentences."""
+
+    key: str
+    title: str
+    text: str
+
+
+TOPICS = (
+    Topic(
+        "modelLibrary",
+        N_("Model Library"),
+        N_(
+            "Everything that can be had from your sources, and everything that is on this machine. Type a name, look "
+            "at the fit, download. A row opens to tell more: where the memory would go, which file is best here."
+        ),
+    ),
+    Topic(
+        "searchFiltering",
+        N_("Search and filters"),
+        N_(
+            "Bare words are looked for in names. A key with a value is a filter: format:gguf, size:<8GB, "
+            "params:3B..9B, license:commercial, ctx:>=32k, author:qwen, is:fits; a minus in front turns it round.\n"
+            "The filters at the left do the same and say how many models each would leave. All of it stands in the "
+            "address: send it to a colleague and they see the same."
+        ),
+    ),
+    Topic(
+        "compatibilityScore",
+        N_("Fit"),
+        N_(
+            "A figure from 0 to 100 for this machine and the built-in engine: room in memory, speed, how much the "
+            "quantisation keeps, the context. 0 means that it cannot run here, and the drawer says why.\n"
+            "In a list it is estimated from sizes; in the drawer it is computed from the file's header."
+        ),
+    ),
+    Topic(
+        "modelFormats",
+        N_("Formats"),
+        N_(
+            "GGUF is one file that the built-in engine and Ollama run; its quantisation (Q4_K_M, Q8_0) says how far it "
+            "was shrunk. safetensors are original weights for Python. Pickled PyTorch files can run code when they are "
+            "opened, so they are scanned and held back."
+        ),
+    ),
+    Topic(
+        "licences",
+        N_("Licences"),
+        N_(
+            "What the publisher allows. “Commercial use” gathers the licences known to allow it without further terms; "
+            "read the licence itself before you rely on it."
+        ),
+    ),
+    Topic(
+        "sources",
+        N_("Sources"),
+        N_(
+            "Places where models can be had: Hugging Face, hubs of your own, folders, and the samples that work "
+            "offline. One that is down or slow does not hold up the others; its last good answer is shown with its age."
+        ),
+    ),
+    Topic(
+        "gatedModels",
+        N_("Gated models"),
+        N_(
+            "Some publishers want to be asked. Open the model's page, accept the terms with your account, and set a "
+            "token of that account (HF_TOKEN); then download it here."
+        ),
+    ),
+    Topic(
+        "downloadProcess",
+        N_("Downloads"),
+        N_(
+            "Files arrive in pieces beside the library, are compared with the published checksum, scanned, and only "
+            "then get their names. Pause, close the lid, lose the network: it goes on where it stopped. Three run at "
+            "once, others wait their turn."
+        ),
+    ),
+    Topic(
+        "storageManagement",
+        N_("Storage"),
+        N_(
+            "Models lie in the Hugging Face cache, where transformers, vLLM and llama.cpp find them too; what other "
+            "programs put there is shown as well. Before a model is removed you are told what else uses its files."
+        ),
+    ),
+    Topic(
+        "quarantine",
+        N_("Quarantine"),
+        N_(
+            "Files that could run code when opened, or that are not what they claim, are held here and never reach the "
+            "library. Each says what was found. Choose a repository in GGUF or safetensors instead."
+        ),
+    ),
+    Topic(
+        "llmSettings",
+        N_("LLM Settings"),
+        N_(
+            "Providers are what serves models: the built-in engine, Ollama, others. Here you see how they are and what "
+            "they offer, and try a model. A model that is downloaded appears under the built-in engine by itself."
+        ),
+    ),
+    Topic(
+        "providerHealth",
+        N_("How providers are"),
+        N_(
+            "Each provider is looked at every half minute. “Well” answers quickly, “slow” answers late, “does not "
+            "answer” is switched off or elsewhere, “refuses us” wants another key. Test looks at once."
+        ),
+    ),
+    Topic(
+        "tryIt",
+        N_("Try it"),
+        N_(
+            "A conversation with the model. The first answer waits until it is loaded into memory. Stop ends an "
+            "answer; what was said so far stays. Enter sends, Shift+Enter begins a new line. Nothing is kept."
+        ),
+    ),
+    Topic(
+        "memory",
+        N_("Memory"),
+        N_(
+            "A model must fit into memory: its weights, the context (which grows with its length), and room to work. "
+            "GiB are 2^30 bytes, as memory is sold; files and disks are shown in GB, 10^9 bytes."
+        ),
+    ),
+    Topic(
+        "selfTest",
+        N_("Status and self-test"),
+        N_(
+            "How every part is. The self-test really walks the journey: it finds a sample model, downloads, verifies, "
+            "scans and runs it, in a home of its own, and cleans up."
+        ),
+    ),
+    Topic("drawer", N_("Details"), N_("Esc closes the details and returns to the list.")),
+    Topic("notices", N_("Notices"), N_("Each says what happened and what to do. ✕ takes it away.")),
+    Topic("theme", N_("Light and dark"), N_("The choice is kept in this browser; at first it follows your system.")),
+    Topic("help", N_("Help"), N_("Press ? anywhere: it explains the control that is in focus.")),
+)
+
+_KEYS = (
+    (("/",), N_("search")),
+    (("?",), N_("explain what is in focus")),
+    (("↑", "↓"), N_("go through a list")),
+    (("Enter",), N_("open a row")),
+    (("→",), N_("go to a row's buttons")),
+    (("Esc",), N_("close, or clear the search")),
+)
+
+
+def topics() -> list[dict[str, str]]:
+    """All topics in the chosen language."""
+    return [{"key": topic.key, "title": _(topic.title), "text": _(topic.text)} for topic in TOPICS]
+
+
+def keys() -> list[dict[str, Any]]:
+    """What the keyboard does."""
+    return [{"keys": list(names), "text": _(text)} for names, text in _KEYS]

@@ -1,0 +1,1 @@
+"""The tab Model Library: discover, installed, downloads, quarantine."""

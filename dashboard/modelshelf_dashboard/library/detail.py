@@ -1,0 +1,177 @@
+"""The drawer of a model: loads what is known of it, step by step, and offers what can be done now."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from modelshelf.catalog.types import RepoDetail
+from modelshelf.compat.types import Compatibility, RankedFile
+from modelshelf.errors import ModelshelfError
+from modelshelf.ids import ModelId
+from modelshelf_dashboard import figures
+from modelshelf_dashboard.components.drawer import Drawer
+from modelshelf_dashboard.library import explain, rows
+from modelshelf_dashboard.session import TO_SETTINGS, Session
+from modelshelf_dashboard.texts import _
+from modelshelf_dashboard.transfers import Transfers
+
+if TYPE_CHECKING:
+    from modelshelf.shelf import Shelf
+
+BUILTIN = "builtin"
+
+
+class Detail:
+    """Follows `navigation.model`."""
+
+    def __init__(self, shelf: "Shelf", session: Session, transfers: Transfers) -> None:
+        self._shelf = shelf
+        self._session = session
+        self._transfers = transfers
+        self._model = ""
+        self._detail: RepoDetail | None = None
+        self._ranked: tuple[RankedFile, ...] = ()
+        self._parts: dict[str, Any] = {}
+        self.drawer = Drawer(heard=self._heard)
+        session.navigation.param.watch(self._open, ["model"])
+        follow = session.follower
+        follow.watch(shelf.models_state, ["installed"], self._act)
+        follow.watch(shelf.providers_state, ["providers"], self._act)
+        follow.watch_items(shelf.providers_state, "providers", ["models"], self._act)
+        follow.watch_items(shelf.downloads_state, "jobs", ["status"], self._act)
+        self._open()
+
+    def _open(self, *_events: object) -> None:
+        self._model = self._session.navigation.model
+        self._detail, self._ranked, self._parts = None, (), {}
+        if self._model:
+            self.drawer.param.update(state="loading", shown={"title": self._model.rpartition("/")[2]}, note={})
+            self._session.run(self._load(self._model), key="detail")
+        else:
+            self._session.stop("detail")
+
+    async def _load(self, model: str) -> None:
+        try:
+            self._detail = await self._shelf.catalog.detail(model)
+        except ModelshelfError as error:
+            await self._load_installed(model, error)
+            return
+        card = self._detail.card
+        self._parts = {**explain.heading(card), "pending": True}
+        if card.gated:
+            self._parts["notes"] = [explain.gate(card, hub=self._is_hub(card.source))]
+        self._show()
+        try:
+            self._ranked = await self._shelf.compatibility.rank(self._detail, BUILTIN)
+        except ModelshelfError as error:
+            self._parts["notes"] = [*self._parts.get("notes", []), _note(error)]
+        await self._judge(str(card.id))
+
+    async def _load_installed(self, model: str, error: ModelshelfError) -> None:
+        """The source does not tell: what is installed can still be explained."""
+        installed = await self._shelf.library.find(model)
+        if installed is None:
+            again = {"do": "again", "word": _("Try again"), "help": "sources"}
+            note = {"text": str(error), "remedy": error.remedy, "action": again}
+            self.drawer.param.update(state="error", note=note)
+            return
+        name = ModelId.parse(model)
+        sub = " · ".join([name.author, figures.size(installed.size), installed.commit[:7]])
+        self._parts = {"title": name.name, "sub": sub, "notes": [_note(error)], "pending": True}
+        self._show()
+        await self._judge(str(installed.id))
+
+    async def _judge(self, model: str) -> None:
+        providers = [item for item in self._shelf.providers_state.providers if item.enabled] or []
+        ids = [BUILTIN, *(item.id for item in providers if item.id != BUILTIN)]
+        names = {item.id: item.name for item in providers}
+        found = await asyncio.gather(*(self._ask(model, provider) for provider in ids))
+        if isinstance(found[0], Compatibility):
+            self._parts |= {"fit": explain.fit(found[0]), "fix": explain.fix(found[0])}
+        else:
+            self._parts["notes"] = [*self._parts.get("notes", []), _note(found[0])]
+        self._parts["providers"] = [
+            _served(names.get(provider, _("Built-in engine")), answer)
+            for provider, answer in zip(ids, found, strict=True)
+        ]
+        self._parts["pending"] = False
+        self._show()
+
+    async def _ask(self, model: str, provider: str) -> Compatibility | ModelshelfError:
+        try:
+            return await self._shelf.compatibility.check_model_compatibility(model, provider)
+        except ModelshelfError as error:
+            return error
+
+    def _act(self) -> None:
+        if self._parts:
+            self._show()
+
+    def _show(self) -> None:
+        job = rows.latest(self._shelf.downloads_state.jobs, self._repo())
+        standing = rows.Standing(self._shelf.models_state.has(self._repo()), job)
+        free = not standing.installed and not (job and job.active) and self._detail is not None
+        offer = free and not (self._detail is not None and self._detail.card.gated)
+        shown = {
+            **self._parts,
+            "files": explain.files(self._ranked, offer=offer),
+            "actions": self._actions(standing, offer=offer),
+        }
+        self.drawer.param.update(state="ready", shown=shown, note={})
+
+    def _actions(self, standing: rows.Standing, *, offer: bool) -> list[dict[str, Any]]:
+        if standing.installed:
+            return [*self._try(), {"do": "installed", "word": _("Show in Installed"), "help": "storageManagement"}]
+        if offer and self._detail is not None:
+            best = self._ranked[0] if self._ranked else None
+            what = best.quantisation if best and len(self._ranked) > 1 else ""
+            size = figures.size(best.size if best else explain.total(self._detail))
+            word = " ".join(part for part in (_("Download"), what) if part) + f" · {size}"
+            get = {"do": "download", "word": word, "kind": "primary", "help": "downloadProcess"}
+            return [{**get, "context": {"files": list(best.files) if best and len(self._ranked) > 1 else []}}]
+        if standing.job is not None and standing.job.active and self._detail is not None:
+            action = rows.action(self._detail.card, None, standing)
+            return [
+                action,
+                {"do": "cancel", "word": _("Cancel"), "context": action["context"], "help": "downloadProcess"},
+            ]
+        return []
+
+    def _try(self) -> list[dict[str, Any]]:
+        for provider in self._shelf.providers_state.providers:
+            for served in provider.models:
+                if served.repo == self._repo():
+                    context = {"section": "providers", "provider": provider.id, "chat": served.id}
+                    word = {"do": TO_SETTINGS, "word": _("Try it"), "kind": "primary", "help": "tryIt"}
+                    return [{**word, "context": context}]
+        return []
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        context = message.get("context") or {}
+        match message["do"]:
+            case "download" | "get":
+                self._transfers.start(self._model, tuple(str(file) for file in context.get("files", ())))
+            case "pause" | "resume" | "cancel":
+                self._transfers.do({"do": message["do"], "id": context.get("job", "")})
+            case "installed" | "quarantine" as view:
+                self._session.navigation.param.update(view=view, model="")
+            case "again":
+                self._open()
+
+    def _repo(self) -> str:
+        return self._model.partition(":")[2] or self._model
+
+    def _is_hub(self, source: str) -> bool:
+        kinds = {settings.name: settings for settings in self._shelf.config.config.sources}
+        found = kinds.get(source)
+        return found is not None and found.kind == "huggingface" and not found.url
+
+
+def _served(name: str, answer: Compatibility | ModelshelfError) -> dict[str, Any]:
+    if isinstance(answer, ModelshelfError):
+        return {"title": name, "sub": str(answer), "score": None}
+    limits = [reason.detail for reason in answer.reasons][:1]
+    return {"title": name, "sub": " ".join(limits), "score": answer.score}
+
+
+def _note(error: ModelshelfError) -> dict[str, Any]:
+    return {"tone": "warn", "text": str(error), "lines": [error.remedy]}

@@ -1,0 +1,126 @@
+"""Installed: what is on disk, whoever put it there, and how to be rid of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from modelshelf.library.types import InstalledModel
+from modelshelf_dashboard import figures
+from modelshelf_dashboard.components.dialog import Dialog
+from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.rows import FORMATS
+from modelshelf_dashboard.session import TO_SETTINGS, Session
+from modelshelf_dashboard.texts import _, _n
+
+if TYPE_CHECKING:
+    from modelshelf.shelf import Shelf
+
+
+class Installed:
+    """The table of installed models, and the question before one is removed."""
+
+    def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog) -> None:
+        self._shelf = shelf
+        self._session = session
+        self._dialog = dialog
+        self.table = Table(
+            heard=self._heard,
+            columns=[
+                {"key": "size", "label": _("Size"), "kind": "figure", "width": "96px"},
+                {"key": "from", "label": _("From"), "kind": "text", "width": "120px", "wide": True},
+                {"key": "when", "label": _("Since"), "kind": "text", "width": "120px", "wide": True},
+            ],
+            label=_("Installed models"),
+            heading=_("Model"),
+            topic="storageManagement",
+        )
+        state = shelf.models_state
+        session.follower.watch(state, ["installed", "loaded", "error"], self._draw)
+        session.follower.watch(shelf.providers_state, ["providers"], self._draw)
+        self._draw()
+
+    def _draw(self) -> None:
+        state = self._shelf.models_state
+        if state.error:
+            self.table.trouble(state.error, "")
+        elif state.loaded:
+            models = sorted(state.installed, key=lambda model: model.repo.lower())
+            total = sum(model.size for model in models)
+            status = _n("{n} model, {size}", "{n} models, {size}", len(models), size=figures.size(total))
+            self.table.fill([self._row(model) for model in models], status=status, empty=_empty())
+
+    def _row(self, model: InstalledModel) -> dict[str, Any]:
+        kind = " ".join(
+            part for part in (FORMATS.get(model.format or "", model.format or ""), model.quantisation) if part
+        )
+        chips = [] if model.complete else [{"text": _("incomplete"), "tone": "warn"}]
+        if model.verdict == "pass":
+            chips.append({"text": _("scanned, nothing found"), "tone": "good"})
+        return {
+            "id": str(model.id),
+            "title": model.repo.partition("/")[2],
+            "sub": " · ".join([model.repo.partition("/")[0], kind or _("no format known"), model.commit[:7]]),
+            "more": figures.size(model.size),
+            "chips": chips,
+            "cells": {
+                "size": {"main": figures.size(model.size), "sub": _n("{n} file", "{n} files", len(model.files))},
+                "from": {"main": model.source or _("another program") if model.managed else _("another program")},
+                "when": {"main": figures.ago(model.modified)},
+            },
+            "actions": [*self._try(model), {"do": "remove", "word": _("Remove"), "kind": "trouble"}],
+        }
+
+    def _try(self, model: InstalledModel) -> list[dict[str, Any]]:
+        for provider in self._shelf.providers_state.providers:
+            for served in provider.models:
+                if served.repo == model.repo and (served.commit in {None, model.commit}):
+                    context = {"section": "providers", "provider": provider.id, "chat": served.id}
+                    return [{"do": TO_SETTINGS, "word": _("Try it"), "help": "tryIt", "context": context}]
+        return []
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        nav, model = self._session.navigation, str(message.get("id", ""))
+        match message["do"]:
+            case "open":
+                nav.model = model.partition("@")[0]
+            case "remove":
+                self._session.run(self._ask(model), what="remove")
+            case "discover":
+                nav.view = "discover"
+
+    async def _ask(self, model: str) -> None:
+        removal = await self._shelf.library.removal(model)
+        lines = [_("This frees {size} on the disk. It can be downloaded again.", size=figures.size(removal.freed))]
+        if removal.used_by:
+            lines.append(_("Also used by: {names}. They lose it.", names=", ".join(removal.used_by)))
+        else:
+            lines.append(_("Nothing else uses these files."))
+        self._dialog.listen(lambda answer: self._answered(model, answer))
+        self._dialog.ask(
+            id=f"remove {model}",
+            title=_("Remove {model}?", model=removal.repo),
+            lines=lines,
+            word=_("Remove"),
+            kind="trouble",
+            help="storageManagement",
+        )
+
+    def _answered(self, model: str, answer: dict[str, Any]) -> None:
+        self._dialog.close()
+        if answer["do"] == "confirmed":
+            self._session.run(self._remove(model), what="remove")
+
+    async def _remove(self, model: str) -> None:
+        removal = await self._shelf.library.remove(model)
+        self._session.notice(
+            _("{model} is removed.", model=removal.repo),
+            _("{size} are free again.", size=figures.size(removal.freed)),
+            tone="good",
+            id="remove",
+        )
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "text": _("Nothing is installed yet."),
+        "remedy": _("Find a model that fits this machine and download it; what other programs put there shows up too."),
+        "action": {"do": "discover", "word": _("Find a model"), "kind": "primary", "help": "modelLibrary"},
+    }

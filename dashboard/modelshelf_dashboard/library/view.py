@@ -1,0 +1,86 @@
+"""The tab Model Library."""
+
+from typing import TYPE_CHECKING
+
+import panel as pn
+
+from modelshelf_dashboard.components.dialog import Dialog
+from modelshelf_dashboard.components.tabs import Tabs
+from modelshelf_dashboard.library.detail import Detail
+from modelshelf_dashboard.library.discover import Discover
+from modelshelf_dashboard.library.downloads import Downloads
+from modelshelf_dashboard.library.installed import Installed
+from modelshelf_dashboard.library.quarantine import Quarantine
+from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.texts import _
+from modelshelf_dashboard.transfers import Transfers
+
+if TYPE_CHECKING:
+    from modelshelf.shelf import Shelf
+
+PADDING = {"padding": "16px clamp(12px, 1.5vw, 20px)", "box-sizing": "border-box"}
+
+
+class ModelLibrary:
+    """Side, body and drawer of the library."""
+
+    def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog, transfers: Transfers) -> None:
+        self._shelf = shelf
+        self._session = session
+        nav = session.navigation
+        self.discover = Discover(shelf, session, transfers)
+        self.installed = Installed(shelf, session, dialog)
+        self.downloads = Downloads(shelf, session, transfers)
+        self.quarantine = Quarantine(shelf, session, dialog)
+        self.detail = Detail(shelf, session, transfers)
+        self.tabs = Tabs(value=nav.view, label=_("Views of the library"))
+        found = pn.Column(self.discover.sources, self.discover.table, margin=0, sizing_mode="stretch_width")
+        self._views = {
+            "discover": found,
+            "installed": self.installed.table,
+            "downloads": self.downloads.table,
+            "quarantine": self.quarantine.table,
+        }
+        self.side = self.discover.filters
+        self.drawer = self.detail.drawer
+        self.body = pn.Column(
+            self.discover.search,
+            self.tabs,
+            *self._views.values(),
+            margin=0,
+            sizing_mode="stretch_width",
+            styles=PADDING,
+        )
+        self.tabs.param.watch(lambda event: nav.param.update(view=event.new), "value")
+        self.discover.search.param.watch(lambda _event: nav.param.update(view="discover"), ["text", "tokens"])
+        nav.param.watch(self._switch, ["view"])
+        session.follower.watch(shelf.models_state, ["installed", "quarantined"], self._count)
+        session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self._count)
+        self._switch()
+        self._count()
+
+    def _switch(self, *_events: object) -> None:
+        view = self._session.navigation.view
+        with pn.io.hold():
+            self.tabs.value = view
+            for name, shown in self._views.items():
+                shown.visible = name == view
+
+    def _count(self) -> None:
+        models = self._shelf.models_state
+        self.tabs.views = [
+            {"key": "discover", "label": _("Discover"), "topic": "modelLibrary"},
+            {
+                "key": "installed",
+                "label": _("Installed"),
+                "count": len(models.installed),
+                "topic": "storageManagement",
+            },
+            {
+                "key": "downloads",
+                "label": _("Downloads"),
+                "count": len(self._shelf.downloads_state.active),
+                "topic": "downloadProcess",
+            },
+            {"key": "quarantine", "label": _("Quarantine"), "count": models.quarantined, "topic": "quarantine"},
+        ]

@@ -1,0 +1,1 @@
+"""The tab LLM Settings: providers with their models, this machine, status."""

@@ -1,0 +1,70 @@
+"""The words for states, the same everywhere."""
+
+from modelshelf.compat.types import Confidence
+from modelshelf.downloads.types import JobStatus
+from modelshelf.providers.spec import HealthStatus
+from modelshelf_dashboard.texts import N_, _
+
+_JOBS = {
+    JobStatus.QUEUED: N_("waits for its turn"),
+    JobStatus.PLANNING: N_("planning"),
+    JobStatus.WAITING: N_("waiting"),
+    JobStatus.TRANSFERRING: N_("downloading"),
+    JobStatus.VERIFYING: N_("verifying"),
+    JobStatus.VETTING: N_("scanning"),
+    JobStatus.LANDING: N_("moving into the library"),
+    JobStatus.REGISTERING: N_("telling the providers"),
+    JobStatus.PAUSED: N_("paused"),
+    JobStatus.DONE: N_("done"),
+    JobStatus.REVIEW: N_("needs a decision"),
+    JobStatus.QUARANTINED: N_("held in quarantine"),
+    JobStatus.FAILED: N_("failed"),
+    JobStatus.CANCELLED: N_("cancelled"),
+}
+_TONES = {
+    JobStatus.DONE: "good",
+    JobStatus.REVIEW: "warn",
+    JobStatus.WAITING: "warn",
+    JobStatus.QUARANTINED: "bad",
+    JobStatus.FAILED: "bad",
+}
+_HEALTH = {
+    HealthStatus.WELL: (N_("well"), "well"),
+    HealthStatus.SLOW: (N_("slow"), "slow"),
+    HealthStatus.DOWN: (N_("does not answer"), "bad"),
+    HealthStatus.REFUSED: (N_("refuses us"), "bad"),
+    HealthStatus.UNKNOWN: (N_("not looked at yet"), ""),
+}
+_CONFIDENCE = {
+    Confidence.EXACT: N_("exact, from the file's header"),
+    Confidence.HEADER: N_("from the start of the header"),
+    Confidence.BOUNDED: N_("between bounds: a shape we do not know in detail"),
+    Confidence.ESTIMATE: N_("estimated, no header yet"),
+    Confidence.UNKNOWN: N_("not known"),
+}
+
+
+def job_word(status: JobStatus, detail: str = "") -> str:
+    """What a download does, with what it waits for."""
+    word = _(_JOBS[status])
+    return f"{word}: {detail}" if detail and status is JobStatus.WAITING else word
+
+
+def job_tone(status: JobStatus) -> str:
+    """good, warn, bad or nothing."""
+    return _TONES.get(status, "")
+
+
+def health_word(status: HealthStatus) -> str:
+    """How a provider is."""
+    return _(_HEALTH[status][0])
+
+
+def health_dot(status: HealthStatus) -> str:
+    """The dot that goes with the word."""
+    return _HEALTH[status][1]
+
+
+def confidence_word(confidence: Confidence) -> str:
+    """How a score was come by."""
+    return _(_CONFIDENCE[confidence])
