@@ -70,7 +70,7 @@ def assemble(known: Mapping[str, KnownRepo], records: Records) -> tuple[Installe
 
 def sha256_of(file: CachedFile, row: FileRow | None) -> str | None:
     """The published or recorded SHA-256: blobs of large files are named by it."""
-    if row:
+    if row and row.sha256:
         return row.sha256
     return file.blob.name if file.blob != file.file and _SHA256.match(file.blob.name) else None
 

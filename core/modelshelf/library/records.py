@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from modelshelf.library.inventory import Records
 from modelshelf.library.types import Removal
-from modelshelf.store.tables import FileRow, JobRow, VerdictRow
+from modelshelf.store.tables import FileRow, JobRow, VerdictRow, now
 
 
 def read(session: Session) -> Records:
@@ -18,8 +18,9 @@ def read(session: Session) -> Records:
 
 
 def write(session: Session, rows: Sequence[FileRow]) -> None:
-    """Add rows, or replace those of the same file."""
+    """Add rows, or replace those of the same file; what a row does not say is set to its default."""
     for row in rows:
+        row.damaged, row.verified = bool(row.damaged), now()
         session.merge(row)
 
 

@@ -81,7 +81,7 @@ def _judge(
         commit=commit,
         path=file.path,
         source=row.source if row else "",
-        sha256=row.sha256 if row and damaged else found.sha256,
+        sha256=_expected_sha256(file, row) if damaged else found.sha256,
         size=file.size,
         verified=now(),
         damaged=damaged,
@@ -117,10 +117,16 @@ def published(file: CachedFile) -> str | None:
 def compare(file: CachedFile, row: FileRow | None, found: Digests) -> tuple[str, str | None]:
     """The status (ok | mismatch | recorded) and the checksum that was expected."""
     named = published(file)
-    recorded = row.sha256 if row else None
+    recorded = (row.sha256 or None) if row else None
     if named is None and recorded is None:
         return "recorded", None
     for expected in filter(None, (named, recorded)):
         if expected != (found.sha256 if len(expected) == 64 else found.git_sha1):
             return "mismatch", expected
     return "ok", named or recorded
+
+
+def _expected_sha256(file: CachedFile, row: FileRow | None) -> str:
+    """The SHA-256 that a damaged file should have; empty where only git's SHA-1 was published."""
+    named = published(file) or ""
+    return row.sha256 if row and row.sha256 else named if len(named) == 64 else ""

@@ -49,6 +49,11 @@ class Access:
     context: ssl.SSLContext | None = None
 
 
+def authorization(token: str | None) -> dict[str, str]:
+    """The header that carries a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 class HubApi:
     """One Hub endpoint. Only its own origin is ever asked: redirects and next pages that lead elsewhere are refused."""
 
@@ -99,8 +104,11 @@ class HubApi:
 
     async def _follow(self, url: str, about: str, limit: int) -> Page:
         access = self._access()
-        headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
-        options: dict[str, Any] = {"headers": headers, "allow_redirects": False, "proxy": access.proxy}
+        options: dict[str, Any] = {
+            "headers": authorization(access.token),
+            "allow_redirects": False,
+            "proxy": access.proxy,
+        }
         options["ssl"] = access.context if access.context is not None else True
         for _ in range(REDIRECTS + 1):
             async with self._open().get(URL(url, encoded=True), **options) as response:

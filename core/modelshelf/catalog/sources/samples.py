@@ -21,7 +21,7 @@ class SampleSource:
     def __init__(self, settings: SourceConfig, config: ConfigManager) -> None:
         self.name = settings.name
         self.label = settings.label or settings.name
-        self._config = config
+        self._settings, self._config = settings, config
         self._lock = asyncio.Lock()
         self._access = Access()
         self._running: tuple[SampleHub, HubApi] | None = None
@@ -63,6 +63,7 @@ class SampleSource:
                         f"The sample hub cannot start: {error.strerror or error}.",
                         remedy=f"Check that {server.folder} can be written.",
                     ) from error
-                self._access = Access(context=server.ssl_context)
+                token = self._config.environ.get(self._settings.token_env) if self._settings.token_env else None
+                self._access = Access(token, context=server.ssl_context)
                 self._running = server, HubApi(server.url, self.label, lambda: self._access)
             return self._running
