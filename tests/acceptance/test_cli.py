@@ -85,6 +85,12 @@ def test_download_tells_each_step_and_ends_with_checksums(stocked: Terminal) -> 
     assert (Path(again["path"]) / gguf["name"]).stat().st_size == gguf["size"]
 
 
+def test_a_person_is_told_where_the_model_is(tmp_path: Path) -> None:
+    done = Terminal(tmp_path / "own").run("download", TINY)
+    assert done.returncode == 0, done.stderr
+    assert "is in the library" in done.stdout
+
+
 def test_what_was_downloaded_is_listed_verified_and_scanned(stocked: Terminal) -> None:
     (models,) = stocked.json("list")
     model = next(item for item in models if item["repo"] == TINY)

@@ -61,7 +61,7 @@ async def _watch(steps: Any, as_json: bool) -> "Job":
 
     job: Job | None = None
     with _bar(hidden=as_json) as bar:
-        task = bar.add_task("starting", total=None)
+        task = bar.add_task("starting", total=None, note="")
         async for job in steps:
             if as_json:
                 emit(_step(job))
