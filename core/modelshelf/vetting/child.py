@@ -1,9 +1,10 @@
 """The process that scans: started with nothing but a socket; each file comes as a descriptor.
 
-A request is a line of JSON `{name, path}` with the descriptor beside it, an answer a line of JSON `{kind, findings}`.
+A request is a line of JSON `{path}` with the descriptor beside it, an answer a line of JSON `{kind, findings}`.
 """
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -31,10 +32,20 @@ def serve(channel: socket.socket) -> None:
         if not data:
             return
         try:
-            channel.sendall(_in_its_own_process(json.loads(data), descriptors[0], known))
+            answer = _in_its_own_process(json.loads(data), descriptors[0], known)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+        channel.sendall(answer)
+        _prepare(json.loads(answer)["kind"], known)
+
+
+def _prepare(kind: str, known: tuple[Scanner, ...]) -> None:
+    """Import what this kind of file needed, so that the next one need not."""
+    for scanner in known:
+        if kind in scanner.formats:
+            for module in scanner.modules:
+                importlib.import_module(module)
 
 
 def _in_its_own_process(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...]) -> bytes:
@@ -57,7 +68,7 @@ def _work(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], 
     """Never returns."""
     try:
         limit()
-        content = FileContent(descriptor, request["name"])
+        content = FileContent(descriptor, request["path"])
         kind, findings = Examiner(known).examine(content, request["path"])
         answer = _answer(kind, findings)
     except MemoryError:
@@ -75,7 +86,7 @@ def _answer(kind: str, findings: list[Finding]) -> bytes:
 
 
 def _failed(request: dict[str, str], why: str) -> bytes:
-    return _answer("", [Finding("SCAN_FAILED", request["name"], f"The scan did not come to an end: {why}.")])
+    return _answer("", [Finding("SCAN_FAILED", request["path"], f"The scan did not come to an end: {why}.")])
 
 
 def _death(status: int) -> str:

@@ -5,6 +5,7 @@ import pickletools
 import re
 
 from modelshelf.vetting.scanners.actions import looks_pickled
+from modelshelf.vetting.scanners.protobuf import MODEL_FIELDS, PIECES_FIELDS, consists_of
 from modelshelf.vetting.spec import Content
 
 _TEXT_SAMPLE = 65_536
@@ -71,8 +72,7 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"%PDF-", "pdf"),
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
+    (b"\x1f\x8b\x08", "gzip"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\x04\x22\x4d\x18", "lz4"),
@@ -88,6 +88,7 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"tjgg", "ggml"),
     (b"fmgg", "ggml"),
 )
+_BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _PROTO = re.compile(rb"\x80[\x02-\x05]")
 _FIRST_OPCODES = frozenset(ord(op.code) for op in pickletools.opcodes)
 _SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![ \t]*/")
@@ -103,6 +104,8 @@ def sniff(content: Content) -> str:
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
+    if _BZIP2.match(head):
+        return "bzip2"
     if _executable(content, head):
         return "pe"
     if _SHEBANG.match(head):
@@ -118,11 +121,20 @@ def sniff(content: Content) -> str:
 
 def _by_structure(content: Content, head: bytes) -> str:
     length = int.from_bytes(head[:8], "little")
-    if len(head) > 9 and head[8:9] == b"{" and length < 1 << 40 and (length <= content.size or head[9:10] in b'"} \n'):
+    if len(head) > 9 and head[8:9] == b"{" and 2 <= length < 1 << 40 and head[9] in b'"} \n\t\r':
         return "safetensors"
     if head[0] in _FIRST_OPCODES and looks_pickled(content):
         return "pickle"
-    return _text(content) or "unknown"
+    return _text(content) or _message(content, head)
+
+
+def _message(content: Content, head: bytes) -> str:
+    """Protocol buffers have no mark: the first fields decide."""
+    if head[0] == 0x08 and consists_of(content, MODEL_FIELDS, 7):
+        return "onnx"
+    if head[0] == 0x0A and consists_of(content, PIECES_FIELDS, 1):
+        return "sentencepiece"
+    return "unknown"
 
 
 def _executable(content: Content, head: bytes) -> bool:
@@ -136,7 +148,7 @@ def _executable(content: Content, head: bytes) -> bool:
 def _compiled(head: bytes) -> bool:
     """Python byte code: a version number, CR LF, and flags."""
     version = int.from_bytes(head[:2], "little")
-    return head[2:4] == b"\r\n" and 2900 <= version <= 4200 and len(head) > 16
+    return head[2:4] == b"\r\n" and 2900 <= version <= 4200 and len(head) > 16 and head[4] <= 3 and not any(head[5:8])
 
 
 def _text(content: Content) -> str:

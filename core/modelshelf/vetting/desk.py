@@ -8,6 +8,7 @@ from modelshelf.errors import FormatError
 from modelshelf.vetting.content import sniff
 from modelshelf.vetting.names import claims, role
 from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS
+from modelshelf.vetting.scanners.actions import looks_pickled
 from modelshelf.vetting.spec import Content, Scanner
 from modelshelf.vetting.types import Finding, Verdict
 
@@ -43,9 +44,10 @@ class Examiner:
             return
         name = content.name.rpartition(":")[2]
         kind = role(name, sniff(content))
+        # The bytes of a tensor may begin as a pickle does; only what an unpickler would get somewhere with is one.
+        if kind == "pickle" and not name.endswith((".pkl", ".pickle")) and not looks_pickled(content):
+            kind = "unknown"
         with self._deeper():
-            if kind in {"unknown", "text", "empty"}:
-                return
             yield from claims(name, kind, inside=True)
             yield from self._ask(content, kind)
 

@@ -37,12 +37,16 @@ _ENDINGS: Mapping[str, frozenset[str]] = {
     ".yaml": frozenset({"yaml", "empty"}),
     ".yml": frozenset({"yaml", "empty"}),
     ".jinja": frozenset({"jinja", "empty"}),
-    ".model": frozenset({"unknown"}),
+    ".model": frozenset({"sentencepiece", "text"}),
+    ".spm": frozenset({"sentencepiece"}),
     ".pdf": frozenset({"pdf"}),
     ".csv": frozenset({"text", "json", "empty"}),
     ".tiktoken": frozenset({"text"}),
 }
 _ROLES: Mapping[str, str] = {".jinja": "jinja", ".jinja2": "jinja", ".yaml": "yaml", ".yml": "yaml", ".onnx": "onnx"}
+_HOOKS = frozenset({"sitecustomize.py", "usercustomize.py", ".envrc", ".bashrc", ".profile", "autorun.inf"})
+_HOOK_FOLDERS = frozenset({(".git",), (".vscode",), (".idea",), (".husky",), (".devcontainer",), (".githooks",)})
+_CODE_NAMES = frozenset({"Makefile", "Dockerfile", "Jenkinsfile", "Vagrantfile", "Procfile"})
 _RUN = "It is a program: it could do anything that you can do."
 _BLOCKED_KINDS: Mapping[str, str] = {
     "elf": _RUN,
@@ -77,7 +81,6 @@ _REVIEWED_KINDS: Mapping[str, str] = {
     "unknown": "It is of an unknown kind.",
 }
 _CODE = words(".py .pyi .pyx .c .cc .cpp .cu .h .cl .metal .lua .rb .pl .php .go .rs .ts .html .htm .svg .xml")
-_UNKNOWN_PASSES = frozenset({".model", ".spm"})  # SentencePiece, checked by its own scanner
 
 
 def role(path: str, kind: str) -> str:
@@ -94,13 +97,17 @@ def claims(path: str, kind: str, *, inside: bool = False) -> Iterator[Finding]:
     """What the name and the kind together say against a file; `inside` an archive, data may have any name."""
     name = PurePosixPath(path)
     ending = name.suffix.lower()
+    if not path.isprintable() or name.name != name.name.rstrip(". ") or "\\" in path:
+        yield Finding("FILE_NAME", path, "The name has characters that hide what the file is.")
     if kind in _BLOCKED_KINDS:
         yield Finding("EXECUTABLE", path, _BLOCKED_KINDS[kind])
+    elif name.name in _HOOKS or name.parts[:1] in _HOOK_FOLDERS:
+        yield Finding("EXECUTABLE", path, "Files of this name are run by other programs without being asked.")
     elif ending in _BLOCKED_ENDINGS:
         yield Finding("EXECUTABLE", path, f"Files ending in {ending} are run by other programs.")
-    elif kind in _REVIEWED_KINDS and not inside and ending not in _UNKNOWN_PASSES:
+    elif kind in _REVIEWED_KINDS and not inside:
         yield Finding("UNKNOWN_TYPE", path, _REVIEWED_KINDS[kind], Verdict.REVIEW)
-    if ending in _CODE:
+    if ending in _CODE or name.name in _CODE_NAMES:
         yield Finding("CODE", path, "It is code; it must not run before an administrator has read it.", Verdict.REVIEW)
     expected = _ENDINGS.get(ending)
     if expected is not None and kind not in expected and not inside:

@@ -49,16 +49,16 @@ class SecurityScanner:
         """
         before = os.fstat(fd)
         try:
-            answer = self._ask(fd, name, path)
+            answer = self._ask(fd, path)
         except (OSError, ValueError, KeyError) as error:
             self.close()
             late = isinstance(error, TimeoutError)
             why = f"it took longer than {self._seconds:.0f} seconds" if late else f"the scanner stopped ({error})"
-            answer = ("", (Finding("SCAN_FAILED", name, f"The scan did not come to an end: {why}."),))
+            answer = ("", (Finding("SCAN_FAILED", path, f"The scan did not come to an end: {why}."),))
         kind, findings = answer
         after = os.fstat(fd)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            findings = (*findings, Finding("FILE_CHANGED", name, "The file changed while it was scanned."))
+            findings = (*findings, Finding("FILE_CHANGED", path, "The file changed while it was scanned."))
         return ScanReport(name, worst(findings), findings, kind)
 
     def scan_file(self, file: Path, *, name: str | None = None, inside: Path | None = None) -> ScanReport:
@@ -66,25 +66,25 @@ class SecurityScanner:
         shown, path = str(file), name or file.name
         problem = _not_plain(file, inside)
         if problem:
-            finding = Finding("FILE_KIND", shown, problem)
+            finding = Finding("FILE_KIND", path, problem)
             return ScanReport(shown, Verdict.BLOCK, (finding,))
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if file.is_symlink() else os.O_NOFOLLOW)
         try:
             fd = os.open(file, flags)
         except OSError as error:
-            finding = Finding("SCAN_FAILED", shown, f"The file cannot be read: {error.strerror}.")
+            finding = Finding("SCAN_FAILED", path, f"The file cannot be read: {error.strerror}.")
             return ScanReport(shown, Verdict.BLOCK, (finding,))
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return ScanReport(shown, Verdict.BLOCK, (Finding("FILE_KIND", shown, "It is no plain file."),))
+                return ScanReport(shown, Verdict.BLOCK, (Finding("FILE_KIND", path, "It is no plain file."),))
             return self.scan_open(fd, shown, path)
         finally:
             os.close(fd)
 
-    def _ask(self, fd: int, name: str, path: str) -> tuple[str, tuple[Finding, ...]]:
+    def _ask(self, fd: int, path: str) -> tuple[str, tuple[Finding, ...]]:
         channel = self._start()
         channel.settimeout(self._seconds)
-        request = json.dumps({"name": name[-4000:], "path": path[-4000:]}).encode("ascii")
+        request = json.dumps({"path": path[-4000:]}).encode("ascii")
         socket.send_fds(channel, [request], [fd])
         answer = json.loads(_line(channel))
         found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in answer["findings"])

@@ -30,6 +30,11 @@ class Scanner(Protocol):
 
     formats: frozenset[str]
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the scanner imports when it is first used; a process that scans many files imports it once."""
+        return ()
+
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Yield what is wrong; nothing when all is well.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from modelshelf.vetting.scanners.machine import Machine, Outcome, Refused, Thing
+from modelshelf.vetting.scanners.machine import Machine, Outcome, Reached, Refused, Thing
 from modelshelf.vetting.scanners.opcodes import MAX_OPCODES, PickleError, decode
 from modelshelf.vetting.spec import Content
 
@@ -215,13 +215,14 @@ def run(machine: Machine) -> Outcome:
         Refused: something that is not allowed.
         PickleError: the bytes do not run.
     """
+    actions = _ACTIONS | _LENIENT if machine.lenient else _ACTIONS
     for name, argument, at in decode(machine.content, machine.start):
         machine.at = at
         machine.count += 1
         if machine.count > machine.budget:
             raise Refused("PICKLE_TOO_LONG", f"has more than {MAX_OPCODES:,} opcodes")
         if name != "STOP":
-            _ACTIONS[name](machine, argument)
+            actions[name](machine, argument)
     left = machine.pop()
     if machine.stack:
         raise Refused("PICKLE_STACK", "leaves values behind, which no pickler writes")
@@ -232,11 +233,49 @@ def run(machine: Machine) -> Outcome:
 
 
 def looks_pickled(content: Content) -> bool:
-    """Whether an unpickler would get anywhere with these bytes: to a call, or to a STOP with one value."""
-    try:
-        run(Machine(content, budget=1000, lenient=True))
-    except PickleError:
-        return False
-    except Refused as refused:
-        return refused.rule not in {"PICKLE_STACK", "PICKLE_BROKEN", "PICKLE_MEMO", "PICKLE_FILL"}
-    return True
+    """Whether an unpickler would get anywhere with these bytes: to a call, or to a STOP at the very end.
+
+    Data that merely end early as a pickle, as any bytes may by chance, do nothing when loaded; what follows them is
+    looked at as well.
+    """
+    place = 0
+    for _ in range(6):
+        machine = Machine(content, place, lenient=True)
+        try:
+            place = run(machine).end
+        except Reached:
+            return True
+        except PickleError:
+            return False
+        except Refused as refused:
+            endless = refused.rule == "PICKLE_TOO_LONG" and machine.names > 0
+            return endless or refused.rule in {"PICKLE_EXPANSION", "PICKLE_NESTING"}
+        if place >= content.size:
+            return True
+    return False
+
+
+def _lenient_object(machine: Machine, argument: bytes | None) -> None:
+    items = machine.since_mark()
+    if not items or items[0].kind != "import":
+        raise Refused("PICKLE_STACK", "makes an object of nothing")
+    raise Reached
+
+
+def _lenient_instance(machine: Machine, argument: bytes | None) -> None:
+    machine.since_mark()
+    _global(machine, argument)
+    raise Reached
+
+
+# What the strict machine refuses outright, as an unpickler would do it.
+_LENIENT: dict[str, Action] = {
+    "EXT1": _constant("import"),
+    "EXT2": _constant("import"),
+    "EXT4": _constant("import"),
+    "PERSID": _constant("stored"),
+    "NEXT_BUFFER": _constant("bytes"),
+    "READONLY_BUFFER": lambda machine, _: machine.push(machine.pop()),
+    "OBJ": _lenient_object,
+    "INST": _lenient_instance,
+}

@@ -25,6 +25,7 @@ class GgufScanner:
     """GGUF files."""
 
     formats = frozenset({"gguf"})
+    modules = ("jinja2.sandbox", "jinja2.ext")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find what a loader could stumble over, and templates that do more than write text."""

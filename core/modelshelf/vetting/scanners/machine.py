@@ -23,6 +23,10 @@ class Refused(Exception):
         self.rule, self.detail = rule, detail
 
 
+class Reached(Exception):
+    """A lenient machine got to a call: the bytes are a pickle that does something."""
+
+
 @dataclass(slots=True, eq=False)
 class Thing:
     """A symbolic value. kind: mark, text, bytes, number, none, import, made, list, dict, set, tuple, stored."""
@@ -65,6 +69,7 @@ class Machine:
         self.budget = budget
         self.stack: list[Thing] = []
         self.memo: dict[int, Thing] = {}
+        self.names = 0
         self.outcome = Outcome()
         self.at = start
         self.count = 0
@@ -109,6 +114,7 @@ class Machine:
     def imported(self, name: Name) -> None:
         """Put a name on the stack, if it is on a list."""
         if self.lenient:
+            self.names += 1
             if not _DOTTED.fullmatch(name[0]) or not _DOTTED.fullmatch(name[1]):
                 raise Refused("PICKLE_STACK", "names nothing that could be a name")
         elif name not in allowed.CALLED and name not in allowed.NAMED:
@@ -118,6 +124,8 @@ class Machine:
 
     def call(self, callable_: Thing, arguments: Thing) -> None:
         """Put what a call would make on the stack, if the call is harmless."""
+        if self.lenient and callable_.kind == "import":
+            raise Reached
         if callable_.kind != "import" or callable_.name not in allowed.CALLED:
             what = ".".join(callable_.name) if callable_.name else f"a {callable_.kind}"
             raise Refused("PICKLE_CALL", f"calls {what}, which is no allowed function")
@@ -165,6 +173,8 @@ class Machine:
         """Set the state of the object on top."""
         state = self.pop()
         target = self.top()
+        if self.lenient and target.kind == "import":
+            raise Reached
         if target.kind != "made" or target.name not in allowed.BUILD:
             what = ".".join(target.name) if target.name else f"a {target.kind}"
             raise Refused("PICKLE_BUILD", f"sets the state of {what}")
@@ -179,6 +189,9 @@ class Machine:
         """Refer to the storage of a tensor."""
         pid = self.pop()
         items = pid.items
+        if self.lenient:
+            self.push(Thing("stored"))
+            return
         good = pid.kind == "tuple" and len(items) in {5, 6} and items[0].kind == "text" and items[0].text == "storage"
         if not good or items[1].kind != "import" or items[1].name not in allowed.STORAGES:
             raise Refused("PICKLE_PERSISTENT", "refers to something outside that is no tensor storage")

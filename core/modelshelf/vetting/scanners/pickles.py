@@ -20,6 +20,7 @@ class PickleScanner:
     """Pickles by themselves, several in a row, and the old torch format: five of them and the tensors' bytes."""
 
     formats = frozenset({"pickle"})
+    modules = ()
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find what a pickle could do besides building data."""

@@ -60,6 +60,7 @@ class TemplateScanner:
     """Stand-alone template files."""
 
     formats = frozenset({"jinja"})
+    modules = ("jinja2.sandbox", "jinja2.ext")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Check the whole file as one template."""

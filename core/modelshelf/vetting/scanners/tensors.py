@@ -11,6 +11,7 @@ class SafetensorsScanner:
     """Safetensors files."""
 
     formats = frozenset({"safetensors"})
+    modules = ()
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Read the header strictly; every departure raises."""

@@ -51,6 +51,7 @@ class ZipScanner:
     """Zip archives."""
 
     formats = frozenset({"zip"})
+    modules = ()
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Check the archive's structure, then what is in it."""
