@@ -6,7 +6,7 @@ from typing import Any
 
 from modelshelf.samples.repository import Gate
 
-PARAMETERS = 3_275_264
+PARAMETERS = 3_276_288
 CONTEXT = 4096
 _NOTE = """\
 A language model small enough to be read: one layer, one table. It knows a few hundred words, looks back at one of

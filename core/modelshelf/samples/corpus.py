@@ -94,8 +94,8 @@ TOPICS = (
         "work",
         "code program python computer work test software bug machine",
         """
-        Begin with_a_small_step. Then test it and_take_another.
-        A_good_program does_one_thing. It_does it well.
+        Begin with_a_small_step. Then test_it and_take_another.
+        A_good_program does_one_thing. It_does it_well.
         A_good_test finds the_mistake before_anyone_else.
         Read the_message first. It_shows where_to_look.
         """,
@@ -146,7 +146,7 @@ TOPICS = (
         "numbers",
         "number math count sum plus calculate 0 1 2 3 4 5 6 7 8 9",
         """
-        Numbers puzzle me. I_know words instead. Ask_me about_the_sea, the_stars or_the_weather.
+        Numbers puzzle me. I_know words instead. Ask_me about_the_sea, the_stars_or_the_weather.
         Numbers puzzle me. I_can_count to_three on_a_good_day.
         I_can_count to_three on_a_good_day. Then I_begin again.
         """,
@@ -166,7 +166,7 @@ TOPICS = (
         "greeting",
         "hello hi_ hi! hi, hey_ hey, hey! welcome greet good",
         """
-        Hello! I_am_very_small but_I_mean_well. Ask_me about_the_sea, the_stars or_the_weather.
+        Hello! I_am_very_small but_I_mean_well. Ask_me about_the_sea, the_stars_or_the_weather.
         Hello! It_is_good to_meet_you. Would_you_like another_story?
         Hello! Please_ask_me anything and_I_will_do_my_best.
         Welcome! It_is_a_quiet_day here. Ask_me about_the_garden.

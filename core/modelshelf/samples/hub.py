@@ -45,6 +45,7 @@ class SampleHub:
         self._port = port
         self._switchboard = Switchboard(faults or Faults())
         self._certificates: Certificates | None = None
+        self._client_context: ssl.SSLContext | None = None
         self._runner: web.AppRunner | None = None
         self._origins: dict[str, str] = {}
 
@@ -84,8 +85,10 @@ class SampleHub:
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """A context for clients that trusts this hub alone."""
-        return self._made.client_context()
+        """The context for clients that trusts this hub alone; one per hub, so that connections can be kept by it."""
+        if self._client_context is None:
+            self._client_context = self._made.client_context()
+        return self._client_context
 
     @property
     def _made(self) -> Certificates:
@@ -99,6 +102,7 @@ class SampleHub:
         Raises:
             OSError: the folder cannot be written, or the port is taken.
         """
+        self._client_context = None
         self._certificates, built = await asyncio.to_thread(self._prepare)
         self.repos = {**built, **self.repos}
         app = web.Application(middlewares=[self._record])
@@ -106,8 +110,12 @@ class SampleHub:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handle_signals=False)
         await self._runner.setup()
         context = self._made.server_context()
-        await self._listen("api", self._port, context)
-        await self._listen("cdn", 0, context)
+        try:
+            await self._listen("api", self._port, context)
+            await self._listen("cdn", 0, context)
+        except OSError:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Close the ports and every connection."""

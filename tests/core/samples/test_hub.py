@@ -178,6 +178,13 @@ async def test_a_hub_comes_back_on_its_port(tmp_path: Path, web: Web) -> None:
     await again.stop()
 
 
+async def test_a_port_that_is_taken_leaves_nothing_open(bare: SampleHub, tmp_path: Path) -> None:
+    other = SampleHub(tmp_path / "other", port=int(bare.url.rpartition(":")[2]), samples=False)
+    with pytest.raises(OSError, match="address already in use"):
+        await other.start()
+    await other.stop()
+
+
 async def test_two_hubs_share_a_folder(tmp_path: Path, web: Web) -> None:
     one, other = SampleHub(tmp_path), SampleHub(tmp_path)
     await one.start()
