@@ -47,6 +47,7 @@ class Piece(JSComponent):
         """Say something to the component in the browser."""
         self._send_msg(message)
 
-    def _handle_msg(self, msg: Message) -> None:
+    async def _handle_msg(self, msg: Message) -> None:  # type: ignore[override]
+        # A coroutine, so that it is run in the loop: plain callbacks are run in a thread, where no task can be started.
         if self._heard is not None and isinstance(msg, dict):
             self._heard(msg)
