@@ -1,0 +1,351 @@
+"""The syntax tree of a chat template: known parts only, nothing that reaches into objects or never ends."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from modelshelf.vetting.rules import words
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+MAX_INTEGER = 1_000_000
+MAX_REPEAT = 10_000
+MAX_TURNS = 1_000_000  # of nested loops over constant ranges
+
+_NODES = words(
+    "Template Output TemplateData Const Name NSRef Getattr Getitem Slice Call Filter Test If For Macro Assign "
+    "AssignBlock CondExpr Compare Operand And Or Not Add Sub Mul Div FloorDiv Mod Neg Pos Concat List Tuple "
+    "Dict Pair Keyword FilterBlock CallBlock With ScopedEvalContextModifier Scope Break Continue ExprStmt"
+)
+_FILTERS = words(
+    "abs batch capitalize count d default dictsort e escape first float format from_json fromjson groupby "
+    "indent int items join last length list lower map max min reject rejectattr replace reverse round safe "
+    "select selectattr slice sort string striptags sum title tojson trim truncate unique upper urlencode "
+    "wordcount"
+)
+_BY_ATTRIBUTE = words("groupby map max min reject rejectattr select selectattr sort sum unique join")
+_TESTS = words(
+    "boolean callable defined divisibleby eq equalto escaped even false filter float ge greaterthan gt in "
+    "integer iterable le lessthan lower lt mapping ne none number odd sameas sequence string true undefined "
+    "upper == != > >= < <="
+)
+_FUNCTIONS = words("raise_exception strftime_now range namespace dict caller now")
+_METHODS = words(
+    "append capitalize changed copy count cycle endswith extend find format get index insert isalnum isalpha "
+    "isdecimal isdigit islower isnumeric isspace isupper items join keys lower lstrip partition pop "
+    "removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip setdefault split splitlines "
+    "startswith strip swapcase title update upper values"
+)
+_FORBIDDEN_NAMES = words("self cycler joiner lipsum request config url_for get_flashed_messages g session application")
+_INNARDS = re.compile(
+    r"(?:gi|cr|ag|tb|f|im|func|co)_(?:frame|code|globals|locals|builtins|back|next|func|self|class)|mro"
+)
+_FIELD = re.compile(r"\{[^{}]*[.\[!]")
+_WIDTH = re.compile(r"%[^a-zA-Z%]*\d{4}|\{[^{}]*:[^{}]*\d{4}")
+_TOKENS = re.compile(r"\w*_tokens?$")
+# Methods and filters that give back a part of a text, never a new one made of pieces.
+_PARTS = words("strip lstrip rstrip split rsplit get lower upper trim first last string keys list items")
+
+
+class Unsafe(Exception):
+    """The template does something that no chat template needs."""
+
+
+class TreeChecker:
+    """Walks one tree; raises Unsafe at the first thing that is not allowed."""
+
+    def __init__(self, tree: "nodes.Template") -> None:
+        from jinja2 import nodes
+
+        self.nodes = nodes
+        self.tree = tree
+        self.macros = {macro.name for macro in tree.find_all(nodes.Macro)}
+        # A macro may be handed to a macro: its parameters are called under their own names.
+        self.parameters = {arg.name for macro in tree.find_all(nodes.Macro) for arg in macro.args}
+        self.built = self._built()
+        self.sizes: dict[str, int] = {}
+        self._measure()
+
+    def check(self) -> None:
+        """Raise Unsafe if anything in the tree is not allowed."""
+        waiting: list[tuple[Any, int]] = [(self.tree, 1)]
+        while waiting:
+            node, turns = waiting.pop()
+            kind = type(node).__name__
+            if kind not in _NODES:
+                raise Unsafe(f"uses {kind.lower()}, which no chat template needs")
+            if check := _CHECKS.get(kind):
+                check(self, node)
+            if kind == "For":
+                turns *= max(self._size(node.iter), 1)
+                if turns > MAX_TURNS:
+                    raise Unsafe("loops for longer than anyone can wait")
+            waiting.extend((child, turns) for child in node.iter_child_nodes())
+
+    def _name(self, node: Any) -> None:
+        if node.name in _FORBIDDEN_NAMES or (node.name.startswith("__") and node.ctx == "load"):
+            raise Unsafe(f"uses {node.name}")
+
+    def _constant(self, node: Any) -> None:
+        if isinstance(node.value, int) and abs(node.value) > MAX_INTEGER:
+            raise Unsafe("holds an enormous number")
+        if isinstance(node.value, str) and _WIDTH.search(node.value):
+            raise Unsafe("formats to an enormous width")
+
+    def _attribute(self, node: Any) -> None:
+        if node.attr.startswith("_") or _INNARDS.fullmatch(node.attr):
+            raise Unsafe(f"reaches for .{node.attr[:60]}")
+
+    def _item(self, node: Any) -> None:
+        if not isinstance(node.arg, self.nodes.Slice) and not self.is_plain(node.arg):
+            raise Unsafe("reaches for an item whose name it puts together or hides")
+
+    def _call(self, node: Any) -> None:
+        if node.dyn_args is not None or node.dyn_kwargs is not None:
+            raise Unsafe("calls with arguments that it computes")
+        target = node.node
+        if isinstance(target, self.nodes.Name):
+            if target.name not in _FUNCTIONS | self.macros | self.parameters:
+                raise Unsafe(f"calls {target.name[:60]}")
+            if target.name == "range":
+                self._range(node)
+        elif isinstance(target, self.nodes.Getattr):
+            if target.attr not in _METHODS:
+                raise Unsafe(f"calls .{target.attr[:60]}")
+            if target.attr == "format":
+                self._format(target.node)
+        else:
+            raise Unsafe("calls something that it computes")
+
+    def _filter(self, node: Any) -> None:
+        if node.name not in _FILTERS:
+            raise Unsafe(f"uses the filter {node.name[:60]}")
+        if node.dyn_args is not None or node.dyn_kwargs is not None:
+            raise Unsafe("filters with arguments that it computes")
+        if node.name == "format":
+            self._format(node.node)
+        if node.name in _BY_ATTRIBUTE:
+            self._by_attribute(node)
+
+    def _test(self, node: Any) -> None:
+        if node.name not in _TESTS:
+            raise Unsafe(f"uses the test {node.name[:60]}")
+
+    def _multiply(self, node: Any) -> None:
+        for side in (node.left, node.right):
+            if isinstance(side, self.nodes.Const) and isinstance(side.value, int) and side.value > MAX_REPEAT:
+                raise Unsafe("repeats something enormously often")
+            if isinstance(side, self.nodes.Mul):
+                raise Unsafe("multiplies again and again")
+
+    def _macro(self, node: Any) -> None:
+        for statement in node.body:
+            if isinstance(statement, self.nodes.Output | self.nodes.Assign) and self._calls(statement, node.name):
+                raise Unsafe(f"calls {node.name[:60]} from within itself without end")
+
+    def is_plain(self, node: Any) -> bool:
+        """Whether an item's name is a number, a harmless text or a piece of the data, not put together from parts."""
+        nodes = self.nodes
+        if isinstance(node, nodes.Const):
+            return not isinstance(node.value, str) or not ("__" in node.value or node.value.startswith("_"))
+        if isinstance(node, nodes.Name):
+            return node.name not in self.built and not _TOKENS.match(node.name)
+        if isinstance(node, nodes.Getattr):
+            return f".{node.attr}" not in self.built and self._is_plain_piece(node.node)
+        if isinstance(node, nodes.Getitem):
+            return not isinstance(node.arg, nodes.Slice) and self._is_plain_piece(node.node)
+        if isinstance(node, nodes.Filter):
+            return node.name in {"length", "count", "int", "float", "abs", "round"} or (
+                node.name in _PARTS and node.node is not None and self.is_plain(node.node)
+            )
+        if isinstance(node, nodes.Call):
+            target = node.node
+            return isinstance(target, nodes.Getattr) and target.attr in _PARTS and self.is_plain(target.node)
+        if isinstance(node, nodes.CondExpr):
+            return self.is_plain(node.expr1) and (node.expr2 is None or self.is_plain(node.expr2))
+        if isinstance(node, nodes.Or | nodes.And):
+            return self.is_plain(node.left) and self.is_plain(node.right)
+        return self._is_number(node)
+
+    def _is_plain_piece(self, node: Any) -> bool:
+        return not isinstance(node, self.nodes.List | self.nodes.Dict | self.nodes.Tuple) and self.is_plain(node)
+
+    def _is_number(self, node: Any) -> bool:
+        nodes = self.nodes
+        if isinstance(node, nodes.Sub | nodes.FloorDiv | nodes.Div | nodes.Neg | nodes.Pos):
+            return True  # no text allows these
+        if isinstance(node, nodes.Mod):
+            return not self._is_text(node.left)
+        if isinstance(node, nodes.Add | nodes.Mul):
+            sides = (node.left, node.right)
+            number = any(self._is_whole(side) for side in sides)
+            return number and all(self.is_plain(side) for side in sides) and not any(map(self._is_text, sides))
+        return isinstance(node, nodes.Compare | nodes.Not)
+
+    def _is_whole(self, node: Any) -> bool:
+        if isinstance(node, self.nodes.Const):
+            return isinstance(node.value, int | float)
+        if isinstance(node, self.nodes.Getattr):
+            return node.attr in {"index", "index0", "length", "revindex", "revindex0"}
+        return self._is_number(node) or (
+            isinstance(node, self.nodes.Filter) and node.name in {"length", "count", "int"}
+        )
+
+    def _is_text(self, node: Any) -> bool:
+        return isinstance(node, self.nodes.Const) and isinstance(node.value, str)
+
+    def _built(self) -> set[str]:
+        """The variables that somewhere receive a text put together from parts; found anew until no more are found."""
+        self.built = set()
+        given = list(self._given())
+        while True:
+            found = {name for names, value in given if value is None or not self._is_harmless(value) for name in names}
+            if found <= self.built:
+                return self.built
+            self.built = self.built | found
+
+    def _given(self) -> Iterator[tuple[list[str], Any]]:
+        """Every place where variables receive a value: their names, and the value or None for a rendered text."""
+        nodes = self.nodes
+        macros = {macro.name: macro for macro in self.tree.find_all(nodes.Macro)}
+        for node in self.tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.Call)):
+            if isinstance(node, nodes.Assign):
+                yield list(_targets(node.target)), node.node
+            elif isinstance(node, nodes.AssignBlock):
+                yield list(_targets(node.target)), None
+            elif isinstance(node, nodes.For):
+                yield list(_targets(node.target)), node.iter
+            elif isinstance(node, nodes.With):
+                yield from (
+                    ([*_targets(target)], value) for target, value in zip(node.targets, node.values, strict=True)
+                )
+            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+                yield from self._handed(node, macros.get(node.node.name))
+
+    def _handed(self, call: Any, macro: Any) -> Iterator[tuple[list[str], Any]]:
+        if call.node.name == "namespace":
+            yield from (([f".{keyword.key}"], keyword.value) for keyword in call.kwargs)
+        elif macro is not None:
+            yield from (([argument.name], value) for argument, value in zip(macro.args, call.args, strict=False))
+            yield from (([keyword.key], keyword.value) for keyword in call.kwargs)
+        elif call.node.name in self.parameters:
+            yield from ((sorted(self.parameters), value) for value in call.args)
+
+    def _is_harmless(self, node: Any) -> bool:
+        """Whether no text that this evaluates to was put together from parts."""
+        nodes = self.nodes
+        if isinstance(node, nodes.List | nodes.Tuple):
+            return all(self._is_harmless(item) for item in node.items)
+        if isinstance(node, nodes.Add) and isinstance(node.left, nodes.List) | isinstance(node.right, nodes.List):
+            return self._is_harmless(node.left) and self._is_harmless(node.right)
+        if isinstance(node, nodes.Dict):
+            return all(self._is_harmless(pair.key) and self._is_harmless(pair.value) for pair in node.items)
+        if isinstance(node, nodes.Call):
+            target = node.node
+            if isinstance(target, nodes.Name):
+                return target.name in {"range", "namespace"} or (
+                    target.name == "dict" and all(self._is_harmless(keyword.value) for keyword in node.kwargs)
+                )
+            return (
+                isinstance(target, nodes.Getattr) and target.attr in _PARTS | {"values"} and self.is_plain(target.node)
+            )
+        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+            return self._is_harmless(node.node)
+        if isinstance(node, nodes.Filter):
+            kept = {"dictsort", "sort", "selectattr", "rejectattr", "select", "reject", "unique", "reverse", "batch"}
+            return self.is_plain(node) or (node.name in kept and isinstance(node.node, nodes.Name | nodes.Getattr))
+        return self.is_plain(node)
+
+    def _calls(self, node: Any, name: str) -> bool:
+        for child in node.iter_child_nodes():
+            if isinstance(child, self.nodes.CondExpr):
+                continue
+            target = child.node if isinstance(child, self.nodes.Call) else None
+            if (isinstance(target, self.nodes.Name) and target.name == name) or self._calls(child, name):
+                return True
+        return False
+
+    def _range(self, node: Any) -> None:
+        for argument in node.args:
+            if any(argument.find_all(self.nodes.Mul)) or isinstance(argument, self.nodes.Mul):
+                raise Unsafe("counts over a computed range")
+
+    def _measure(self) -> None:
+        """Note how large the numbers and texts can be that are assigned to variables."""
+        self.sizes = {}
+        for _ in range(4):
+            for assign in self.tree.find_all(self.nodes.Assign):
+                size = self._size(assign.node)
+                for name in _targets(assign.target):
+                    self.sizes[name] = max(size, self.sizes.get(name, 1))
+
+    def _size(self, node: Any) -> int:
+        """How often a loop over this, or over a range up to it, can turn; what the data decide counts as once."""
+        nodes = self.nodes
+        if isinstance(node, nodes.Const):
+            value = node.value
+            return abs(value) if isinstance(value, int) else len(value) if isinstance(value, str) else 1
+        if isinstance(node, nodes.Name):
+            return self.sizes.get(node.name, 1)
+        if isinstance(node, nodes.Add | nodes.Concat):
+            return min(sum(map(self._size, node.iter_child_nodes())), MAX_TURNS + 1)
+        if isinstance(node, nodes.Mul):
+            return min(max(self._size(node.left), 1) * max(self._size(node.right), 1), MAX_TURNS + 1)
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "range":
+            return max(map(self._size, node.args), default=1)
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+            return self._size(node.node.node)
+        if isinstance(node, nodes.Filter) and node.node is not None:
+            return self._size(node.node)
+        return len(node.items) if isinstance(node, nodes.List | nodes.Tuple) else 1
+
+    def _format(self, node: Any) -> None:
+        if not isinstance(node, self.nodes.Const) or not isinstance(node.value, str) or _FIELD.search(node.value):
+            raise Unsafe("formats a text whose fields reach into objects")
+
+    def _by_attribute(self, node: Any) -> None:
+        named = {keyword.key: keyword.value for keyword in node.kwargs}
+        texts = [*node.args, *named.values()] if node.name != "join" else [*node.args[1:], *named.values()]
+        if node.name in {"map", "select", "reject"} and node.args:
+            first = node.args[0]
+            allowed = _FILTERS if node.name == "map" else _TESTS
+            if not isinstance(first, self.nodes.Const) or first.value not in allowed - {"map", "format"}:
+                raise Unsafe(f"uses {node.name} with something unusual")
+        for text in texts[:1] if node.name not in {"map", "join"} else texts:
+            if not isinstance(text, self.nodes.Const):
+                if text in node.args[:1] or text is named.get("attribute"):
+                    raise Unsafe(f"uses {node.name} with a name that it puts together")
+            elif isinstance(text.value, str) and any(
+                part.startswith("_") or _INNARDS.fullmatch(part) for part in text.value.split(".")
+            ):
+                raise Unsafe(f"reaches for .{text.value[:60]}")
+
+
+def _targets(target: Any) -> Iterator[str]:
+    if hasattr(target, "items"):
+        for item in target.items:
+            yield from _targets(item)
+    elif type(target).__name__ == "Name":
+        yield target.name
+    elif type(target).__name__ == "NSRef":
+        yield f".{target.attr}"
+
+
+_CHECKS: dict[str, Callable[[TreeChecker, Any], None]] = {
+    "Name": TreeChecker._name,
+    "NSRef": lambda checker, node: _namespace(node),
+    "Const": TreeChecker._constant,
+    "Getattr": TreeChecker._attribute,
+    "Getitem": TreeChecker._item,
+    "Call": TreeChecker._call,
+    "Filter": TreeChecker._filter,
+    "Test": TreeChecker._test,
+    "Mul": TreeChecker._multiply,
+    "Macro": TreeChecker._macro,
+}
+
+
+def _namespace(node: Any) -> None:
+    if node.attr.startswith("_"):
+        raise Unsafe(f"sets .{node.attr[:60]}")
