@@ -6,7 +6,9 @@ Panel's own routes send neither, which costs five megabytes at every load.
 import asyncio
 import gzip
 import hashlib
+import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import brotli
@@ -36,10 +38,14 @@ class Asset:
 
 
 class Assets:
-    """ASGI: keeps static answers, compresses pages as they come, and lets streams and websockets pass untouched."""
+    """ASGI: keeps static answers, compresses pages as they come, and lets streams and websockets pass untouched.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `policy(nonce)` is the content security policy of a page whose scripts carry that nonce.
+    """
+
+    def __init__(self, app: ASGIApp, *, policy: Callable[[str], str]) -> None:
         self._app = app
+        self._policy = policy
         self._kept: OrderedDict[tuple[str, str], Asset] = OrderedDict()
         self._size = 0
 
@@ -52,7 +58,7 @@ class Assets:
         coding = _coding(headers.get("accept-encoding", ""))
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if not path.startswith(STATIC):
-            await self._app(scope, receive, _PageSend(send, coding))
+            await self._app(scope, receive, _PageSend(send, coding, self._policy))
             return
         asset = self._kept.get((path, coding)) or await self._fetch(scope, receive, path, coding)
         await _answer(asset, headers, scope, send)
@@ -76,11 +82,12 @@ class Assets:
 
 
 class _PageSend:
-    """Compresses an answer that is a page; everything else goes on as it comes."""
+    """Gives the scripts of a page a nonce and compresses it; everything else goes on as it comes."""
 
-    def __init__(self, send: Send, coding: str) -> None:
+    def __init__(self, send: Send, coding: str, policy: Callable[[str], str]) -> None:
         self._send = send
         self._coding = coding
+        self._policy = policy
         self._start: Message | None = None
         self._parts: list[bytes] = []
 
@@ -88,7 +95,7 @@ class _PageSend:
         """ASGI send."""
         if message["type"] == "http.response.start":
             kind = Headers(raw=message["headers"]).get("content-type", "")
-            if kind.startswith("text/html") and self._coding:
+            if kind.startswith("text/html"):
                 self._start = message
                 return
         elif self._start is not None:
@@ -100,9 +107,13 @@ class _PageSend:
         await self._send(message)
 
     async def _finish(self, start: Message) -> None:
-        body = b"".join(self._parts)
+        nonce = secrets.token_urlsafe(16)
+        # All of the page is Panel's template; what users and models say comes later, by the websocket.
+        body = b"".join(self._parts).replace(b"<script", f'<script nonce="{nonce}"'.encode())
         asset = await asyncio.to_thread(_pack, start["status"], start["headers"], body, self._coding, 4)
-        await self._send({**start, "headers": list(asset.headers)})
+        headers = MutableHeaders(raw=list(asset.headers))
+        headers["content-security-policy"] = self._policy(nonce)
+        await self._send({**start, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": asset.body})
 
 

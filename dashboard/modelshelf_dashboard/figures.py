@@ -54,6 +54,13 @@ def tokens(count: int | None) -> str:
     return f"{count / 1024:.0f} k" if count >= 1024 else str(count)
 
 
+def response(milliseconds: float | None) -> str:
+    """How long an answer took."""
+    if milliseconds is None:
+        return NONE
+    return f"{milliseconds:.0f} ms" if milliseconds >= 1 else "< 1 ms"
+
+
 def ago(then: datetime | None) -> str:
     """How long since, as people say it."""
     if then is None:

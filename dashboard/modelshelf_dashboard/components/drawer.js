@@ -13,14 +13,15 @@ export function render({model, el}) {
   const fix = (f) => `<div class="fix"><span>${esc(f.text)}</span>${f.action ? button(f.action) : ''}</div>`
   const note = (n) => `<div class="box ${esc(n.tone)}"><b>${esc(n.text)}</b>${(n.lines || []).map((line) => `<p>${esc(line)}</p>`).join('')}${n.link ? `<p><a href="${esc(n.link.url)}" target="_blank" rel="noopener noreferrer" data-help="gatedModels">${esc(n.link.word)}</a></p>` : ''}</div>`
   const pair = (p) => `<div class="pair tall"><span>${esc(p.title)}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${scoreOf(p.score)}</span></div>`
-  const file = (f) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span>${f.action ? button(f.action, `data-file="${esc(f.title)}"`) : '<span></span>'}</div>`
+  const file = (f) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? button(f.action, `data-file="${esc(f.title)}"`) : ''}</span></div>`
+  const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
   const whole = (m) => `
     <h2>${esc(m.title)}</h2><div class="muted">${esc(m.sub)}</div>
     ${m.chips?.length ? `<p class="chips">${m.chips.map(chip).join('')}</p>` : ''}
     ${(m.notes || []).map(note).join('')}
     ${m.fit ? fit(m.fit) : ''}${m.fix ? fix(m.fix) : ''}
-    ${list(w.works, m.providers, pair)}${list(w.files, m.files, file)}
+    ${list(w.works, m.providers, pair)}${files(m.files)}
     ${m.pending ? '<div class="ghosts" aria-hidden="true"><i></i><i></i><i></i></div>' : ''}
     ${m.actions?.length ? `<div class="actions">${m.actions.map((a) => button(a)).join('')}</div>` : ''}`
   let actions = []

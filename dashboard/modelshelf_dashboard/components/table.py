@@ -40,7 +40,7 @@ class Table(Piece):
     def fill(self, rows: list[dict[str, Any]], *, status: str = "", empty: dict[str, Any] | None = None) -> None:
         """Rows as they are now; the note of `empty` when there are none."""
         state = "ready" if rows else "empty"
-        self.param.update(rows=rows, state=state, status=status, note={} if rows else (empty or {}))
+        self.param.update(rows=rows, state=state, status=status if rows else "", note={} if rows else (empty or {}))
 
     def trouble(self, text: str, remedy: str, action: dict[str, Any] | None = None) -> None:
         """Say why nothing can be shown; rows already there stay, as stale."""

@@ -163,9 +163,10 @@ class Discover:
     def _filtered(self, message: dict[str, Any]) -> None:
         nav = self._session.navigation
         if message["do"] == "clear":
-            nav.filters = []
+            nav.param.update(filters=[], view="discover")
         elif message["do"] == "toggle":
-            nav.filters = facets.toggled(nav.filters, str(message["token"]), bool(message["on"]))
+            filters = facets.toggled(nav.filters, str(message["token"]), bool(message["on"]))
+            nav.param.update(filters=filters, view="discover")
 
     def _source_asked(self, message: dict[str, Any]) -> None:
         if message["do"] == "again":

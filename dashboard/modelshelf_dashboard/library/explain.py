@@ -34,7 +34,8 @@ def heading(card: RepoCard) -> dict[str, Any]:
 def fit(found: Compatibility) -> dict[str, Any]:
     """The score, how it was come by, a sentence, and where the memory goes."""
     sentence = found.summary or " ".join(reason.detail for reason in found.reasons)
-    if found.speed:
+    runs = bool(found.score)
+    if runs and found.speed:
         low, high = found.speed
         pace = f"{low:.0f}–{high:.0f}" if high < 1000 else _("more than {n}", n=f"{low:,.0f}")
         sentence = f"{sentence} {_('About {pace} tokens/s.', pace=pace)}" if "tokens" not in sentence else sentence
@@ -42,8 +43,12 @@ def fit(found: Compatibility) -> dict[str, Any]:
         "score": found.score,
         "how": confidence_word(found.confidence),
         "sentence": sentence.strip(),
-        "memory": memory(found.memory, found.budget),
+        "memory": memory(found.memory, found.budget) if runs or _too_big(found) else [],
     }
+
+
+def _too_big(found: Compatibility) -> bool:
+    return any(reason.code == "MEM_EXCEEDS" for reason in found.reasons)
 
 
 def memory(need: Memory | None, budget: int | None) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ class Providers:
             columns=[
                 {"key": "models", "label": _("Models"), "kind": "figure", "width": "70px"},
                 {"key": "response", "label": _("Response"), "kind": "figure", "width": "90px", "wide": True},
-                {"key": "version", "label": _("Version"), "kind": "text", "width": "130px", "wide": True},
+                {"key": "version", "label": _("Version"), "kind": "text", "width": "190px", "wide": True},
             ],
             label=_("Providers"),
             heading=_("Provider"),
@@ -132,18 +132,16 @@ class Providers:
 
 def _row(item: "ProviderState") -> dict[str, Any]:
     word = health_word(item.health.status) if item.enabled else _("switched off")
-    response = f"{item.health.latency_ms:.0f} ms" if item.health.latency_ms is not None else figures.NONE
     switch = {"do": "disable", "word": _("Switch off")} if item.enabled else {"do": "enable", "word": _("Switch on")}
     actions = [{"do": "test", "word": _("Test")}] if item.enabled else []
     return {
         "id": item.id,
         "title": item.name,
         "sub": " · ".join(part for part in (word, item.url or _("on this machine")) if part),
-        "more": _n("{n} model", "{n} models", len(item.models)),
         "dot": (health_dot(item.health.status) if item.enabled else "") or "off",
         "cells": {
             "models": {"main": f"{len(item.models)}"},
-            "response": {"main": response},
+            "response": {"main": figures.response(item.health.latency_ms)},
             "version": {"main": item.health.version or figures.NONE},
         },
         "actions": actions if item.kind == "builtin" else [*actions, switch],

@@ -94,9 +94,11 @@ def _figures(last: ChatChunk) -> str:
     if "completion_tokens" in usage:
         told.append(_("{n} tokens", n=usage["completion_tokens"]))
     if speed := timings.get("tokens_per_second"):
-        told.append(_("{n} tokens/s", n=f"{speed:.0f}"))
+        told.append(_("{n} tokens/s", n=f"{speed:,.0f}"))
     if (first := timings.get("seconds_to_first_token")) is not None:
-        told.append(_("first after {n} s", n=f"{first:.1f}"))
+        told.append(
+            _("first after {n} ms", n=f"{first * 1000:.0f}") if first < 1 else _("first after {n} s", n=f"{first:.1f}")
+        )
     if last.finish == "length":
         told.append(_("cut at the limit"))
     return " · ".join(told)
