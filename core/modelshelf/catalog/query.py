@@ -120,6 +120,8 @@ def parse(text: str) -> Query:
     """
     if len(text) > LONGEST:
         raise UsageError(f"The query has {len(text):,} characters.", remedy=f"Use at most {LONGEST:,}.", word=text[:20])
+    # What no text can hold (half a character from a broken page) would fail at every source.
+    text = text.encode("utf-8", "replace").decode()
     if text.count('"') % 2:
         raise _wrong(text[text.rindex('"') :], "lacks its closing quote", "Close the quote, or leave it out.")
     words: list[str] = []

@@ -21,7 +21,10 @@ class RepoFile:
 
 @dataclass(frozen=True, slots=True)
 class RepoCard:
-    """A repository as a search finds it. None means that the source does not say."""
+    """A repository as a search finds it. None means that the source does not say.
+
+    `size` is in bytes: the weights that most people would load, so of several GGUF quantisations one, else all parts.
+    """
 
     source: str
     repo: str
@@ -76,7 +79,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """How one source fared in a search: status is fresh | stale | failed | off."""
+    """How one source fared in a search: status is fresh | stale | failed | off.
+
+    `as_of` is when its rows were said; None together with fresh means that it was not asked yet.
+    """
 
     source: str
     label: str

@@ -3,6 +3,7 @@ says makes this look, or later delete, outside the cache."""
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,9 @@ DEPTH_LIMIT = 16
 REF_BYTES = 200
 PREFIX = "models--"
 SHARED = "blobs"
+
+RECENT_NS = 100_000_000
+NEVER = -2
 
 Inode = tuple[int, int]
 Stamp = tuple[tuple[Path, int], ...]
@@ -60,25 +64,40 @@ class _Look:
     root: Path
     blobs: Path
     shared: Path
-    watched: list[Path] = field(default_factory=list)
+    stamps: list[tuple[Path, int]] = field(default_factory=list)
     count: int = 0
+
+    def note(self, path: Path) -> None:
+        """Remember when a folder or file last changed, before it is read."""
+        changed = _changed(path)
+        # A clock ticks every few milliseconds: what changed just now may change again without another time.
+        recent = abs(time.time_ns() - changed) < RECENT_NS
+        self.stamps.append((path, NEVER if recent else changed))
 
 
 def repositories(cache: Path) -> dict[str, Path]:
     """The folders of models in a cache, by repository; names that no hub allows are left out."""
     try:
         with os.scandir(cache) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(PREFIX) and entry.is_dir()]
+            names = [entry.name for entry in entries if entry.name.startswith(PREFIX) and _is_folder(entry)]
     except OSError:
         return {}
     found = {name.removeprefix(PREFIX).replace("--", "/", 1): cache / name for name in sorted(names)}
     return {repo: folder for repo, folder in found.items() if is_path(repo) and repo.count("/") <= 1}
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
+
+
 def read_repository(repo: str, folder: Path, cache: Path) -> CachedRepo:
     """Everything in a repository's folder. Never fails: what cannot be read counts as not there."""
     root = folder.resolve()
     look = _Look(root, root / "blobs", cache.resolve() / SHARED)
+    look.note(look.blobs)
     refs = _refs(look)
     snapshots = []
     for entry in _scandir(root / "snapshots", look):
@@ -86,18 +105,12 @@ def read_repository(repo: str, folder: Path, cache: Path) -> CachedRepo:
             files, broken = _snapshot(Path(entry.path), look)
             names = tuple(sorted(name for name, commit in refs.items() if commit == entry.name))
             snapshots.append(CachedSnapshot(entry.name, Path(entry.path), tuple(files), names, tuple(broken)))
-    look.watched.append(look.blobs)
-    return CachedRepo(repo, folder, tuple(snapshots), stamp(look.watched))
+    return CachedRepo(repo, folder, tuple(snapshots), tuple(look.stamps))
 
 
 def is_current(repo: CachedRepo) -> bool:
     """Whether nothing was added, removed or replaced in a repository's folder since it was read."""
-    return stamp([path for path, _ in repo.stamp]) == repo.stamp
-
-
-def stamp(paths: list[Path]) -> Stamp:
-    """When each of these last changed; -1 for what is gone."""
-    return tuple((path, _changed(path)) for path in paths)
+    return all(_changed(path) == changed for path, changed in repo.stamp)
 
 
 def _changed(path: Path) -> int:
@@ -110,7 +123,7 @@ def _changed(path: Path) -> int:
 def _refs(look: _Look) -> dict[str, str]:
     found = {}
     for path, entry in _walk(look.root / "refs", look):
-        look.watched.append(Path(entry.path))
+        look.note(Path(entry.path))
         try:
             if entry.is_file(follow_symlinks=False) and is_path(path):
                 with Path(entry.path).open(encoding="ascii") as handle:
@@ -150,8 +163,8 @@ def _file(path: str, entry: os.DirEntry[str], look: _Look) -> CachedFile | str:
         status = blob.stat()
     except FileNotFoundError:
         return "is missing"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+    except (OSError, RuntimeError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or 'a link to itself'}"
     if not stat.S_ISREG(status.st_mode):
         return "is no file"
     inode = status.st_dev, status.st_ino
@@ -171,7 +184,7 @@ def _walk(folder: Path, look: _Look, prefix: str = "", depth: int = 0) -> Iterat
 
 
 def _scandir(folder: Path, look: _Look) -> list[os.DirEntry[str]]:
-    look.watched.append(folder)
+    look.note(folder)
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)

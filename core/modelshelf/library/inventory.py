@@ -51,9 +51,9 @@ class Inventory:
             known = {}
             for repo, folder in repositories(cache).items():
                 old = before.get(repo)
-                known[repo] = old if old and is_current(old.read) else _look(repo, folder, cache)
+                known[repo] = old if old and is_current(old.read) else _look(repo, folder, cache, old)
             self._known, self._cache = known, cache
-            changed = {repo for repo in before.keys() | known.keys() if before.get(repo) is not known.get(repo)}
+            changed = {repo for repo in before.keys() | known.keys() if _differ(before.get(repo), known.get(repo))}
             return known, frozenset(changed)
 
 
@@ -75,8 +75,14 @@ def sha256_of(file: CachedFile, row: FileRow | None) -> str | None:
     return file.blob.name if file.blob != file.file and _SHA256.match(file.blob.name) else None
 
 
-def _look(repo: str, folder: Path, cache: Path) -> KnownRepo:
+def _differ(before: KnownRepo | None, after: KnownRepo | None) -> bool:
+    return before is not after and (before is None or after is None or before.read.snapshots != after.read.snapshots)
+
+
+def _look(repo: str, folder: Path, cache: Path, old: KnownRepo | None) -> KnownRepo:
     read = read_repository(repo, folder, cache)
+    if old and old.read.snapshots == read.snapshots:
+        return KnownRepo(read, old.traits)
     return KnownRepo(read, tuple(describe(snapshot) for snapshot in read.snapshots))
 
 

@@ -1,6 +1,5 @@
 """Deletes commits or files of a repository from the cache, as huggingface_hub does: bytes that others use stay."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,18 @@ class _Use:
     file: CachedFile
 
 
-def plan(repos: Repos, repo: str, commits: Collection[str], files: Collection[str], cache: Path) -> Deletion:
+def plan(
+    repos: Repos,
+    repo: str,
+    commits: Collection[str],
+    files: Collection[str],
+    cache: Path,
+    *,
+    environ: Mapping[str, str],
+) -> Deletion:
     """What deleting these commits of a repository, or these files of them, takes.
+
+    `environ` tells where Ollama keeps its files.
 
     Raises:
         UsageError: the repository's folder is a link to another place.
@@ -51,9 +60,8 @@ def plan(repos: Repos, repo: str, commits: Collection[str], files: Collection[st
     kept = {use.file.blob for use in staying}
     blobs = {use.file.blob for use in doomed if use.file.blob != use.file.file} - kept
     going = [use.file for use in doomed if use.file.blob not in kept]
-    removal = Removal(
-        repo, tuple(sorted(commits)), _freed(going, staying), _used_by(doomed, staying), tuple(sorted(files))
-    )
+    users = _used_by(doomed, staying, environ)
+    removal = Removal(repo, tuple(sorted(commits)), _freed(going, staying), users, tuple(sorted(files)))
     snapshots = [item for item in found.snapshots if item.commit in commits]
     return Deletion(removal, _strategy(found, snapshots, blobs, doomed if files else [], removal, cache))
 
@@ -65,7 +73,10 @@ def execute(deletion: Deletion) -> None:
         FolderNotWritable: something could not be deleted.
     """
     strategy = deletion.strategy
-    strategy.execute()
+    try:
+        strategy.execute()
+    except OSError as error:
+        raise FolderNotWritable(f"{deletion.removal.repo} could not be deleted: {error.strerror}.") from error
     left = [
         path for path in (*strategy.repos, *strategy.snapshots, *strategy.files, *strategy.blobs) if _is_there(path)
     ]
@@ -130,7 +141,7 @@ def _freed(going: Iterable[CachedFile], staying: Iterable[_Use]) -> int:
     return sum(sizes.values())
 
 
-def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use]) -> tuple[str, ...]:
+def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], environ: Mapping[str, str]) -> tuple[str, ...]:
     names = _names(use.file for use in doomed)
     users: dict[str, None] = {}
     for use in staying:
@@ -140,12 +151,12 @@ def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use]) -> tuple[str, ...]
     outside = [next(iter(found.values())) for found in names.values()]
     unknown = [file for file in outside if file.links > max(_own_names(names[file.inode]), 1)]
     for file in unknown:
-        users[_outsider(file)] = None
+        users[_outsider(file, environ)] = None
     return tuple(users)
 
 
-def _outsider(file: CachedFile) -> str:
-    ollama = Path(os.environ.get("OLLAMA_MODELS") or "~/.ollama/models").expanduser()
+def _outsider(file: CachedFile, environ: Mapping[str, str]) -> str:
+    ollama = Path(environ.get("OLLAMA_MODELS") or Path(environ.get("HOME", "~"), ".ollama", "models")).expanduser()
     try:
         if (ollama / "blobs" / f"sha256-{file.blob.name}").samefile(file.blob):
             return "Ollama"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3.0
 LOOK_SHARE = 20
+FIRST_LOOK_SECONDS = 2.0
 
 Name = str | ModelId | InstalledModel
 
@@ -57,7 +58,8 @@ class ModelLibrary:
         self._events = events
         self._look_seconds = look_seconds
         self._inventory = Inventory()
-        self._looked = False
+        self._looked = asyncio.Event()
+        self._complete: frozenset[str] = frozenset()
         self._watcher: asyncio.Task[None] | None = None
 
     @property
@@ -66,8 +68,11 @@ class ModelLibrary:
         return self._config.paths.cache
 
     async def start(self) -> None:
-        """Begin to watch the cache."""
+        """Begin to watch the cache. Waits for the first look, but not for a disk that takes long."""
         self._watcher = asyncio.create_task(self._watch(), name="library.watch")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._looked.wait()
 
     async def stop(self) -> None:
         """End the watch."""
@@ -81,6 +86,10 @@ class ModelLibrary:
         known = await self._look()
         found = await self._store.read(records.read)
         return await asyncio.to_thread(assemble, known, found)
+
+    def has(self, repo: str) -> bool:
+        """Whether some commit of the repository was whole when the cache was last looked at."""
+        return repo.lower() in self._complete
 
     async def served(self) -> tuple[ServedFile, ...]:
         """Every whole GGUF model under the name that engines offer it by."""
@@ -205,15 +214,20 @@ class ModelLibrary:
     ) -> Deletion:
         cache = self.cache
         check_idle(repo, cache)
-        return plan({name: item.read for name, item in known.items()}, repo, commits, files, cache)
+        repos = {name: item.read for name, item in known.items()}
+        return plan(repos, repo, commits, files, cache, environ=self._config.environ)
 
     async def _look(self, *touched: str) -> Mapping[str, KnownRepo]:
         """Read what changed in the cache, and tell of it."""
         known, changed = await asyncio.to_thread(self._inventory.refresh, self.cache)
-        if self._looked:
+        if changed:
+            self._complete = frozenset(
+                repo.lower() for repo, item in known.items() if any(traits.complete for traits in item.traits)
+            )
+        if self._looked.is_set():
             for repo in sorted(changed.union(touched)):
                 self._events.publish(LibraryChanged(repo=repo))
-        self._looked = True
+        self._looked.set()
         return known
 
     async def _watch(self) -> None:

@@ -2,6 +2,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from modelshelf.catalog.sources.hub import HubSource, find_token
 from modelshelf.catalog.types import RepoCard
@@ -9,6 +10,7 @@ from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import GatedRepository, NotSignedIn, RepositoryNotFound, RevisionNotFound, Unreachable
 from modelshelf.samples import READER_TOKEN, Faults, SampleHub
 from tests.conftest import LoopRunner
+from tests.core.catalog.conftest import Serve
 
 GGUF = {"total": 8_000_000_000, "architecture": "llama", "context_length": 8192}
 
@@ -113,6 +115,21 @@ async def test_refusals_are_told_apart(
         await hub_source.detail("org/m")
     if status == 429:
         assert "7 seconds" in getattr(caught.value, "remedy", "")
+
+
+async def test_a_mirror_that_knows_fewer_fields_is_asked_the_older_way(
+    config: ConfigManager, serve: Serve, trusted: None
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if "expand" in request.query:
+            return web.json_response({"error": "unknown field"}, status=400)
+        assert request.query["full"] == "true"
+        return web.json_response([{"modelId": "org/m", "tags": ["gguf"]}])
+
+    async with serve(answer) as url:
+        source = HubSource(SourceConfig(name="mirror", kind="huggingface", url=url), config)
+        assert [card.repo for card in await source.search("m \ud800")] == ["org/m"]
+        await source.aclose()
 
 
 async def test_an_untrusted_certificate_names_the_setting(config: ConfigManager, tiny_hub: SampleHub) -> None:

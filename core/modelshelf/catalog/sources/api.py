@@ -85,7 +85,7 @@ class HubApi:
         url = path if path.startswith(self.endpoint + "/") else f"{self.endpoint}{path}"
         if urlsplit(url).scheme != "https":
             raise UnsafeAddress(f"{self.label} ({self.endpoint}) is not reached by https.")
-        url = f"{url}?{urlencode(params)}" if params else url
+        url = f"{url}?{urlencode(params, errors='replace')}" if params else url
         try:
             async with asyncio.timeout(SECONDS):
                 return await self._follow(url, about, limit)
