@@ -114,6 +114,14 @@ def _abandoned(row: JobRow, moment: datetime) -> bool:
     return alive is False or overdue >= (HUNG if alive else timedelta(0))
 
 
+def release(session: Session, me: str) -> list[str]:
+    """Let go of every job of mine; returns their ids."""
+    rows = session.scalars(select(JobRow).where(JobRow.owner == me)).all()
+    for row in rows:
+        row.owner, row.lease_until, row.status = "", None, JobStatus.QUEUED.value
+    return [row.id for row in rows]
+
+
 def beat(session: Session, job: str, me: str, lease: float, changes: Mapping[str, Any]) -> str | None:
     """Renew the lease and write changes; returns what was asked of the job, or None if it is no longer mine."""
     values = {**changes, "lease_until": now() + timedelta(seconds=lease)}

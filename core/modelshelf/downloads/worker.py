@@ -79,6 +79,8 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
+        for job in await self._store.write(jobs.release, self.me):
+            self._events.publish(JobChanged(job=job, status=JobStatus.QUEUED.value))
         if self._tools:
             tools, self._tools = self._tools, None
             await tools.means.network.aclose()
@@ -130,9 +132,6 @@ class Worker:
         try:
             status, changes = await self._work(row)
             await self._finish(row, status, changes)
-        except asyncio.CancelledError:
-            await self._finish(row, JobStatus.QUEUED, {})
-            raise
         finally:
             self._running.pop(row.id, None)
             self._wake.set()

@@ -92,11 +92,11 @@ class Store:
         Raises:
             StoreError: the store is not open, or the database failed.
         """
-        return await asyncio.to_thread(lambda: self._call(False, function, *args, **kwargs))
+        return await _settled(lambda: self._call(False, function, *args, **kwargs))
 
     async def read(self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `write`, for functions that change nothing: these never wait for a writer."""
-        return await asyncio.to_thread(lambda: self._call(True, function, *args, **kwargs))
+        return await _settled(lambda: self._call(True, function, *args, **kwargs))
 
     def _call(
         self, reading: bool, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
@@ -148,6 +148,16 @@ class Store:
         if found != script.get_current_head():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+async def _settled[R](call: Callable[[], R]) -> R:
+    """Call it in a thread. A caller that is cancelled waits for the end: no transaction happens behind its back."""
+    work = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
 
 
 def alembic_config() -> AlembicConfig:

@@ -108,9 +108,9 @@ class World:
         """Everything under a final name."""
         return sorted(self.cache.glob("models--*/blobs/*")) + sorted(self.cache.glob("models--*/snapshots/*/*"))
 
-    def sent(self) -> int:
-        """Bytes that left the hub's content server."""
-        return sum(request.sent for request in self.hub.requests if request.place == "cdn")
+    def sent(self, since: int = 0) -> int:
+        """Bytes that left the hub's content server, in answer to the requests from number `since` on."""
+        return sum(request.sent for request in list(self.hub.requests)[since:] if request.place == "cdn")
 
 
 @asynccontextmanager
@@ -158,11 +158,11 @@ def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def empty_hub(loop: LoopRunner, hub_folder: Path) -> SampleHub:
     """A hub without repositories."""
-    return cast("SampleHub", loop.enter(_started(SampleHub(hub_folder, samples=False))))
+    return loop.enter(_started(SampleHub(hub_folder, samples=False)))
 
 
 @pytest.fixture
 def world(loop: LoopRunner, empty_hub: SampleHub, config: ConfigManager) -> World:
     """A download manager on the hub."""
     use(empty_hub, config)
-    return cast("World", loop.enter(a_world(empty_hub, config)))
+    return loop.enter(a_world(empty_hub, config))
