@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from modelshelf.compat.measures import measure
 from modelshelf.compat.score import SHORTEST, UNKNOWN_ARCHITECTURE_CAP, Question, Rating, downgrades, rate
 from modelshelf.compat.speed import MOST
 from modelshelf.compat.types import Compatibility, Confidence, Fix, Reason, Settings
@@ -18,7 +19,7 @@ def judge(
     question: Question, *, model: str, provider: str, confidence: Confidence | None = None, fixes: bool = True
 ) -> Compatibility:
     """Answer. `confidence` lowers what the header would allow; without `fixes` none are looked for, which is faster."""
-    question = _within_model(question)
+    question = replace(_within_model(question), measures=question.measures or measure(question.facts))
     asked, used = rate(question)
     gates = tuple(_gates(question, used))
     unknown = question.engine.supports(question.facts.architecture) is None

@@ -8,13 +8,13 @@ known in detail `Estimate.high` is what to plan with.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelshelf.compat.architectures import Traits, traits
-from modelshelf.compat.shape import Shape, shape_of
+from modelshelf.compat.architectures import Traits
+from modelshelf.compat.measures import Measures, measure
+from modelshelf.compat.shape import Shape
 from modelshelf.compat.types import Confidence, Memory, Settings
 from modelshelf.metadata.facts import ModelFacts
 
 KIB, MIB = 1 << 10, 1 << 20
-ALIGNMENT = 32
 CELLS = 256  # the cache grows in steps of so many cells
 GRAPH = 24 * KIB
 PROCESS = 7 * MIB
@@ -59,14 +59,18 @@ class _Cells:
     streams: int
 
 
-def estimate(facts: ModelFacts, settings: Settings) -> Estimate:
-    """What the engine will hold; never raises for odd facts, but says how sure it is."""
-    shape, kind = shape_of(facts), traits(facts.architecture)
+def estimate(facts: ModelFacts, settings: Settings, measures: Measures | None = None) -> Estimate:
+    """What the engine will hold; never raises for odd facts, but says how sure it is.
+
+    `measures` are those of the same facts, if they are at hand.
+    """
+    known = measures or measure(facts)
+    shape, kind = known.shape, known.traits
     if not shape.known:
-        return _guess(facts, settings)
+        return _guess(facts, settings, known.weights)
     cells = _cells(shape, settings)
     memory = Memory(
-        weights=_weights(facts),
+        weights=known.weights,
         kv=_cache(shape, settings, cells),
         recurrent=_recurrent(shape, settings),
         compute=_compute(shape, settings, cells, kind),
@@ -78,12 +82,6 @@ def estimate(facts: ModelFacts, settings: Settings) -> Estimate:
 
 def _padded(cells: int) -> int:
     return -(-cells // CELLS) * CELLS
-
-
-def _weights(facts: ModelFacts) -> int:
-    if facts.tensors and facts.tier == 2:
-        return sum(-(-tensor.size // ALIGNMENT) * ALIGNMENT for tensor in facts.tensors)
-    return facts.weights if facts.weights is not None else facts.size
 
 
 def _cells(shape: Shape, settings: Settings) -> _Cells:
@@ -155,9 +153,8 @@ def _mask(shape: Shape, settings: Settings, cells: _Cells) -> int:
     return (cells.full + cells.sliding) * settings.ubatch * (2 if settings.flash_attention else 4)
 
 
-def _guess(facts: ModelFacts, settings: Settings) -> Estimate:
+def _guess(facts: ModelFacts, settings: Settings, weights: int) -> Estimate:
     """Without layers and heads only the weights are sure; the rest goes by the size."""
-    weights = _weights(facts)
     parameters = facts.parameters or weights * 8 / USUAL_BITS
     scale = (parameters / USUAL_PARAMETERS) ** 0.5
     row = _row(round(USUAL_ROW * scale) // 2, settings.kv)

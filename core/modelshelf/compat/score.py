@@ -20,6 +20,7 @@ from math import exp, log
 
 from modelshelf.compat.engines import Engine
 from modelshelf.compat.machine import Machine
+from modelshelf.compat.measures import Measures, measure
 from modelshelf.compat.memory import Estimate, estimate
 from modelshelf.compat.speed import Placement, place, tokens_per_second
 from modelshelf.compat.types import Settings
@@ -69,7 +70,7 @@ FIDELITY: Mapping[str, float] = {
 class Question:
     """What is asked: a model, on an engine, on a machine, with settings.
 
-    required: the context was asked for on purpose and must not be shortened.
+    required: the context was asked for on purpose and must not be shortened. measures: those of the facts, if known.
     """
 
     facts: ModelFacts
@@ -77,6 +78,7 @@ class Question:
     machine: Machine
     engine: Engine
     required: bool = False
+    measures: Measures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Rating:
 
 def rate(question: Question) -> tuple[Rating, Rating]:
     """The rating as asked, and that of the first downgrade that fits; the same twice when no downgrade is needed."""
+    if question.measures is None:
+        question = replace(question, measures=measure(question.facts))
     asked = first = _rate(question, question.settings)
     cap = 100.0
     for settings in downgrades(question):
@@ -132,9 +136,10 @@ def fidelity(quantisation: str | None) -> float:
 
 def _rate(question: Question, settings: Settings) -> Rating:
     facts, machine = question.facts, question.machine
-    known = estimate(facts, settings)
+    measures = question.measures or measure(facts)
+    known = estimate(facts, settings, measures)
     placement = place(known.memory, settings, machine, question.engine, facts.layers)
-    speed = tokens_per_second(facts, known.memory, machine, placement)
+    speed = tokens_per_second(measures, known.memory, machine, placement)
     fits = known.high <= placement.budget
     values = {
         "memory": _headroom(known.high, placement.budget),

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from modelshelf.compat.engines import Engine
 from modelshelf.compat.machine import Machine
-from modelshelf.compat.shape import shape_of
+from modelshelf.compat.measures import Measures
 from modelshelf.compat.types import Memory, Settings
-from modelshelf.metadata.facts import ModelFacts
 
 GUESSED_RAM = 25e9  # bytes per second of ordinary memory, when nothing was measured
 GUESSED_CARD = 250e9
 EFFICIENCY = (0.35, 0.85)  # of the bound, what engines were seen to reach
 MOST = 400.0  # tokens per second: beyond, overheads rule and not the memory
-EXPERT_TENSORS = ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_up_exps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +34,11 @@ def place(memory: Memory, settings: Settings, machine: Machine, engine: Engine, 
     return Placement(max(machine.ram_available - memory.host, 0) + cards, cards, share)
 
 
-def active_weights(facts: ModelFacts, weights: int) -> int:
-    """Bytes of weights that one token uses: of the experts only those that are chosen, of the vocabulary one row."""
-    if not facts.tensors:
-        return weights
-    count, used = facts.keys.get("expert_count"), shape_of(facts).experts_used
-    part = used / count if isinstance(count, int) and count else 1.0
-    tied = all(tensor.name != "output.weight" for tensor in facts.tensors)
-    total = 0.0
-    for tensor in facts.tensors:
-        if any(name in tensor.name for name in EXPERT_TENSORS):
-            total += tensor.size * min(part, 1.0)
-        elif tensor.name != "token_embd.weight" or tied:
-            total += tensor.size
-    return round(total)
-
-
-def tokens_per_second(facts: ModelFacts, memory: Memory, machine: Machine, placement: Placement) -> tuple[float, float]:
+def tokens_per_second(
+    measures: Measures, memory: Memory, machine: Machine, placement: Placement
+) -> tuple[float, float]:
     """The lowest and the highest speed to expect; (0, 0) when nothing is known of the size."""
-    moved = active_weights(facts, memory.weights) + memory.recurrent + memory.kv / 2
+    moved = measures.active + memory.recurrent + memory.kv / 2
     if not moved:
         return 0.0, 0.0
     ram = machine.memory_bandwidth or GUESSED_RAM
