@@ -1,6 +1,6 @@
 """Graphics cards: NVIDIA by its management library, AMD by sysfs, Apple by system_profiler.
 
-The parsers of the vendors' tools are tested on recorded output; only NVIDIA's was run on hardware.
+All three are tested on recorded answers and were not run on hardware.
 """
 
 import json
