@@ -131,7 +131,7 @@ async def test_a_cache_that_does_not_exist_is_empty(library: ModelLibrary) -> No
     assert len(await library.frame()) == 0
 
 
-async def test_only_what_changed_is_read_again(cache: Path) -> None:
+def test_only_what_changed_is_read_again(cache: Path) -> None:
     for number in range(300):
         install(cache, f"org/m{number}", {"m-Q8_0.gguf": b"%d" % number, "README.md": b"hi"})
     settled = time.time_ns() - 10**9
@@ -152,7 +152,7 @@ async def test_only_what_changed_is_read_again(cache: Path) -> None:
     assert not inventory.refresh(cache)[1]
 
 
-async def test_what_comes_while_it_looks_is_seen_the_next_time(cache: Path) -> None:
+def test_what_comes_while_it_looks_is_seen_the_next_time(cache: Path) -> None:
     """Changes within one tick of the file system's clock leave no other time behind."""
     inventory = Inventory()
     for number in range(50):
