@@ -1,0 +1,69 @@
+"""A served shelf in a child process, as `modelshelf serve` starts it, on a home of its own with the sample hub."""
+
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomlkit
+
+SAMPLES = {"name": "samples", "kind": "samples", "label": "Samples (offline)"}
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where a browser finds it, and the owner's one-time link."""
+
+    url: str
+    link: str
+    home: Path
+
+
+@contextmanager
+def served(
+    home: Path, *, sources: tuple[Mapping[str, str], ...] = (SAMPLES,), settings: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """Serve until the end of the block; fails with what the server said if it does not start."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "config.toml").write_text(tomlkit.dumps({"sources": [dict(source) for source in sources]}), "utf-8")
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    environ = {
+        **kept,
+        "HOME": str(home.parent),
+        "MODELSHELF_HOME": str(home),
+        "HF_HUB_CACHE": str(home.parent / "hub"),
+        **(settings or {}),
+    }
+    command = [str(Path(sys.executable).with_name("modelshelf")), "serve", "--port", "0", "--no-browser"]
+    errors = home.parent / "server.log"
+    with errors.open("w") as log, subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log) as child:
+        try:
+            link = _link(child, errors)
+            yield Served(link.partition("/login")[0], link, home)
+        finally:
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _link(child: "subprocess.Popen[bytes]", errors: Path) -> str:
+    assert child.stdout is not None
+    said, until = b"", time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        ready, _, _ = select.select([child.stdout], [], [], 0.5)
+        if ready:
+            said += os.read(child.stdout.fileno(), 65536)
+        if found := re.search(rb"(http://\S+/login#\S+)\s", said):
+            return found[1].decode()
+        if child.poll() is not None:
+            break
+    raise AssertionError(f"the server did not start: {said.decode()} {errors.read_text('utf-8')}")
