@@ -1,11 +1,11 @@
 """What a provider can get wrong, as switches that every simulator has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 
 class Fault(StrEnum):
@@ -55,15 +55,11 @@ _BODY = {
 }
 
 
-def misbehaving(
-    faults: Faults,
-) -> Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]]:
+def misbehaving(faults: Faults) -> Middleware:
     """The middleware of a simulator."""
 
     @web.middleware
-    async def middleware(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         fault = faults.of(request.path)
         if fault is None:
             return await handler(request)

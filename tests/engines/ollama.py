@@ -6,6 +6,7 @@ It answers a chat by counting words, so that a test sees the pieces in their ord
 import asyncio
 import hashlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,7 +57,10 @@ class SimulatedModel:
 
 @dataclass
 class OllamaSimulator:
-    """An Ollama without a model in it. `sent` counts the pieces of answers, `running` the answers under way."""
+    """An Ollama without a model in it. `sent` counts the pieces of answers, `running` the answers under way.
+
+    `hidden` are routes that an older version has not; an answer breaks off after `break_after` pieces.
+    """
 
     models: dict[str, SimulatedModel] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
@@ -69,10 +73,11 @@ class OllamaSimulator:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     break_after: int | None = None
+    hidden: set[str] = field(default_factory=set)
     url: str = ""
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator["OllamaSimulator"]:
+    async def serve(self, context: ssl.SSLContext | None = None) -> AsyncIterator["OllamaSimulator"]:
         """Serve on loopback; `url` is its address."""
         self.gate.set()
         app = web.Application(middlewares=[self._note, misbehaving(self.faults)], client_max_size=1 << 30)
@@ -88,7 +93,7 @@ class OllamaSimulator:
         app.router.add_post("/api/blobs/{digest}", self._take_blob)
         app.router.add_post("/api/create", self._create)
         app.router.add_delete("/api/delete", self._delete)
-        async with serving(app) as self.url:
+        async with serving(app, context) as self.url:
             try:
                 yield self
             finally:
@@ -112,6 +117,8 @@ class OllamaSimulator:
             body = await request.json()
         self.requests.append((request.method, request.path, body))
         request[BODY] = body or {}
+        if request.path in self.hidden:
+            raise web.HTTPNotFound
         answer: web.StreamResponse = await handler(request)
         return answer
 
@@ -152,6 +159,7 @@ class OllamaSimulator:
             async with _lines(request) as write:
                 for number in range(count):
                     await self.gate.wait()
+                    await asyncio.sleep(0)
                     if number == self.break_after:
                         assert request.transport
                         request.transport.close()

@@ -11,6 +11,9 @@ from yarl import URL
 from modelshelf.errors import UnsafeAddress, UsageError
 from modelshelf.network.addresses import is_loopback
 
+# Not a number alone: some resolvers read one as an address that was never checked.
+_HOST = re.compile(r"^(?!\d+$)[A-Za-z0-9._:%-]+$")
+_PLAIN = re.compile(r"^\S+$")
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -30,10 +33,10 @@ def clean_url(text: str, *, plain_http: bool = False) -> str:
         )
     try:
         url = URL(text)
-        host, _ = url.host, url.port
+        host, _ = url.raw_host, url.port
     except ValueError:
         host = None
-    if not host or url.scheme not in ("http", "https") or any(ord(c) <= 32 for c in text):
+    if not host or not _HOST.match(host) or url.scheme not in ("http", "https") or not _PLAIN.match(text):
         raise UsageError("That is not the address of a provider.", remedy="Write it like http://127.0.0.1:11434")
     if url.user is not None or url.password is not None:
         raise UsageError(
@@ -58,7 +61,8 @@ def usable(host: str) -> bool:
     except ValueError:
         return True
     inner = getattr(found, "ipv4_mapped", None) or found
-    return not (inner.is_link_local or inner.is_multicast or inner.is_unspecified or inner.is_reserved)
+    future = inner.version == 4 and inner.is_reserved
+    return not (inner.is_link_local or inner.is_multicast or inner.is_unspecified or future)
 
 
 class ProviderResolver(AbstractResolver):

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import EventBus, ProviderChanged
+from modelshelf.providers.boundary import contained
 from modelshelf.providers.registry import ProviderRegistry
-from modelshelf.providers.spec import Health, HealthStatus, ProviderConfig
+from modelshelf.providers.spec import Health, HealthStatus, Provider, ProviderConfig
 from modelshelf.store import Store
 from modelshelf.store.tables import HealthRow
 
@@ -27,6 +28,7 @@ KEPT = timedelta(days=7)
 MOST_BACKOFF = 4
 FOLLOW_SECONDS = 5.0
 JITTER = 0.1
+GRACE_SECONDS = 1.0  # for an adapter to turn its own time-out into a sentence
 
 
 class HealthMonitor:
@@ -77,20 +79,34 @@ class HealthMonitor:
         Raises:
             NotFound, ProviderError: there is none, or it is switched off.
         """
+        return await self._look(await self._providers.get(provider))
+
+    async def _look(self, adapter: Provider) -> Health:
         seconds = self._config.config.providers.timeout_seconds
-        adapter = await self._providers.get(provider)
         try:
-            async with asyncio.timeout(seconds + 1):
-                health = await adapter.health()
-        except TimeoutError:
-            detail = f"{adapter.config.name} did not answer within {seconds:g} s."
-            health = Health(HealthStatus.DOWN, datetime.now(UTC), None, detail, "Look into its own log.")
+            with contained(adapter.config):
+                async with asyncio.timeout(seconds + GRACE_SECONDS):
+                    health = await adapter.health()
         except ModelshelfError as error:
-            health = Health(HealthStatus.DOWN, datetime.now(UTC), None, error.message, error.remedy)
+            late = isinstance(error.__cause__, TimeoutError)
+            detail = f"{adapter.config.name} did not answer within {seconds:g} s." if late else error.message
+            health = _down(detail, error.remedy)
+        await self._note(adapter.config.id, health)
+        return health
+
+    async def _visit(self, config: ProviderConfig) -> None:
+        try:
+            adapter = await self._providers.get(config.id)
+        except ModelshelfError as error:
+            # Its adapter is gone, or it was removed a moment ago: then the next round forgets it.
+            await self._note(config.id, _down(error.message, error.remedy))
+        else:
+            await self._look(adapter)
+
+    async def _note(self, provider: str, health: Health) -> None:
         self._plan(provider, health)
         await self._store.write(_add, provider, health)
         self._take(provider, health)
-        return health
 
     async def history(self, provider: str, since: timedelta = timedelta(hours=1)) -> Sequence[Health]:
         """The looks at a provider within a time, the oldest first."""
@@ -98,15 +114,16 @@ class HealthMonitor:
 
     async def _watch(self) -> None:
         while True:
+            # Before the work: whoever calls during it has not been heard.
+            self._wake.clear()
             pause = FOLLOW_SECONDS
             try:
                 if await self._lead():
                     pause = await self._round()
                 else:
                     await self._follow()
-            except ModelshelfError as error:
-                log.warning("the providers' health is not known: %s", error)
-            self._wake.clear()
+            except* ModelshelfError as errors:
+                log.warning("the providers' health is not known: %s", errors.exceptions[0])
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -134,9 +151,9 @@ class HealthMonitor:
                 self._due[id_] = 0.0
         self._seen = configs
         due = [id_ for id_ in configs if self._due.get(id_, 0.0) <= time.monotonic()]
-        for outcome in await asyncio.gather(*(self.check(id_) for id_ in due), return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.info("a provider could not be looked at: %s", outcome)
+        async with asyncio.TaskGroup() as group:
+            for id_ in due:
+                group.create_task(self._visit(configs[id_]), name=f"health.{id_}")
         interval = self._config.config.providers.health_seconds
         soonest = min((self._due.get(id_, 0.0) for id_ in configs), default=time.monotonic() + interval)
         return max(soonest - time.monotonic(), 0.05)
@@ -150,16 +167,25 @@ class HealthMonitor:
     def _plan(self, provider: str, health: Health) -> None:
         down = health.status is HealthStatus.DOWN
         self._failures[provider] = self._failures.get(provider, 0) + 1 if down else 0
-        factor = min(2 ** max(self._failures[provider] - 1, 0), MOST_BACKOFF)
-        interval = self._config.config.providers.health_seconds * factor
-        # Spread: many providers behind one machine must not be asked in the same instant for ever.
-        self._due[provider] = time.monotonic() + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+        interval = self._config.config.providers.health_seconds
+        self._due[provider] = time.monotonic() + next_look(interval, self._failures[provider])
 
     def _take(self, provider: str, health: Health) -> None:
         before = self.latest.get(provider)
         self.latest[provider] = health
         if before is None or _seen(before) != _seen(health):
             self._events.publish(ProviderChanged(provider=provider))
+
+
+def _down(detail: str, remedy: str) -> Health:
+    return Health(HealthStatus.DOWN, datetime.now(UTC), None, detail, remedy)
+
+
+def next_look(interval: float, failures: int) -> float:
+    """Seconds until a provider is looked at again, after so many looks in a row that found it down."""
+    factor = min(1 << min(max(failures - 1, 0), MOST_BACKOFF), MOST_BACKOFF)
+    # Spread: many providers behind one machine must not be asked in the same instant for ever.
+    return interval * factor * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
 def _seen(health: Health) -> Health:

@@ -10,21 +10,25 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from modelshelf.errors import ModelshelfError, NotFound, NotSignedIn, ProviderError, Unreachable
+from modelshelf.config import ConfigManager
+from modelshelf.errors import ModelshelfError, NotFound, ProviderError, Unreachable
+from modelshelf.network.addresses import is_loopback
+from modelshelf.network.client import tls_context
 from modelshelf.providers.addresses import ProviderResolver
+from modelshelf.providers.refusals import message, plain, refusal
 from modelshelf.providers.streams import Lines, ServerSentEvents, TooLong, decode_object
 
 ANSWER_LIMIT = 32 << 20
 ERROR_LIMIT = 64 << 10
 SILENCE_SECONDS = 600.0
-SAID = 300
 
 
 class Endpoint:
     """A provider's API at one origin. Redirects are not followed: a key goes where it was meant to go.
 
     `who` names the provider in sentences. `seconds` bounds connecting and whole answers that come at once; `silence`
-    bounds the pause between two pieces of a stream.
+    bounds the pause between two pieces of a stream. `settings` tell of a proxy, of certificates, and whether to stay
+    offline; without them nothing but loopback is for it.
     """
 
     def __init__(
@@ -35,14 +39,14 @@ class Endpoint:
         seconds: float = 5.0,
         silence: float = SILENCE_SECONDS,
         headers: Mapping[str, str] | None = None,
-        context: ssl.SSLContext | None = None,
+        settings: ConfigManager | None = None,
     ) -> None:
         self.who = who
         self.url = URL(url)
         self._seconds = seconds
         self._silence = silence
         self._headers = dict(headers or {})
-        self._ssl = context
+        self._settings = settings
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -89,7 +93,7 @@ class Endpoint:
 
     async def upload(self, path: str, data: AsyncIterator[bytes], length: int) -> None:
         """Send raw bytes."""
-        limits = aiohttp.ClientTimeout(sock_connect=self._seconds, sock_read=self._silence)
+        limits = aiohttp.ClientTimeout(connect=self._seconds, sock_read=self._silence)
         headers = {"Content-Length": str(length), "Content-Type": "application/octet-stream"}
         async with self._ask("POST", path, limits, data=data, headers=headers) as response:
             await self._whole(response, ANSWER_LIMIT)
@@ -113,7 +117,7 @@ class Endpoint:
                     yield self._object(path, data)
 
     async def _lines(self, path: str, body: Any) -> AsyncGenerator[bytes, None]:
-        limits = aiohttp.ClientTimeout(sock_connect=self._seconds, sock_read=self._silence)
+        limits = aiohttp.ClientTimeout(connect=self._seconds, sock_read=self._silence)
         async with self._ask("POST", path, limits, json=body) as response:
             lines = Lines()
             try:
@@ -130,21 +134,40 @@ class Endpoint:
         self, method: str, path: str, limits: aiohttp.ClientTimeout, **arguments: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self.url.joinpath(*path.strip("/").split("/"), encoded=True) if path.strip("/") else self.url
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=0, resolver=ProviderResolver(), ssl=True if self._ssl is None else self._ssl
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector, headers={"User-Agent": "modelshelf", **self._headers},
-                cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
-            )  # fmt: skip
+        proxy = self._proxy()
+        session = self._session or await self._open()
         with self._explained():
-            async with self._session.request(
-                method, url, timeout=limits, allow_redirects=False, **arguments
+            async with session.request(
+                method, url, timeout=limits, allow_redirects=False, proxy=proxy, **arguments
             ) as response:
                 if response.status >= 300:
                     raise await self._refusal(response, path)
                 yield response
+
+    def _proxy(self) -> str | None:
+        if self._settings is None or is_loopback(self.url.host or ""):
+            return None
+        network = self._settings.config.network
+        if network.offline:
+            raise Unreachable(
+                f"{self.who} was not asked: the settings say to stay offline.",
+                remedy="Set network.offline to false to use the network.",
+            )
+        return network.proxy or None
+
+    async def _open(self) -> aiohttp.ClientSession:
+        context: ssl.SSLContext | bool = True
+        if self._settings is not None and self.url.scheme == "https":
+            ca_file, environ = self._settings.config.network.ca_file, self._settings.environ
+            context = await asyncio.to_thread(tls_context, ca_file, environ)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, resolver=ProviderResolver(), ssl=context),
+                headers={"User-Agent": "modelshelf", **self._headers},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
 
     async def _whole(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         data = bytearray()
@@ -158,32 +181,8 @@ class Endpoint:
         return bytes(data)
 
     async def _refusal(self, response: aiohttp.ClientResponse, path: str) -> ModelshelfError:
-        said = _said(await self._beginning(response))
-        detail = f": {said}" if said else "."
-        match response.status:
-            case 401 | 403:
-                return NotSignedIn(f"{self.who} refuses the key{detail}", remedy="Check the provider's key.")
-            case 404:
-                return NotFound(f"{self.who} has no {path.strip('/')}{detail}", remedy="Check the model's name.")
-            case 429:
-                wait = response.headers.get("Retry-After", "")[:40]
-                return ProviderError(
-                    f"{self.who} allows no more requests for now{detail}",
-                    remedy=f"Try again in {wait} s." if wait.isdigit() else "Try again later.",
-                    status=429,
-                )
-            case status if status < 400:
-                return ProviderError(
-                    f"{self.who} redirects to another address; that was not followed.",
-                    remedy="Set the provider's address to the one that answers.",
-                    status=status,
-                )
-            case status:
-                return ProviderError(
-                    f"{self.who} answers with error {status}{detail}",
-                    remedy="Look into the provider's own log.",
-                    status=status,
-                )
+        body = await self._beginning(response)
+        return refusal(self.who, path.strip("/"), response.status, body, response.headers.get("Retry-After", ""))
 
     async def _beginning(self, response: aiohttp.ClientResponse) -> bytes:
         try:
@@ -197,19 +196,23 @@ class Endpoint:
         address = str(self.url)
         try:
             yield
+        except ModelshelfError:
+            raise
         except aiohttp.ClientSSLError as error:
             raise Unreachable(
-                f"{self.who} at {address} has no certificate that can be trusted: {_plain(error)}.",
+                f"{self.who} at {address} has no certificate that can be trusted: {plain(error)}.",
                 remedy="Check the address, or name its certificates in network.ca_file.",
             ) from error
         except TimeoutError as error:
             raise Unreachable(f"{self.who} at {address} did not answer in time.") from error
-        except (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError) as error:
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, ModelshelfError):
+                raise error.os_error from error
             raise Unreachable(
                 f"{self.who} does not answer at {address}.", remedy="Start it, or check its address."
             ) from error
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise Unreachable(f"{self.who} at {address} broke off: {_plain(error)}.") from error
+            raise Unreachable(f"{self.who} at {address} broke off: {plain(error)}.") from error
 
     def _object(self, path: str, text: str | bytes) -> dict[str, Any]:
         try:
@@ -217,7 +220,7 @@ class Endpoint:
         except ValueError:
             raise self._malformed(path, text if isinstance(text, bytes) else text.encode()) from None
         if error := found.get("error"):
-            raise ProviderError(f"{self.who} answers: {_message(error)}", remedy="Look into the provider's own log.")
+            raise ProviderError(f"{self.who} answers: {message(error)}", remedy="Look into the provider's own log.")
         return found
 
     def _malformed(self, path: str, text: bytes) -> ProviderError:
@@ -226,24 +229,3 @@ class Endpoint:
             f"{self.who} answers {path} with {'a web page' if page else 'something that is not JSON'}.",
             remedy="Check that the address is this provider's API and not a page of something else.",
         )
-
-
-def _said(body: bytes) -> str:
-    """The message in an error's body, whatever shape it has; nothing if it is a page."""
-    try:
-        return _message(decode_object(body))
-    except ValueError:
-        return ""
-
-
-def _message(found: Any) -> str:
-    for _ in range(4):
-        if isinstance(found, dict):
-            found = found.get("error") or found.get("message") or found.get("detail") or ""
-    text = " ".join(found.split()) if isinstance(found, str) else ""
-    text = "".join(character for character in text if character.isprintable())[:SAID]
-    return text if text.endswith((".", "!", "?")) or not text else text + "."
-
-
-def _plain(error: BaseException) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:SAID].rstrip(".")

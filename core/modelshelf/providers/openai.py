@@ -9,6 +9,8 @@ from modelshelf.errors import ProviderError
 from modelshelf.providers.http import Endpoint
 from modelshelf.providers.spec import ChatChunk, ChatRequest
 
+_TOO_LONG = frozenset({"exceed_context_size_error", "context_length_exceeded"})
+
 
 def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
     """The body of POST /chat/completions."""
@@ -37,7 +39,7 @@ async def stream_chat(
     finish: Any = None
     usage: dict[str, Any] = {}
     said: dict[str, Any] = {}
-    async with aclosing(endpoint.sse(path, chat_body(model, request))) as events:
+    async with aclosing(_events(endpoint, path, model, request)) as events:
         async for event in events:
             choices = event.get("choices")
             choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -52,6 +54,23 @@ async def stream_chat(
     if finish is None:
         raise ProviderError(f"{endpoint.who} broke the answer off.", remedy="Ask again.", broken=True)
     yield ChatChunk(finish=str(finish), usage=usage, timings=clock.timings(said.get("predicted_per_second"), usage))
+
+
+async def _events(
+    endpoint: Endpoint, path: str, model: str, request: ChatRequest
+) -> AsyncGenerator[dict[str, Any], None]:
+    try:
+        async with aclosing(endpoint.sse(path, chat_body(model, request))) as events:
+            async for event in events:
+                yield event
+    except ProviderError as error:
+        if error.facts.get("kind") in _TOO_LONG:
+            raise ProviderError(
+                f"The conversation is longer than {model} can take in.",
+                remedy="Start a new one, or give the model a longer context.",
+                **error.facts,
+            ) from error
+        raise
 
 
 class Stopwatch:

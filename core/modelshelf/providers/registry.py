@@ -21,6 +21,7 @@ from modelshelf.library import ModelLibrary
 from modelshelf.network.addresses import is_loopback
 from modelshelf.providers import rows
 from modelshelf.providers.addresses import clean_url
+from modelshelf.providers.boundary import contained
 from modelshelf.providers.discovery import Discovered, find_ollama, ollama_url
 from modelshelf.providers.spec import (
     Ability,
@@ -108,7 +109,9 @@ class ProviderRegistry:
             NotFound, Unreachable, NotSignedIn, ProviderError: for one named provider only.
         """
         if provider is not None:
-            return await (await self.get(provider)).models()
+            adapter = await self.get(provider)
+            with contained(adapter.config):
+                return await adapter.models()
         return [model for offer in await self.offers() for model in offer.models]
 
     async def offers(self) -> Sequence[Offer]:
@@ -194,7 +197,8 @@ class ProviderRegistry:
             UsageError, NotFound, Unsupported, Unreachable, ProviderError.
         """
         adapter, name = await self._able(model, Ability.LOAD)
-        await adapter.load(name)
+        with contained(adapter.config):
+            await adapter.load(name)
 
     @require(Role.OPERATOR, "model.unload")
     async def unload(self, model: str) -> None:
@@ -204,7 +208,8 @@ class ProviderRegistry:
             As `load`.
         """
         adapter, name = await self._able(model, Ability.UNLOAD)
-        await adapter.unload(name)
+        with contained(adapter.config):
+            await adapter.unload(name)
 
     async def discover(self) -> Sequence[Discovered]:
         """The engines that answer on this machine and are not configured yet."""
@@ -233,15 +238,19 @@ class ProviderRegistry:
 
     async def _offer(self, config: ProviderConfig) -> Offer:
         try:
-            return Offer(config, await (await self._adapter(config)).models())
+            with contained(config):
+                return Offer(config, await (await self._adapter(config)).models())
         except ModelshelfError as error:
             return Offer(config, error=error)
 
     async def _adapter(self, config: ProviderConfig) -> Provider:
         held = self._adapters.get(config.id)
-        if held is not None and replace(held.config, enabled=True) == replace(config, enabled=True):
+        if held is not None and replace(held.config, name=config.name, enabled=config.enabled) == config:
+            # Another name is no reason to break answers under way off.
+            held.config = config
             return held
-        made = self._factory(config.kind)(config, self._context)
+        with contained(config):
+            made = self._factory(config.kind)(config, self._context)
         self._adapters[config.id] = made
         if held is not None:
             await held.aclose()

@@ -1,8 +1,8 @@
 """A real library with the sample model in a real cache, the real engine, and simulators of the others."""
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -82,7 +82,7 @@ def registry(
 def builtin(loop: LoopRunner, config: ConfigManager, library: ModelLibrary, cached: Path) -> BuiltinProvider:
     """The built-in engine with the sample model."""
     made = BuiltinProvider(ProviderConfig("builtin", "builtin", "Built-in engine"), ProviderContext(config, library))
-    return loop.enter(closing(made))
+    return loop.enter(aclosing(made))
 
 
 @pytest.fixture
@@ -91,15 +91,6 @@ def ollama(loop: LoopRunner) -> OllamaSimulator:
     simulator = OllamaSimulator()
     simulator.add("tiny-llama")
     return loop.enter(simulator.serve())
-
-
-@asynccontextmanager
-async def closing[P: BuiltinProvider](provider: P) -> AsyncIterator[P]:
-    """A provider that is closed at the end."""
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
 
 
 def ask(*turns: str, max_tokens: int = 24, **extra: object) -> ChatRequest:

@@ -11,7 +11,7 @@ from modelshelf.providers import Ability, HealthStatus, Provider, ProviderConfig
 from modelshelf.providers.adapters.builtin import BuiltinProvider
 from modelshelf.providers.adapters.ollama import OllamaProvider
 from tests.conftest import LoopRunner
-from tests.core.providers.conftest import ask, closing, collect
+from tests.core.providers.conftest import ask, collect
 from tests.engines.ollama import OllamaSimulator
 
 MODEL = "tiny-llama"
@@ -39,7 +39,7 @@ def provider(
     made = OllamaProvider(
         ProviderConfig("mine", "ollama", "My Ollama", simulator.url), ProviderContext(config, library)
     )
-    return loop.enter(closing(made))
+    return loop.enter(aclosing(made))
 
 
 async def test_every_declared_ability_has_its_method(provider: Provider) -> None:

@@ -14,17 +14,16 @@ import psutil
 import pytest
 
 from modelshelf.config import ConfigManager
-from modelshelf.errors import EngineFailed, ModelDoesNotFit, NotFound
-from modelshelf.library import ModelLibrary
-from modelshelf.providers import HealthStatus, ProviderConfig, ProviderContext
+from modelshelf.errors import EngineFailed, ModelDoesNotFit, NotFound, ProviderError
 from modelshelf.providers.adapters.builtin import BuiltinProvider
 from modelshelf.providers.engine import Engine, EngineModel, EngineProcess
 from modelshelf.providers.engine.fit import fitted
 from modelshelf.providers.engine.log import EngineLog
-from modelshelf.providers.engine.process import scrubbed
+from modelshelf.providers.engine.process import installed_version, scrubbed
 from modelshelf.providers.http import Endpoint
 from tests.conftest import LoopRunner
-from tests.core.providers.conftest import ask, closing, collect, install
+from tests.core.providers.conftest import ask, collect, install
+from tests.shapes import SHAPES, write
 
 LONG = 3000
 
@@ -59,13 +58,12 @@ async def children() -> list[int]:
 async def test_the_child_killed_in_mid_answer_is_told_clearly_and_the_next_question_works(
     builtin: BuiltinProvider,
 ) -> None:
+    chunks = builtin.chat("tiny-llama", ask("Once", max_tokens=LONG, ignore_eos=True))
+    await anext(chunks)
+    [pid] = await children()
+    os.kill(pid, signal.SIGKILL)
     with pytest.raises(EngineFailed, match=r"ended unexpectedly \(signal 9\)") as caught:
-        async with aclosing(builtin.chat("tiny-llama", ask("Once", max_tokens=LONG, ignore_eos=True))) as chunks:
-            await anext(chunks)
-            [pid] = await children()
-            os.kill(pid, signal.SIGKILL)
-            async for _ in chunks:
-                pass
+        await collect(chunks)
     assert "Ask again" in caught.value.remedy
     text, _ = await collect(builtin.chat("tiny-llama", ask("Once upon a time")))
     assert text.strip()
@@ -85,6 +83,34 @@ async def test_closing_an_answer_stops_the_engine_s_work(builtin: BuiltinProvide
     assert slot["next_token"][0]["n_decoded"] < LONG / 2
 
 
+async def test_unloading_in_mid_answer_says_so(builtin: BuiltinProvider) -> None:
+    chunks = builtin.chat("tiny-llama", ask("Once", max_tokens=LONG, ignore_eos=True))
+    await anext(chunks)
+    await builtin.unload("tiny-llama")
+    with pytest.raises(EngineFailed, match="was unloaded while it answered"):
+        await collect(chunks)
+
+
+async def test_a_conversation_beyond_the_context_is_told_in_plain_words(
+    builtin: BuiltinProvider, config: ConfigManager
+) -> None:
+    config.set("engine.context", 256)
+    with pytest.raises(ProviderError, match="longer than tiny-llama can take in") as caught:
+        await collect(builtin.chat("tiny-llama", ask("once upon a time " * 500)))
+    assert "Start a new one" in caught.value.remedy
+
+
+async def test_a_child_that_dies_unused_is_told(config: ConfigManager, model: EngineModel) -> None:
+    told = asyncio.Event()
+    async with aclosing(Engine(config, changed=told.set)) as engine:
+        async with engine.hold(model) as process:
+            told.clear()
+        os.kill(process.pid, signal.SIGKILL)
+        async with asyncio.timeout(5):
+            await told.wait()
+        assert engine.loaded == ()
+
+
 async def test_several_questions_share_one_child(builtin: BuiltinProvider) -> None:
     answers = await asyncio.gather(*(collect(builtin.chat("tiny-llama", ask("Once upon a time"))) for _ in range(4)))
     assert all(text.strip() for text, _ in answers)
@@ -101,8 +127,8 @@ async def test_the_child_answers_only_with_the_key_of_its_start(engine: Engine, 
         child = await asyncio.to_thread(psutil.Process, process.pid)
         seen = await asyncio.to_thread(lambda: [*child.cmdline(), *child.environ().values()])
         assert not [text for text in seen if first in text]
-        listening = await asyncio.to_thread(lambda: [item.laddr for item in child.net_connections() if not item.raddr])
-        assert {address.ip for address in listening} == {"127.0.0.1"}
+        open_ = await asyncio.to_thread(child.net_connections)
+        assert {item.laddr.ip for item in open_ if item.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
     await engine.unload(model.file)
     async with engine.hold(model) as process:
         assert process.key != first
@@ -153,15 +179,14 @@ async def test_a_truncated_model_is_refused_before_a_child_starts(
     assert await children() == []
 
 
-async def test_what_does_not_fit_is_refused_with_figures(engine: Engine, model: EngineModel) -> None:
-    def too_much(_: EngineModel) -> EngineModel:
-        raise ModelDoesNotFit("it needs 90.0 GiB of memory, 2.0 GiB are free.", need=90, free=2)
-
-    engine._fit = too_much
-    with pytest.raises(ModelDoesNotFit) as caught:
-        async with engine.hold(model):
+async def test_what_does_not_fit_is_refused_with_figures(engine: Engine, tmp_path: Path) -> None:
+    shape = SHAPES["llama31_8b"]
+    vast = replace(shape, layers=4000, keys={**shape.keys, "block_count": 4000})
+    file = await asyncio.to_thread(write, vast, tmp_path / "vast.gguf")
+    with pytest.raises(ModelDoesNotFit, match=r"vast needs [\d.]+ GiB of memory, [\d.]+ GiB are free") as caught:
+        async with engine.hold(EngineModel(file, "vast")):
             pass
-    assert caught.value.facts == {"need": 90, "free": 2}
+    assert caught.value.facts["need"] > 400e9 > caught.value.facts["free"] > 0
     assert await children() == []
 
 
@@ -234,17 +259,10 @@ asyncio.run(main())
         os.close(handle)
 
 
-async def test_an_engine_that_is_not_installed_is_down_with_the_remedy(
-    config: ConfigManager, library: ModelLibrary, loop: LoopRunner, tmp_path: Path
-) -> None:
-    # A Python without site-packages: the real look, where the engine really is missing.
-    script = "from importlib import util; print(util.find_spec('xllamacpp'))"
-    bare = await asyncio.create_subprocess_exec(sys.executable, "-I", "-S", "-c", script, stdout=subprocess.PIPE)
-    output, _ = await bare.communicate()
-    assert output.strip() == b"None"
-    provider = BuiltinProvider(ProviderConfig("builtin", "builtin", "Built-in"), ProviderContext(config, library))
-    async with closing(provider):
-        assert (await provider.health()).status is HealthStatus.WELL
+def test_the_engine_s_version_is_known_without_loading_it() -> None:
+    assert installed_version()
+    assert installed_version("no_such_engine") is None
+    assert "xllamacpp" not in sys.modules
 
 
 def test_the_log_is_bounded_and_keeps_the_reason(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class OllamaProvider:
             config.name or self.label,
             config.url or self.default_url,
             seconds=context.config.config.providers.timeout_seconds,
+            settings=context.config,
         )
 
     async def health(self) -> Health:

@@ -41,7 +41,7 @@ class _Place:
 class Engine:
     """Holds up to `held` models at a time, each in a child; the one unused longest makes room for the next.
 
-    `changed` is called when a model was loaded or left.
+    `changed` is called when a model was loaded or left, by itself too.
     """
 
     def __init__(
@@ -136,6 +136,7 @@ class Engine:
             model = await asyncio.to_thread(self._fit, model)
         log = EngineLog(self._config.paths.logs / "engine.log")
         process = await EngineProcess.start(model, log, self._config.config.engine.start_seconds)
+        process.on_end(self._changed)
         self._changed()
         return process
 
@@ -154,4 +155,3 @@ class Engine:
         await asyncio.wait({place.loading})
         if process := place.process:
             await process.stop()
-            self._changed()

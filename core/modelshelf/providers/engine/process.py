@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,9 +94,15 @@ class EngineProcess:
         done, _ = await asyncio.wait({self._watch}, timeout=seconds)
         return bool(done)
 
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Call back when the child has ended, whatever it ended of."""
+        self._watch.add_done_callback(lambda _: call())
+
     def failure(self) -> EngineFailed:
         """The error to show for a child that ended by itself."""
         code = self._process.returncode
+        if code == 0:
+            return EngineFailed(f"{self.model.name} was unloaded while it answered.", remedy="Ask again to load it.")
         how = f"signal {-code}" if code is not None and code < 0 else f"status {code}"
         said = self._log.reason()
         return EngineFailed(
@@ -142,12 +149,12 @@ class EngineProcess:
         )
 
 
-def installed_version() -> str | None:
+def installed_version(package: str = "xllamacpp") -> str | None:
     """The engine's version, found without loading it; None if it is not installed."""
-    if importlib.util.find_spec("xllamacpp") is None:
+    if importlib.util.find_spec(package) is None:
         return None
     try:
-        return importlib.metadata.version("xllamacpp")
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
 
