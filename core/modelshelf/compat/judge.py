@@ -97,9 +97,16 @@ def _gates(question: Question, used: Rating) -> Iterator[Reason]:
         need, budget = used.estimate.high, used.placement.budget
         yield Reason(
             "MEM_EXCEEDS",
-            f"It needs {size(need)} of memory even with the smallest settings; {size(budget)} are free.",
+            f"It needs {size(need)} of memory{_even(question, used)}; {size(budget)} are free.",
             {"need": need, "budget": budget, "missing": need - budget},
         )
+
+
+def _even(question: Question, used: Rating) -> str:
+    """With what the model was tried at last."""
+    if not question.required:
+        return " even with the smallest settings"
+    return f" even with {changes(question.settings, used.settings)}" if used.settings != question.settings else ""
 
 
 def _reasons(question: Question, asked: Rating, used: Rating, *, unknown: bool) -> Iterator[Reason]:
@@ -119,7 +126,7 @@ def _reasons(question: Question, asked: Rating, used: Rating, *, unknown: bool) 
             f"As asked it needs {size(asked.estimate.high)}; it fits with {changes(question.settings, used.settings)}.",
             {"need": asked.estimate.high, "budget": asked.placement.budget},
         )
-    if any(used.speed):
+    if any(used.speed) and used.fits:
         low, high = used.speed
         origin = "measured" if question.machine.memory_bandwidth else "assumed"
         yield Reason(
@@ -174,10 +181,12 @@ def _fixes(question: Question, score: int) -> Iterator[Fix]:
         options.append(("CONTEXT", replace(settings, context=limit)))
     options.extend(_single(question))
     seen: set[str] = set()
+    tried: set[Settings] = set()
     count = 0
     for code, changed in options:
-        if code in seen or count == MOST_FIXES:
+        if code in seen or changed in tried or count == MOST_FIXES:
             continue
+        tried.add(changed)
         asked, _ = rate(replace(question, settings=changed))
         unknown = question.engine.supports(question.facts.architecture) is None
         reached = min(round(asked.score), UNKNOWN_ARCHITECTURE_CAP if unknown else 100)

@@ -87,6 +87,7 @@ def test_fixes_bring_what_they_promise() -> None:
     answer = ask("mistral_7b", here(5), wanted)
     assert answer.score == 0
     assert answer.fixes
+    assert len({str(fix.apply) for fix in answer.fixes}) == len(answer.fixes)
     for fix in answer.fixes:
         changed = replace(wanted, **fix.apply)
         promised = judge(
