@@ -1,5 +1,7 @@
 """Page, websocket, REST and events in one app on one port, behind one login."""
 
+import asyncio
+import errno
 import logging
 import secrets
 import socket
@@ -18,9 +20,9 @@ from modelshelf.access import look_up_by
 from modelshelf.access.logins import Logins
 from modelshelf.api import CookieLogins, EventLog, Guard, Site, add_api, is_loopback, url_host
 from modelshelf.config import ConfigManager, ServerConfig
-from modelshelf.errors import ModelshelfError, UsageError
-from modelshelf_dashboard import login
-from modelshelf_dashboard.assets import Assets
+from modelshelf.errors import ModelshelfError, StoreError, UsageError
+from modelshelf_dashboard import links, login
+from modelshelf_dashboard.assets import Assets, prime
 from modelshelf_dashboard.secure import Binding, BoundPolicy, LivePages, session_principal
 
 if TYPE_CHECKING:
@@ -28,19 +30,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What the page really needs: es-module-shims compiles Panel's components from blobs and is twice as slow without eval;
-# styles are written into every shadow root. Nothing comes from or goes to another host.
+# What the page really needs: Panel's components are compiled from blobs, and styles are written into every shadow root.
+# No eval, no inline script without the page's own nonce, and nothing comes from or goes to another host.
 _POLICY = (
     "default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; connect-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
 PLAIN_POLICY = _POLICY.format(scripts="'self'")
+HEAVY = (
+    "/static/js/bokeh.min.js",
+    "/static/js/bokeh-gl.min.js",
+    "/static/js/bokeh-widgets.min.js",
+    "/static/extensions/panel/panel.min.js",
+    "/static/extensions/panel-material-ui/panel-material-ui.bundle.js",
+)
 
 
 def page_policy(nonce: str) -> str:
     """The policy of a page whose inline scripts carry this nonce."""
-    return _POLICY.format(scripts=f"'self' 'nonce-{nonce}' 'unsafe-eval' blob:")
+    return _POLICY.format(scripts=f"'self' 'nonce-{nonce}' blob:")
 
 
 STOP_SECONDS = 5
@@ -135,7 +144,7 @@ def listen(settings: ServerConfig) -> socket.socket:
         server.listen(2048)
     except OSError as error:
         server.close()
-        if error.errno == 98 or error.errno == 48:
+        if error.errno == errno.EADDRINUSE:
             raise PortInUse(f"Port {settings.port} on {settings.host} is in use.") from None
         raise UsageError(
             f"Modelshelf cannot listen at {settings.host}:{settings.port}: {error.strerror}.",
@@ -154,12 +163,16 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._told = started
         self._closing = closing
+        self.failure: ModelshelfError | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
         if self.started:
-            await self._told()
+            try:
+                await self._told()
+            except ModelshelfError as error:
+                self.failure, self.should_exit = error, True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, after the streams were told to end."""
@@ -168,9 +181,17 @@ class Server(uvicorn.Server):
 
 
 def create_server(
-    shelf: "Shelf", listener: socket.socket, *, page: Page | None = None, greet: Callable[[str], None] = print
+    shelf: "Shelf",
+    listener: socket.socket,
+    *,
+    page: Page | None = None,
+    greet: Callable[[str], None] = print,
+    warm: bool = False,
 ) -> Server:
-    """A server for a listening socket. `greet` is told the owner's link once it serves."""
+    """A server for a listening socket. `greet` is told the owner's link once it serves.
+
+    `warm` packs the page's heavy files in advance, so that the first visitor does not wait for it.
+    """
     settings = shelf.config.config.server
     port = listener.getsockname()[1]
     site = Site.at(settings.host, port, root_path=settings.root_path, public_url=settings.public_url)
@@ -178,7 +199,13 @@ def create_server(
     base = settings.public_url.rstrip("/") or f"http://{url_host(settings.host)}:{port}{site.root_path}"
 
     async def started() -> None:
+        store = shelf.services["store"]
+        if store.status == "failed":  # nobody could sign in
+            raise StoreError(store.error, remedy=store.remedy)
+        await asyncio.to_thread(links.note, shelf.config.home, base, listener.getsockname()[:2])
         greet(f"{base}/login#{await shelf.access.owner_link()}")
+        if warm:
+            await prime(app, min(site.hosts), HEAVY)
 
     config = uvicorn.Config(
         app,
@@ -199,21 +226,34 @@ def serve(config: ConfigManager, open_browser: bool = False) -> None:
 
     Raises:
         PortInUse, UsageError: before anything was started.
+        StoreError: the database cannot be used, so nobody could sign in.
     """
     from modelshelf.shelf import Shelf
 
     check_address(config.config.server)
-    listener = listen(config.config.server)
+    try:
+        listener = listen(config.config.server)
+    except PortInUse as error:
+        if url := links.serving(config.home):
+            raise PortInUse(
+                f"This shelf is being served already, at {url}/.",
+                remedy="Run `modelshelf serve --link` for a link that lets you in.",
+            ) from error
+        raise
 
     def greet(link: str) -> None:
-        sys.stdout.write(f"Modelshelf is served. Open this link once, in this machine's browser:\n\n    {link}\n\n")
+        sys.stdout.write(f"Modelshelf is served. This link lets you in, once:\n\n    {link}\n\n")
         sys.stdout.flush()
         if open_browser:
             webbrowser.open(link)
 
     try:
-        create_server(Shelf(config), listener, greet=greet).run(sockets=[listener])
+        server = create_server(Shelf(config), listener, greet=greet, warm=True)
+        server.run(sockets=[listener])
     except KeyboardInterrupt:
         log.debug("stopped by the keyboard")
     finally:
         listener.close()
+        links.forget(config.home)
+    if server.failure:
+        raise server.failure

@@ -11,13 +11,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import panel_material_ui
 import pytest
 
 from modelshelf.api import Site
 from modelshelf.config import ConfigManager
-from modelshelf.errors import UsageError
+from modelshelf.errors import NotFound, StoreError, UsageError
 from modelshelf.events import JobProgress, LibraryChanged
-from modelshelf_dashboard.server import PortInUse, check_address, listen
+from modelshelf_dashboard import links
+from modelshelf_dashboard.assets import prime
+from modelshelf_dashboard.server import HEAVY, PortInUse, check_address, listen, serve
 from tests.conftest import LoopRunner
 from tests.dashboard.serving import Browser, Served, SmallShelf, served
 
@@ -239,11 +242,49 @@ async def test_served_as_a_program_it_prints_one_link_and_stops_on_a_signal(conf
         assert (await owner.sign_in(link.partition("#")[2])).status == 204
         services = (await owner.get("/api/status")).json()["services"]
         assert {service["status"] for service in services} == {"running"}, services
+        another = await asyncio.to_thread(links.new_link, config)
+        assert (await Browser(owner.url, http).sign_in(another.partition("#")[2])).status == 204
+    config.set("server.port", int(owner.url.rpartition(":")[2]))
+    with pytest.raises(PortInUse, match="being served already"):
+        await asyncio.to_thread(serve, config)
     child.send_signal(signal.SIGTERM)
     rest, errors = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in errors.decode()
     assert "login#" not in rest.decode()
+    with pytest.raises(NotFound, match="No server runs"):
+        await asyncio.to_thread(links.new_link, config)
+
+
+@pytest.mark.blocking
+async def test_a_database_that_cannot_be_used_is_one_sentence(config: ConfigManager) -> None:
+    config.set("server.port", 0)
+    config.paths.database.write_bytes(b"this is no database, but long enough to be looked at" * 40)
+    with pytest.raises(StoreError, match="cannot be used") as caught:
+        await asyncio.to_thread(serve, config)
+    assert "backup" in caught.value.remedy
+    assert links.serving(config.home) is None
+
+
+async def test_the_heavy_files_are_packed_before_the_first_visit(site: Served) -> None:
+    assert panel_material_ui  # its files are served once it is imported, as the page does
+    for path in HEAVY:
+        assert (await site.browser().send("HEAD", path)).status == 200, path
+    await prime(site.app, site.url.removeprefix("http://"), HEAVY)
+
+
+async def test_inline_scripts_run_by_the_pages_nonce_only(site: Served) -> None:
+    owner = await site.owner()
+    nonces = set()
+    for _ in range(2):
+        page = await owner.get("/")
+        policy = page.headers["content-security-policy"]
+        nonce = policy.split("'nonce-")[1].split("'")[0]
+        assert "unsafe-eval" not in policy
+        assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+        assert page.text.count("<script") == page.text.count(f'<script nonce="{nonce}"') > 0
+        nonces.add(nonce)
+    assert len(nonces) == 2
 
 
 def progress(done: int) -> JobProgress:

@@ -30,6 +30,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
     root_path: Annotated[str | None, typer.Option(help="The path a proxy puts before ours.")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Only print a new link to the server that runs.")] = False,
 ) -> None:
     """Serve the dashboard, the REST API and the events on one port."""
     from importlib import import_module
@@ -37,6 +38,9 @@ def serve(
     from modelshelf.config import ConfigManager
 
     config = ConfigManager()
+    if link:
+        typer.echo(import_module("modelshelf_dashboard.links").new_link(config))
+        return
     chosen = {k: v for k, v in {"host": host, "port": port, "root_path": root_path}.items() if v is not None}
     server = import_module("modelshelf_dashboard.server")
     config.config = config.config.model_copy(update={"server": config.config.server.model_copy(update=chosen)})
