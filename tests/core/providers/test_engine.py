@@ -100,6 +100,12 @@ async def test_a_conversation_beyond_the_context_is_told_in_plain_words(
     assert "Start a new one" in caught.value.remedy
 
 
+async def test_an_interrupt_of_the_whole_group_does_not_end_the_engine(engine: Engine, model: EngineModel) -> None:
+    async with engine.hold(model) as process:
+        os.kill(process.pid, signal.SIGINT)
+        assert not await process.ended(0.5)
+
+
 async def test_a_child_that_dies_unused_is_told(config: ConfigManager, model: EngineModel) -> None:
     told = asyncio.Event()
     async with aclosing(Engine(config, changed=told.set)) as engine:

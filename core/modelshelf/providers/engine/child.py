@@ -51,6 +51,8 @@ def parameters(order: dict[str, Any]) -> Any:
 
 def main() -> None:
     """Load the ordered model, tell where it is served, and wait for the end of the input."""
+    # An interrupt is meant for the parent: a notebook sends it to the whole group to stop one cell.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What the engine prints belongs to the log; only our own line may reach the parent's ear.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

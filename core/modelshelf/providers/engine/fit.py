@@ -19,7 +19,7 @@ def fitted(model: EngineModel) -> EngineModel:
     """
     limit = local.read(model.file).context or model.context
     wanted = Settings(context=min(model.context, limit), slots=model.slots, kv=model.kv)
-    answer = fit_file(model.file, wanted)
+    answer = fit_file(model.file, wanted, keep_context=False)
     for reason in answer.reasons:
         if reason.code == "MEM_EXCEEDS":
             need, free = int(reason.figures["need"]), int(reason.figures["budget"])
