@@ -11,7 +11,7 @@ from modelshelf.config import ConfigManager
 from modelshelf.downloads import jobs
 from modelshelf.downloads.names import check_names
 from modelshelf.downloads.pace import Pace
-from modelshelf.downloads.plan import check_disk, from_json, make_plan, to_json
+from modelshelf.downloads.plan import check_disk, from_json, make_plan, readable, to_json
 from modelshelf.downloads.types import ENDED, DownloadPlan, Job, JobStatus
 from modelshelf.downloads.worker import Worker, discard
 from modelshelf.errors import GatedRepository, NotSignedIn
@@ -84,7 +84,7 @@ class DownloadManager:
         place, name = await self._catalog.resolve(str(replace(name, file=None)) if not name.file else str(name))
         detail = await self._catalog.detail(str(replace(name, file=None)))
         wanted = tuple(files) or ((name.file,) if name.file else ())
-        others = [from_json(row.plan) for row in await self._store.read(jobs.unfinished)]
+        others = readable(await self._store.read(jobs.unfinished))
         return await asyncio.to_thread(make_plan, detail, place.name, wanted, self.worker.places, others)
 
     @require(Role.OPERATOR, "download.start")

@@ -2,7 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from modelshelf.downloads.choose import choose
 from modelshelf.downloads.names import check_names
 from modelshelf.downloads.types import DownloadPlan, PlannedFile
 from modelshelf.errors import DownloadError, FolderNotWritable, NotEnoughDisk
+from modelshelf.store.tables import JobRow
 
 GIB = 2**30
 RESERVE = GIB
@@ -125,6 +127,15 @@ def from_json(data: Mapping[str, Any]) -> DownloadPlan:
         return DownloadPlan(**{**data, "files": files, "skipped": ()})
     except (KeyError, TypeError) as error:
         raise DownloadError("The plan of this job cannot be read.", remedy="Start the download again.") from error
+
+
+def readable(rows: Iterable[JobRow]) -> list[DownloadPlan]:
+    """The plans of these jobs, without those that cannot be read."""
+    found = []
+    for row in rows:
+        with suppress(DownloadError):
+            found.append(from_json(row.plan))
+    return found
 
 
 def _check_folders(cache: Path, parts: Path) -> None:

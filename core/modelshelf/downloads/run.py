@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 # Small files that are on their way at once lose their bytes when the process is killed: together less than 64 MiB.
 _SMALL_BYTES = 40 * 2**20
 _SMALL_FILES = 8
+_SCANS = 4
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class JobRun:
         self._tools = tools
         self._small = _Gate(_SMALL_BYTES, _SMALL_FILES)
         self._large = asyncio.Semaphore(1)
+        self._scans = asyncio.Semaphore(_SCANS)
 
     async def run(self, others: Sequence[DownloadPlan] = ()) -> dict[str, Any]:
         """Do everything that is left to do; being cancelled keeps what arrived.
@@ -166,11 +168,12 @@ class JobRun:
 
     async def _vet(self, arrivals: Sequence[Arrival]) -> None:
         """Scan every file; hold back what is unsafe."""
-        tools, reports = self._tools, []
-        for arrival in arrivals:
-            self.progress.file = arrival.path
-            place = arrival.part or tools.places.repo(self.plan.repo).blob(arrival.blob)
-            reports.append((arrival, await tools.vetting.scan(place, name=arrival.path, sha256=arrival.sha256)))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                scans = [(arrival, tasks.create_task(self._scan(arrival))) for arrival in arrivals]
+        except ExceptionGroup as group:
+            raise _first(group) from None
+        reports = [(arrival, task.result()) for arrival, task in scans]
         if blocked := [pair for pair in reports if pair[1].verdict is Verdict.BLOCK]:
             for arrival, report in blocked:
                 await self._hold(arrival, report)
@@ -184,6 +187,12 @@ class JobRun:
                 f"{_names(doubtful)} in {self.plan.repo} needs a person's decision; nothing was published.",
                 findings=_findings(doubtful),
             )
+
+    async def _scan(self, arrival: Arrival) -> ScanReport:
+        place = arrival.part or self._tools.places.repo(self.plan.repo).blob(arrival.blob)
+        async with self._scans:
+            self.progress.file = arrival.path
+            return await self._tools.vetting.scan(place, name=arrival.path, sha256=arrival.sha256)
 
     async def _hold(self, arrival: Arrival, report: ScanReport) -> None:
         if arrival.part is None:

@@ -12,7 +12,7 @@ from modelshelf.config import ConfigManager
 from modelshelf.downloads import jobs
 from modelshelf.downloads.pace import HostGates, Pace, RateLimit
 from modelshelf.downloads.part import discard_part
-from modelshelf.downloads.plan import Places, from_json
+from modelshelf.downloads.plan import Places, from_json, readable
 from modelshelf.downloads.run import JobRun, Tools
 from modelshelf.downloads.transfer import Means
 from modelshelf.downloads.types import RUNNING, DownloadPlan, JobStatus
@@ -143,7 +143,7 @@ class Worker:
             plan = from_json(row.plan)
             run = JobRun(plan, _refs(row), self._tools_now())
             others = await self._store.read(jobs.unfinished, row.id)
-            work = asyncio.create_task(run.run(_plans(others)), name=f"downloads.{row.id}.work")
+            work = asyncio.create_task(run.run(readable(others)), name=f"downloads.{row.id}.work")
             beats = asyncio.create_task(self._report(row, run), name=f"downloads.{row.id}.beats")
             try:
                 await asyncio.wait({work, beats}, return_when=asyncio.FIRST_COMPLETED)
@@ -228,14 +228,6 @@ def discard(places: Places, plan: DownloadPlan) -> None:
     """Delete what arrived of a plan, unless another job is at it. For threads."""
     for file in plan.files:
         discard_part(places.part(plan, file))
-
-
-def _plans(rows: Any) -> list[DownloadPlan]:
-    found = []
-    for row in rows:
-        with suppress(ModelshelfError):
-            found.append(from_json(row.plan))
-    return found
 
 
 def _refs(row: JobRow) -> list[str]:
