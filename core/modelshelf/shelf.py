@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from modelshelf.access import AccessService
 from modelshelf.catalog import CatalogService
 from modelshelf.compat import CompatibilityService
+from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import ConfigManager
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ModelshelfError
@@ -72,6 +73,11 @@ class Shelf:
         self.compatibility = CompatibilityService(config, self.catalog, self.metadata, self.library, self.providers)
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
+        )
+        self.catalog.checks.update(
+            installed=lambda card: self.library.has(card.repo),
+            fits=lambda card: bool(self.compatibility.quick(card).score),
+            recommended=lambda card: (self.compatibility.quick(card).score or 0) >= RECOMMENDED_FROM,
         )
         self.integration = IntegrationService(
             self.catalog, self.library, self.providers, self.health, self.compatibility

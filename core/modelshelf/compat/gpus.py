@@ -1,6 +1,6 @@
 """Graphics cards: NVIDIA by its management library, AMD by sysfs, Apple by system_profiler.
 
-All three are tested on recorded answers and were not run on hardware.
+All three are tested on answers made from their documentation and were not run on hardware.
 """
 
 import json

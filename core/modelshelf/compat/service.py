@@ -19,7 +19,7 @@ from modelshelf.compat.hardware import find_machine
 from modelshelf.compat.judge import judge
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.score import Question
-from modelshelf.compat.types import Compatibility, Confidence, RankedFile, Settings
+from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Confidence, RankedFile, Settings
 from modelshelf.errors import AccessError, FormatError, ModelshelfError, NotFound, Unreachable, UsageError
 from modelshelf.ids import ModelId, split_served
 from modelshelf.metadata.facts import ModelFacts
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 BUILTIN = "builtin"
 MACHINE_SECONDS = 5.0  # for how long a look at the machine holds
-RECOMMENDED_FROM = 60
 CARDS = 200
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+RECOMMENDED_FROM = 60  # from this score a model is recommended, and registered by itself
+
 
 class Confidence(StrEnum):
     """How an answer was come by."""

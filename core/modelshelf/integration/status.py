@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.errors import ModelshelfError
 from modelshelf.providers.spec import HealthStatus, ProviderConfig, ServedModel
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from modelshelf.library import ModelLibrary
     from modelshelf.providers import HealthMonitor, ProviderRegistry
 
-GOOD_SCORE = 60  # from here a model is registered by itself
 LOOKED_AT = 200
 ADVISED = 3
 ANSWERING = frozenset({HealthStatus.WELL, HealthStatus.SLOW})
@@ -98,7 +98,7 @@ class IntegrationService:
 
     def _fitting(self, config: ProviderConfig, cards: "Sequence[RepoCard]") -> list[tuple[int, str]]:
         answers = ((self._compatibility.quick(card, config.id), card.repo) for card in cards)
-        return [(fit.score, repo) for fit, repo in answers if fit.score is not None and fit.score >= GOOD_SCORE]
+        return [(fit.score, repo) for fit, repo in answers if fit.score is not None and fit.score >= RECOMMENDED_FROM]
 
 
 def _provider_status(
