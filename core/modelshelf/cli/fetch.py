@@ -142,9 +142,8 @@ def _installed(model: "InstalledModel") -> dict[str, Any]:
 def _state(model: "InstalledModel") -> str:
     if not model.complete:
         return "incomplete"
-    return {"pass": "checked", "review": "needs review", "block": "unsafe"}.get(
-        model.verdict, "not checked by Modelshelf"
-    )
+    words = {"pass": "checked", "review": "needs review", "block": "unsafe"}
+    return words.get(model.verdict or "", "not checked by Modelshelf")
 
 
 def verify(

@@ -179,6 +179,8 @@ def _explain(output: Output, answer: "Compatibility") -> None:
 
 
 def _row(card: Any) -> dict[str, Any]:
-    names = ("repo", "source", "task", "licence", "formats", "quantisations", "size", "parameters", "context")
-    names += ("architecture", "downloads", "likes", "gated", "modified")
+    names = [
+        *("repo", "source", "task", "licence", "formats", "quantisations", "size", "parameters", "context"),
+        *("architecture", "downloads", "likes", "gated", "modified"),
+    ]
     return {"id": str(card.id)} | {name: getattr(card, name) for name in names}
