@@ -51,7 +51,7 @@ CALLED = frozenset(
     {("torch._utils", name) for name in _REBUILD}
     | set(product(("numpy.core.multiarray", "numpy._core.multiarray"), ("_reconstruct", "scalar")))
     | set(product(("numpy.core.numeric", "numpy._core.numeric"), ("_frombuffer",)))
-    | set(product(_BUILTINS, ("set", "frozenset", "complex", "bytearray")))
+    | set(product(_BUILTINS, ("set", "frozenset", "complex", "bytearray", "bytes")))
     | {
         ("collections", "OrderedDict"),
         ("collections", "Counter"),

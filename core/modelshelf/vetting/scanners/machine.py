@@ -209,11 +209,15 @@ def check_call(name: Name, arguments: list[Thing]) -> None:
     elif name == ("torch._tensor", "_rebuild_from_type_v2"):
         if not arguments or arguments[0].name not in allowed.CALLED or arguments[0].kind != "import":
             raise Refused("PICKLE_CALL", "rebuilds by a function that is not on the list")
-    elif name[1] == "bytearray" and arguments and arguments[0].kind not in {"bytes", "text"}:
-        raise Refused("PICKLE_CALL", "makes a bytearray of a size instead of bytes")
+    elif name[1] in {"bytes", "bytearray"} and arguments and not _is_bytes(arguments[0]):
+        raise Refused("PICKLE_CALL", f"makes {name[1]} of a size instead of bytes")
     elif name[1] == "scalar" and (not arguments or arguments[0].name != ("numpy", "dtype")):
         raise Refused("PICKLE_CALL", "makes a scalar of an unknown type")
     elif name == ("collections", "defaultdict"):
         bad = [item for item in arguments[:1] if item.kind not in {"none", "import"}]
         if bad:
             raise Refused("PICKLE_CALL", "makes a defaultdict with an unusual default")
+
+
+def _is_bytes(thing: Thing) -> bool:
+    return thing.kind in {"bytes", "text"} or (thing.kind == "made" and thing.name == ("_codecs", "encode"))

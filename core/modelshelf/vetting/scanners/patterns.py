@@ -37,7 +37,7 @@ def is_catastrophic(pattern: str) -> bool:
     if len(pieces) > MAX_PIECES:
         return True
     open_groups, closed = [_Group()], None
-    for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
+    for piece, following in zip(pieces, [*pieces[1:], ""], strict=False):
         if piece.startswith("(") and not piece.endswith(")"):
             open_groups.append(_Group(atomic=piece == "(?>"))
             closed = None

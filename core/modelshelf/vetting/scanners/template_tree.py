@@ -237,6 +237,8 @@ class TreeChecker:
         nodes = self.nodes
         if isinstance(node, nodes.List | nodes.Tuple):
             return all(self._is_harmless(item) for item in node.items)
+        if isinstance(node, nodes.Or | nodes.And | nodes.CondExpr):
+            return all(self._is_harmless(part) for part in node.iter_child_nodes(exclude=("test",)))
         if isinstance(node, nodes.Add) and isinstance(node.left, nodes.List) | isinstance(node.right, nodes.List):
             return self._is_harmless(node.left) and self._is_harmless(node.right)
         if isinstance(node, nodes.Dict):
