@@ -65,7 +65,14 @@ def _in_its_own_process(request: dict[str, str], descriptor: int, known: tuple[S
 
 
 def _work(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], writing: int) -> None:
-    """Never returns."""
+    """Never returns, whatever a scanner does."""
+    try:
+        _report(request, descriptor, known, writing)
+    finally:
+        os._exit(0)
+
+
+def _report(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], writing: int) -> None:
     try:
         limit()
         content = FileContent(descriptor, request["path"])
@@ -77,7 +84,6 @@ def _work(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], 
         answer = _failed(request, f"{type(error).__name__}: {error}"[:300])
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(answer)
-    os._exit(0)
 
 
 def _answer(kind: str, findings: list[Finding]) -> bytes:

@@ -1,0 +1,133 @@
+"""Verdicts, checksums and quarantine with a real database."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from modelshelf.access import AccessService, Principal, Role, acting_as
+from modelshelf.config import ConfigManager
+from modelshelf.errors import ChecksumMismatch, FileNotInRepository, NotFound, RoleRequired
+from modelshelf.events import EventBus, QuarantineChanged
+from modelshelf.store import Store
+from modelshelf.vetting import Finding, ValidationService, Verdict, VettingService
+from modelshelf.vetting.rules import RULES
+from modelshelf.vetting.service import _recall
+
+BAD = b"cos\nsystem\n(S'id'\ntR."
+
+
+@pytest.fixture
+def vetting(config: ConfigManager, store: Store, events: EventBus, access: AccessService) -> VettingService:
+    return VettingService(config, store, events, access)
+
+
+async def test_a_verdict_is_remembered_by_bytes_and_rules(
+    vetting: VettingService, store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.bin"
+    file.write_bytes(BAD)
+    first = await vetting.scan(file)
+    assert first.verdict is Verdict.BLOCK
+    digest = hashlib.sha256(BAD).hexdigest()
+    assert await store.read(_recall, digest, f"{RULES}.bin", "x") is not None
+    file.rename(tmp_path / "y.bin")
+    again = await vetting.scan(tmp_path / "y.bin", sha256=digest)
+    assert (again.verdict, again.findings) == (first.verdict, first.findings)
+    await vetting.start()
+    assert await store.read(_recall, digest, f"{RULES}.bin", "x") is not None
+
+
+async def test_the_name_in_the_repository_counts(vetting: VettingService, tmp_path: Path) -> None:
+    file = tmp_path / "0123456789abcdef"
+    file.write_bytes(b"hello")
+    assert (await vetting.scan(file, name="model.safetensors")).verdict is Verdict.BLOCK
+    assert (await vetting.scan(file, name="README.md")).verdict is Verdict.PASS
+
+
+async def test_a_cancelled_scan_leaves_no_process(vetting: VettingService, tmp_path: Path) -> None:
+    file = tmp_path / "x.bin"
+    file.write_bytes(BAD)
+    task = asyncio.create_task(vetting.scan(file))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await vetting.scan(file)).verdict is Verdict.BLOCK
+
+
+async def test_a_missing_file_is_said_to_be_missing(vetting: VettingService, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="cannot be read"):
+        await vetting.scan(tmp_path / "none")
+
+
+async def test_quarantine_holds_lists_and_deletes(
+    vetting: VettingService, events: EventBus, access: AccessService, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.bin"
+    file.write_bytes(BAD)
+    report = await vetting.scan(file)
+    with events.subscribe() as heard:
+        held = await vetting.quarantine.hold(
+            file, sha256="ab", source="samples", repo="a/b", commit="c", path="../x.bin", findings=report.findings
+        )
+        assert isinstance(await anext(heard), QuarantineChanged)
+    kept = vetting.quarantine.folder / held.id
+    assert not file.exists()
+    assert kept.read_bytes() == BAD
+    assert kept.stat().st_mode & 0o777 == 0o400
+    assert vetting.quarantine.folder.stat().st_mode & 0o777 == 0o700
+    assert [item.id for item in await vetting.quarantine.items()] == [held.id]
+    assert (await vetting.quarantine.get(held.id)).findings == report.findings
+    with acting_as(Principal("guest", Role.VIEWER)), pytest.raises(RoleRequired):
+        await vetting.quarantine.delete(held.id)
+    await vetting.quarantine.delete(held.id)
+    assert not kept.exists()
+    assert await vetting.quarantine.items() == ()
+    with pytest.raises(NotFound):
+        await vetting.quarantine.delete(held.id)
+    deeds = [(row["action"], row["outcome"]) for row in await access.audit()]
+    assert ("quarantine.delete", "refused") in deeds
+    assert ("quarantine.hold", "done") in deeds
+
+
+async def test_a_file_already_gone_can_still_be_deleted_from_the_list(vetting: VettingService, tmp_path: Path) -> None:
+    file = tmp_path / "x.bin"
+    file.write_bytes(BAD)
+    finding = Finding("X", "x", "why", Verdict.REVIEW)
+    held = await vetting.quarantine.hold(
+        file, sha256="ab", source="s", repo="a/b", commit="c", path="x", findings=[finding]
+    )
+    (vetting.quarantine.folder / held.id).unlink()
+    assert (await vetting.quarantine.delete(held.id)).findings == (finding,)
+
+
+async def test_checksums_are_those_of_the_hub(tmp_path: Path) -> None:
+    data = os.urandom(5_000_000)
+    file = tmp_path / "x"
+    file.write_bytes(data)
+    seen: list[int] = []
+    found = await ValidationService().digests(file, git=True, progress=seen.append)
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    assert found.git_sha1 == hashlib.sha1(b"blob 5000000\0" + data).hexdigest()
+    assert seen[-1] == found.size == 5_000_000
+
+
+async def test_a_damaged_file_is_told_from_a_cut_one(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"hello")
+    service = ValidationService()
+    good = hashlib.sha256(b"hello").hexdigest()
+    await service.check(file, size=5, sha256=good.upper())
+    with pytest.raises(ChecksumMismatch, match="is truncated: 5 bytes instead of 6"):
+        await service.check(file, size=6, sha256=good)
+    with pytest.raises(ChecksumMismatch, match="is too long"):
+        await service.check(file, size=4)
+    with pytest.raises(ChecksumMismatch, match="SHA-256"):
+        await service.check(file, sha256="0" * 64)
+    with pytest.raises(ChecksumMismatch, match="git id"):
+        await service.check(file, git_sha1="0" * 40)
+    with pytest.raises(FileNotInRepository):
+        await service.check(tmp_path / "none")
