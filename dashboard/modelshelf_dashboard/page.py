@@ -83,7 +83,7 @@ class Parts:
             self.shell.param.update(tab=nav.tab, drawer=drawer)
             if changes and not self._reading:
                 typing = {change.name for change in changes} == {"q"}
-                self.router.param.update(push=not typing, address=nav.address())
+                self.router.place = {"address": nav.address(), "push": not typing}
             self.router.title = self._title()
 
     _reading = False
@@ -96,7 +96,7 @@ class Parts:
                     self.navigation.read(str(message.get("search", "")))
                 finally:
                     self._reading = False
-                self.router.param.update(push=False, address=self.navigation.address())
+                self.router.place = {"address": self.navigation.address(), "push": False}
             case name if name == TO_LIBRARY:
                 self.navigation.navigate_to_model_library(**_context(message))
             case name if name == TO_SETTINGS:

@@ -74,11 +74,13 @@ def test_stop_ends_an_answer(open_page: Opener) -> None:
 
 def test_a_source_that_is_down_is_said_and_the_others_answer(chromium: Browser, tmp_path: Path) -> None:
     down = {"name": "lab", "kind": "huggingface", "label": "lab-mirror", "url": "https://127.0.0.1:9"}
-    with served(tmp_path / "home", sources=(SAMPLES, down)) as server:
-        with opener(chromium, server, sign_in(chromium, server)) as opens:
-            page = opens()
-            ready(page)
-            notice = page.locator(".notice.warn:visible")
-            expect(notice).to_contain_text("lab-mirror")
-            expect(notice.get_by_role("button", name="Try again")).to_be_visible()
-            expect(row(page, "tiny-llama-GGUF")).to_be_visible()
+    with (
+        served(tmp_path / "home", sources=(SAMPLES, down)) as server,
+        opener(chromium, server, sign_in(chromium, server)) as opens,
+    ):
+        page = opens()
+        ready(page)
+        notice = page.locator(".notice.warn:visible")
+        expect(notice).to_contain_text("lab-mirror")
+        expect(notice.get_by_role("button", name="Try again")).to_be_visible()
+        expect(row(page, "tiny-llama-GGUF")).to_be_visible()

@@ -10,8 +10,10 @@ from modelshelf_dashboard.components.piece import Piece, script, style
 class Router(Piece):
     """Tells `{do: address, search}` on back and forward and `{do: <event name>, context}` for events on window."""
 
-    address = param.String(default="", doc="what stands after the path, from `?` on")
-    push = param.Boolean(default=False, doc="whether the address is a new step or replaces the present one")
+    place = param.Dict(
+        default={},
+        doc="`{address, push}`: what stands after the path, and whether it is a new step or replaces this one",
+    )
     title = param.String(default="Modelshelf", doc="the document's title")
     events = param.List(default=[], item_type=str, doc="names of the events on window that it passes on")
 

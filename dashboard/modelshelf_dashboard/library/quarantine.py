@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.errors import ModelshelfError
+from modelshelf.vetting.quarantine import Held
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
@@ -72,8 +73,8 @@ class Quarantine:
             self._session.run(self._shelf.vetting.quarantine.delete(item), what="delete")
 
 
-def _row(item: Any) -> dict[str, Any]:
-    details = list(dict.fromkeys(finding["detail"] for finding in item.findings)) or [_("It did not pass.")]
+def _row(item: Held) -> dict[str, Any]:
+    details = list(dict.fromkeys(finding.detail for finding in item.findings)) or [_("It did not pass.")]
     return {
         "id": item.id,
         "title": item.path.rpartition("/")[2],
