@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from modelshelf.api.needs import Answer, TheShelf
-from modelshelf.integration.status import IntegrationService
 from modelshelf.providers.spec import Health, ProviderConfig
 
 router = APIRouter(prefix="/providers", tags=["providers"])
@@ -102,8 +101,7 @@ async def providers(shelf: TheShelf) -> list[ProviderAnswer]:
 @router.get("/integration/status")
 async def integration(shelf: TheShelf) -> IntegrationAnswer:
     """Which providers are well, which have models, and what to do next."""
-    service = IntegrationService(shelf.catalog, shelf.library, shelf.providers, shelf.health, shelf.compatibility)
-    return IntegrationAnswer.model_validate(await service.status())
+    return IntegrationAnswer.model_validate(await shelf.integration.status())
 
 
 @router.get("/{provider}/models")
