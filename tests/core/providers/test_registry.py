@@ -107,6 +107,7 @@ async def test_our_own_address_is_no_provider(registry: ProviderRegistry, config
 
 
 async def test_a_refused_change_changes_nothing(registry: ProviderRegistry) -> None:
+    await found(registry)
     await registry.add("ollama", url=GONE, provider="mine", name="Mine")
     before = await registry.list()
     with pytest.raises(UsageError):
