@@ -83,7 +83,7 @@ def _ours(browser: Browser, folder: Path) -> list[Figure]:
 
 def _peer(browser: Browser, folder: Path) -> list[Figure]:
     (folder / "peer.py").write_text(PEER)
-    command: list[str | Path] = [BIN / "panel", "serve", folder / "peer.py", "--port", "5107"]
+    command: list[str | Path] = [BIN / "panel", "serve", folder / "peer.py", "--port", "5107", "--log-level", "error"]
     with _process(command, dict(os.environ)):
         address = "http://localhost:5107/peer"
         _wait_for(address)

@@ -28,7 +28,7 @@ class Served:
 
 @contextmanager
 def served(
-    home: Path, *, sources: tuple[Mapping[str, str], ...] = (SAMPLES,), settings: Mapping[str, str] | None = None
+    home: Path, *, sources: tuple[Mapping[str, object], ...] = (SAMPLES,), settings: Mapping[str, str] | None = None
 ) -> Iterator[Served]:
     """Serve until the end of the block; fails with what the server said if it does not start."""
     home.mkdir(parents=True, exist_ok=True)
