@@ -19,9 +19,9 @@ SLOW = {"MODELSHELF_DOWNLOADS__MAX_RATE_MB": "1.5"}  # so that a download of a t
 PICTURES = "MODELSHELF_PICTURES"  # a folder: the tests leave their pictures there
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each page gets a profile of its own."""
+    """One browser for a module; each page gets a profile of its own. Playwright holds the thread's loop while it runs."""
     path = find()
     if path is None:
         pytest.skip("there is no Chromium: `python tests/chromium.py` installs one")
@@ -31,14 +31,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One served shelf for all tests; who changes it changes it back."""
+    """One served shelf for a module; who changes it changes it back."""
     with served(tmp_path_factory.mktemp("served") / "home", settings=SLOW) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(chromium: Browser, server: Served) -> Any:
     """The cookies of the owner, who entered by the one-time link."""
     return sign_in(chromium, server)
