@@ -5,7 +5,7 @@ export function render({model, el}) {
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
   const memory = (fit) => {
     if (!fit.memory?.length) return ''
-    const told = fit.memory.map((m) => `${m.label} ${m.told}`).join(', ')
+    const told = fit.memory.map((m) => [m.label, m.told].join(' ')).join(', ')
     return `<div class="memory" role="img" aria-label="${esc(`${w.memory}: ${told}`)}">${fit.memory.map((m) => `<i style="flex:${m.share};background:var(--ms-${m.colour})"></i>`).join('')}</div>
       <div class="legend">${fit.memory.map((m) => `<span><i style="background:var(--ms-${m.colour})"></i>${esc(m.label)} ${esc(m.told)}</span>`).join('')}</div>`
   }

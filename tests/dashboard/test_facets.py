@@ -1,0 +1,76 @@
+"""The filters at the left: what passes, and counts that say how many rows each choice would leave."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelshelf.catalog.types import RepoCard
+from modelshelf.errors import UsageError
+from modelshelf_dashboard.library.facets import narrow, sensible, toggled
+
+CARDS = (
+    RepoCard("hf", "a/one", formats=("gguf",), licence="apache-2.0"),
+    RepoCard("hf", "a/two", formats=("gguf",), licence="gemma", gated=True),
+    RepoCard("lab", "b/three", formats=("safetensors",), licence="apache-2.0"),
+    RepoCard("lab", "b/four", formats=("gguf", "safetensors")),
+)
+CHECKS = {"installed": lambda card: card.repo == "a/one", "fits": lambda card: card.source == "hf"}
+TOKENS = ("format:gguf", "format:safetensors", "license:apache-2.0", "license:commercial", "source:hf", "is:fits")
+
+
+def names(*tokens: str) -> list[str]:
+    return [card.id.name for card in narrow(CARDS, tokens, CHECKS, {}).rows]
+
+
+def counts(*tokens: str) -> dict[str, int]:
+    groups = narrow(CARDS, tokens, CHECKS, {}).groups
+    return {choice["token"]: choice["count"] for group in groups for choice in group["choices"]}
+
+
+def test_choices_of_a_group_widen_and_groups_narrow() -> None:
+    assert names("format:gguf", "format:safetensors") == ["one", "two", "three", "four"]
+    assert names("format:gguf", "source:lab") == ["four"]
+    assert names("is:installed", "is:fits") == ["one"]
+
+
+def test_a_count_says_what_the_choice_would_leave() -> None:
+    found = counts("source:lab")
+    assert found["format:gguf"] == 1
+    assert found["format:safetensors"] == 2
+    assert found["source:hf"] == 2, "a group is counted without its own choices"
+    assert counts()["license:commercial"] == 2
+    assert counts()["is:gated"] == 1
+
+
+@given(st.lists(st.sampled_from(TOKENS), unique=True, max_size=4), st.sampled_from(TOKENS))
+def test_choosing_one_more_of_another_group_leaves_as_many_as_it_said(tokens: list[str], more: str) -> None:
+    kinds = {token.partition(":")[0] for token in tokens}
+    if more.partition(":")[0] in kinds or more == "is:fits":
+        return
+    said = counts(*tokens).get(more, 0)
+    assert len(names(*tokens, more)) == said
+
+
+def test_a_choice_that_is_on_stays_in_sight_without_rows() -> None:
+    assert counts("format:onnx")["format:onnx"] == 0
+
+
+def test_sources_are_called_by_their_labels() -> None:
+    groups = narrow(CARDS, (), CHECKS, {"lab": "lab-mirror"}).groups
+    labels = [choice["label"] for group in groups for choice in group["choices"]]
+    assert "lab-mirror" in labels
+    assert "Apache 2.0" in labels
+
+
+def test_switching_a_token() -> None:
+    assert toggled(["a:1"], "b:2", True) == ["a:1", "b:2"]
+    assert toggled(["a:1", "b:2"], "a:1", False) == ["b:2"]
+    assert toggled(["a:1"], "a:1", True) == ["a:1"]
+
+
+def test_tokens_that_make_no_sense_are_named() -> None:
+    good, wrong = sensible(["format:gguf", "colour:red"])
+    assert good == ["format:gguf"]
+    assert "colour:red" in wrong
+    with pytest.raises(UsageError):
+        narrow(CARDS, ["colour:red"], CHECKS, {})
