@@ -140,6 +140,7 @@ class Session:
         task = asyncio.get_running_loop().create_task(self._guard(work, what))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _task: work.close())  # it never began if the task was given up at once
         if key:
             self._latest[key] = task
 
