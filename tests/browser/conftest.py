@@ -21,7 +21,7 @@ PICTURES = "MODELSHELF_PICTURES"  # a folder: the tests leave their pictures the
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for a module, each page with a profile of its own: while it runs, Playwright holds the thread's loop."""
+    """One browser for a module, each page with its own profile: while it runs, Playwright holds the thread's loop."""
     path = find()
     if path is None:
         pytest.skip("there is no Chromium: `python tests/chromium.py` installs one")

@@ -28,7 +28,7 @@ class Standing:
 def columns() -> list[dict[str, Any]]:
     """The columns of Discover."""
     return [
-        {"key": "file", "label": _("Best file here"), "kind": "figure", "width": "112px", "wide": True},
+        {"key": "file", "label": _("Size"), "kind": "figure", "width": "112px", "wide": True},
         {"key": "context", "label": _("Context"), "kind": "figure", "width": "64px", "wide": True},
         {"key": "downloads", "label": _("Downloads"), "kind": "figure", "width": "84px", "wide": True},
         {"key": "fit", "label": _("Fit"), "kind": "fit", "width": "86px"},
