@@ -18,7 +18,7 @@ MODEL = "tiny-llama-GGUF"
 def test_find_fetch_prove_run_remove(
     open_page: Opener, picture: Callable[[Page, str], Path], width: int, theme: str
 ) -> None:
-    shot = f"{'wide' if width == WIDE else 'narrow'}-{theme}"
+    wide = width == WIDE
     page = open_page("", width=width, theme=theme)
     ready(page)
     search(page, "tiny")
@@ -28,17 +28,15 @@ def test_find_fetch_prove_run_remove(
     expect(found).to_contain_text("Apache 2.0")
     expect(found.locator(".score")).to_have_text(re.compile(r"^\d+$"))
     expect(row(page, "suspicious-pickle")).to_have_count(0)
-    picture(page, f"search-{shot}")
 
     found.locator(".names").click()
     expect(drawer(page)).to_contain_text("exact, from the file's header")
-    picture(page, f"model-{shot}")
     drawer(page).get_by_role("button", name=re.compile("^Download .*3.5 MB")).click()
     if width == NARROW:
         drawer(page).get_by_role("button", name="Close").click()
     told = page.locator(".running:visible .told")
     expect(told).to_contain_text(re.compile(r"[1-9.]+ of 3.5 MB · \d+\.\d MB/s · \d+ s"))
-    picture(page, f"downloading-{shot}")
+    picture(page, f"{'library' if wide else 'phone'}-{theme}")
 
     expect(row(page, MODEL).get_by_role("button", name="Installed")).to_be_visible()
     expect(page.locator(".running")).to_be_hidden()
@@ -50,14 +48,12 @@ def test_find_fetch_prove_run_remove(
 
     ask(page, "Once upon a time", turns=1)
     ask(page, "And then?", turns=2)
-    picture(page, f"try-{shot}")
+    picture(page, f"{'try' if wide else 'phone-try'}-{theme}")
 
     page.get_by_role("button", name="Close").filter(visible=True).click()
     expect(row(page, "tiny-llama").get_by_role("button", name="Try it")).to_be_visible()
-    picture(page, f"settings-{shot}")
 
     remove(page)
-    picture(page, f"installed-empty-{shot}")
 
 
 def ask(page: Page, text: str, turns: int) -> None:
