@@ -1,8 +1,8 @@
 """The shelf: opens, starts and stops every service, in order, and holds them for all four faces."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -174,25 +174,52 @@ class Shelf:
         """The page as a Panel object for a notebook cell, or to serve."""
         return import_module("modelshelf_dashboard").Dashboard(self)
 
+    def __repr__(self) -> str:
+        running = sum(status.status == "running" for status in self.services.values())
+        return f"<Shelf in {self.config.home}, {running} of {len(self.services)} services running>"
+
     def _mark(self, status: ServiceStatus) -> None:
         self.services = {**self.services, status.name: status}
         self.events.publish(ServiceChanged(service=status.name, status=status.status))
 
 
-@asynccontextmanager
-async def open_shelf(
-    home: Path | str | None = None, *, config: ConfigManager | None = None, without: Collection[str] = ()
-) -> AsyncIterator[Shelf]:
-    """Open the shelf in `home` (by default MODELSHELF_HOME or the platform's data folder) and close it at the end.
+class Opening(AbstractAsyncContextManager["Shelf"]):
+    """A shelf about to be opened: by `async with`, which closes it too, or by `await`, which leaves that to `stop`."""
 
-    `without` names services to leave out: a short command has no use for those that work in the background.
+    def __init__(self, home: Path | None, config: ConfigManager | None, without: Collection[str]) -> None:
+        self._home = home
+        self._config = config
+        self._without = without
+        self._shelf: Shelf | None = None
+
+    def __await__(self) -> Generator[Any, None, Shelf]:
+        return self.__aenter__().__await__()
+
+    async def __aenter__(self) -> Shelf:
+        shelf = Shelf(self._config or ConfigManager(self._home))
+        try:
+            await shelf.start(self._without)
+            self._shelf = shelf
+        finally:
+            if self._shelf is None:  # cancelled half way
+                await shelf.stop()
+        return shelf
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._shelf:
+            await self._shelf.stop()
+
+
+def open_shelf(
+    home: Path | str | None = None, *, config: ConfigManager | None = None, without: Collection[str] = ()
+) -> Opening:
+    """Open the shelf in `home` (by default MODELSHELF_HOME or the platform's data folder).
+
+    `async with open_shelf() as shelf` closes it at the end; in a notebook, `shelf = await open_shelf()` keeps it open
+    until `await shelf.stop()`. `without` names services to leave out: a short command has no use for those that work
+    in the background.
 
     Raises:
-        ConfigError: the settings cannot be read or hold a value that is not allowed.
+        ConfigError: when opening: the settings cannot be read or hold a value that is not allowed.
     """
-    shelf = Shelf(config or ConfigManager(Path(home) if home else None))
-    await shelf.start(without)
-    try:
-        yield shelf
-    finally:
-        await shelf.stop()
+    return Opening(Path(home) if home else None, config, without)

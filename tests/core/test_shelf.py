@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from pathlib import Path
 
 from modelshelf.config import ConfigManager
@@ -77,3 +78,12 @@ async def test_state_follows_what_happens(shelf: Shelf, tmp_path: Path) -> None:
     state = shelf.downloads_state.find(job)
     assert state is not None
     assert state.percent() == 100
+
+
+async def test_a_notebook_opens_by_await_and_closes_by_hand(config: ConfigManager) -> None:
+    shelf = await open_shelf(config=config, without={"health"})
+    gc.collect()
+    assert shelf.services["store"].status == "running"
+    assert await shelf.downloads.jobs() == ()
+    await shelf.stop()
+    assert {status.status for status in shelf.services.values()} == {"stopped"}
