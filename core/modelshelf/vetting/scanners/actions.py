@@ -248,11 +248,65 @@ def looks_pickled(content: Content) -> bool:
         except PickleError:
             return False
         except Refused as refused:
-            endless = refused.rule == "PICKLE_TOO_LONG" and machine.names > 0
-            return endless or refused.rule in {"PICKLE_EXPANSION", "PICKLE_NESTING"}
+            return refused.rule in _HARM_ANYWAY or (machine.names > 0 and refused.rule in _HARM_AFTER_A_NAME)
         if place >= content.size:
             return True
     return False
+
+
+# An unpickler would have gone on where these rules stop, or would have been harmed by going on.
+_HARM_ANYWAY = frozenset({"PICKLE_EXPANSION", "PICKLE_NESTING"})
+_HARM_AFTER_A_NAME = frozenset(
+    {"PICKLE_TOO_LONG", "PICKLE_CALL", "PICKLE_BUILD", "PICKLE_FILL", "PICKLE_PERSISTENT", "PICKLE_PROTO"}
+)
+
+
+def _lenient_text(encoding: str) -> Action:
+    """STRING and UNICODE of the text protocol with their escapes resolved."""
+
+    def act(machine: Machine, argument: bytes | None) -> None:
+        raw = argument or b""
+        if encoding == "unicode_escape" and len(raw) >= 2 and raw[:1] == raw[-1:] and raw[:1] in b"'\"":
+            raw = raw[1:-1]
+        try:
+            machine.push(Thing("text", raw.decode(encoding)))
+        except UnicodeDecodeError:
+            raise Refused("PICKLE_BROKEN", "holds a text with broken escapes") from None
+
+    return act
+
+
+def _lenient_long(machine: Machine, argument: bytes | None) -> None:
+    try:
+        int((argument or b"").removesuffix(b"L"))
+    except ValueError:
+        raise Refused("PICKLE_BROKEN", "holds a number that is none") from None
+    machine.push(Thing("number", "0"))
+
+
+def _lenient_index(use: Callable[[Machine, int], None], *, text: bool) -> Action:
+    def act(machine: Machine, argument: bytes | None) -> None:
+        try:
+            index = int(argument or b"") if text else int.from_bytes(argument or b"", "little")
+        except ValueError:
+            raise Refused("PICKLE_MEMO", "numbers its memo by something that is no number") from None
+        use(machine, index)
+
+    return act
+
+
+def _lenient_remember(machine: Machine, index: int) -> None:
+    machine.memo[index] = machine.top()
+
+
+def _lenient_protocol(machine: Machine, argument: bytes | None) -> None:
+    if (argument or b"\0")[0] > 5:
+        raise Refused("PICKLE_BROKEN", "claims a protocol that no unpickler knows")
+
+
+def _lenient_newobj_ex(machine: Machine, argument: bytes | None) -> None:
+    _named, arguments, callable_ = machine.pop(), machine.pop(), machine.pop()
+    machine.call(callable_, arguments)
 
 
 def _lenient_object(machine: Machine, argument: bytes | None) -> None:
@@ -278,4 +332,15 @@ _LENIENT: dict[str, Action] = {
     "READONLY_BUFFER": lambda machine, _: machine.push(machine.pop()),
     "OBJ": _lenient_object,
     "INST": _lenient_instance,
+    "NEWOBJ_EX": _lenient_newobj_ex,
+    "PROTO": _lenient_protocol,
+    "FRAME": lambda machine, _: None,
+    "STRING": _lenient_text("unicode_escape"),
+    "UNICODE": _lenient_text("raw_unicode_escape"),
+    "INT": _lenient_long,
+    "LONG": _lenient_long,
+    "PUT": _lenient_index(_lenient_remember, text=True),
+    "BINPUT": _lenient_index(_lenient_remember, text=False),
+    "LONG_BINPUT": _lenient_index(_lenient_remember, text=False),
+    "GET": _lenient_index(Machine.recall, text=True),
 }
