@@ -1,13 +1,15 @@
 """The sample hub: tiny real models made on the spot, served by this process when somebody asks for them."""
 
 import asyncio
+import errno
 from collections.abc import Sequence
+from pathlib import Path
 
 from modelshelf.catalog.sources import hub
 from modelshelf.catalog.sources.api import Access, HubApi
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail
 from modelshelf.config import ConfigManager, SourceConfig
-from modelshelf.errors import RepositoryNotFound, Unreachable
+from modelshelf.errors import FolderNotWritable, ModelshelfError, NotEnoughDisk, RepositoryNotFound, Unreachable
 from modelshelf.samples import SampleHub
 
 AUTHOR = "samples"
@@ -59,11 +61,18 @@ class SampleSource:
                     await server.start()
                 except OSError as error:
                     await server.stop()
-                    raise Unreachable(
-                        f"The sample hub cannot start: {error.strerror or error}.",
-                        remedy=f"Check that {server.folder} can be written.",
-                    ) from error
+                    raise _unstarted(server.folder, error) from error
                 token = self._config.environ.get(self._settings.token_env) if self._settings.token_env else None
                 self._access = Access(token, context=server.ssl_context)
                 self._running = server, HubApi(server.url, self.label, lambda: self._access)
             return self._running
+
+
+def _unstarted(folder: Path, error: OSError) -> ModelshelfError:
+    if error.errno == errno.ENOSPC:
+        return NotEnoughDisk(f"The sample hub cannot start: the disk that holds {folder} is full.")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return FolderNotWritable(f"The sample hub cannot start: {folder} cannot be written.")
+    return Unreachable(
+        f"The sample hub cannot start: {error.strerror or error}.", remedy=f"Check that {folder} can be written."
+    )
