@@ -11,7 +11,7 @@ define FIND_PYTHON
 for candidate in "$$PYTHON" python$(WANTED) "$$(pyenv prefix 2>/dev/null)/bin/python" \
 	$$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(WANTED)*/bin/python 2>/dev/null | tail -n 1) \
 	"$$(uv python find $(WANTED) 2>/dev/null)" python3 python3.14 python3.13 python3.12; do \
-	[ -n "$$candidate" ] && "$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
+	[ -n "$$candidate" ] && "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
 	candidate=; \
 done; \
 if [ -z "$$candidate" ]; then \

@@ -4,7 +4,7 @@ import os
 import pickletools
 import re
 
-from modelshelf.vetting.scanners.actions import looks_pickled
+from modelshelf.vetting.scanners.disguise import looks_pickled
 from modelshelf.vetting.scanners.protobuf import MODEL_FIELDS, PIECES_FIELDS, consists_of
 from modelshelf.vetting.spec import Content
 

@@ -8,7 +8,7 @@ from modelshelf.errors import FormatError
 from modelshelf.vetting.content import sniff
 from modelshelf.vetting.names import claims, role
 from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS
-from modelshelf.vetting.scanners.actions import looks_pickled
+from modelshelf.vetting.scanners.disguise import looks_pickled
 from modelshelf.vetting.spec import Content, Scanner
 from modelshelf.vetting.types import Finding, Verdict
 

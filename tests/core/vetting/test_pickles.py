@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelshelf.vetting import Verdict, worst
 from modelshelf.vetting.content import MemoryContent, sniff
 from modelshelf.vetting.desk import Examiner, scanners
-from modelshelf.vetting.scanners.actions import looks_pickled
+from modelshelf.vetting.scanners.disguise import looks_pickled
 from modelshelf.vetting.scanners.opcodes import decode
 from tests.core.vetting import pickled
 

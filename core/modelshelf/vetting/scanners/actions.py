@@ -1,15 +1,15 @@
 """What each pickle opcode does on the symbolic machine, and how a pickle runs on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from modelshelf.vetting.scanners.machine import Machine, Outcome, Reached, Refused, Thing
-from modelshelf.vetting.scanners.opcodes import MAX_OPCODES, PickleError, decode
-from modelshelf.vetting.spec import Content
+from modelshelf.vetting.scanners.machine import Machine, Outcome, Refused, Thing
+from modelshelf.vetting.scanners.opcodes import MAX_OPCODES, decode
 
 Action = Callable[[Machine, bytes | None], None]
 
 
-def _constant(kind: str) -> Action:
+def constant(kind: str) -> Action:
+    """Put a value of this kind on the stack."""
     return lambda machine, argument: machine.push(Thing(kind))
 
 
@@ -82,7 +82,8 @@ def _frame(machine: Machine, argument: bytes | None) -> None:
         raise Refused("PICKLE_BROKEN", "has a frame beyond the end")
 
 
-def _global(machine: Machine, argument: bytes | None) -> None:
+def take_global(machine: Machine, argument: bytes | None) -> None:
+    """Put the named thing on the stack: module and name, a line each."""
     module, _, name = (argument or b"").decode("utf-8", "replace").partition("\n")
     machine.imported((module, name))
 
@@ -137,19 +138,19 @@ def _refuse(what: str) -> Action:
     return act
 
 
-_ACTIONS: dict[str, Action] = {
+ACTIONS: Mapping[str, Action] = {
     "PROTO": _protocol,
     "FRAME": _frame,
-    "MARK": _constant("mark"),
-    "NONE": _constant("none"),
-    "NEWTRUE": _constant("flag"),
-    "NEWFALSE": _constant("flag"),
+    "MARK": constant("mark"),
+    "NONE": constant("none"),
+    "NEWTRUE": constant("flag"),
+    "NEWFALSE": constant("flag"),
     "BININT": _number,
     "BININT1": _number,
     "BININT2": _number,
     "LONG1": _number,
     "LONG4": _number,
-    "BINFLOAT": _constant("number"),
+    "BINFLOAT": constant("number"),
     "INT": _line_number,
     "LONG": _line_number,
     "FLOAT": _line_float,
@@ -160,14 +161,14 @@ _ACTIONS: dict[str, Action] = {
     "BINUNICODE": _text,
     "SHORT_BINUNICODE": _text,
     "BINUNICODE8": _text,
-    "BINBYTES": _constant("bytes"),
-    "SHORT_BINBYTES": _constant("bytes"),
-    "BINBYTES8": _constant("bytes"),
-    "BYTEARRAY8": _constant("bytes"),
-    "EMPTY_LIST": _constant("list"),
-    "EMPTY_DICT": _constant("dict"),
-    "EMPTY_SET": _constant("set"),
-    "EMPTY_TUPLE": _constant("tuple"),
+    "BINBYTES": constant("bytes"),
+    "SHORT_BINBYTES": constant("bytes"),
+    "BINBYTES8": constant("bytes"),
+    "BYTEARRAY8": constant("bytes"),
+    "EMPTY_LIST": constant("list"),
+    "EMPTY_DICT": constant("dict"),
+    "EMPTY_SET": constant("set"),
+    "EMPTY_TUPLE": constant("tuple"),
     "TUPLE": _from_mark("tuple"),
     "TUPLE1": _tuple(1),
     "TUPLE2": _tuple(2),
@@ -190,7 +191,7 @@ _ACTIONS: dict[str, Action] = {
     "GET": lambda machine, argument: machine.recall(_index(argument, text=True)),
     "BINGET": lambda machine, argument: machine.recall(_index(argument, text=False)),
     "LONG_BINGET": lambda machine, argument: machine.recall(_index(argument, text=False)),
-    "GLOBAL": _global,
+    "GLOBAL": take_global,
     "STACK_GLOBAL": _stack_global,
     "REDUCE": _reduce,
     "NEWOBJ": _reduce,
@@ -208,14 +209,13 @@ _ACTIONS: dict[str, Action] = {
 }
 
 
-def run(machine: Machine) -> Outcome:
+def run(machine: Machine, actions: Mapping[str, Action] = ACTIONS) -> Outcome:
     """Run the pickle to its STOP.
 
     Raises:
         Refused: something that is not allowed.
         PickleError: the bytes do not run.
     """
-    actions = _ACTIONS | _LENIENT if machine.lenient else _ACTIONS
     for name, argument, at in decode(machine.content, machine.start):
         machine.at = at
         machine.count += 1
@@ -230,117 +230,3 @@ def run(machine: Machine) -> Outcome:
         machine.outcome.keys = tuple(item.text for item in left.items)
     machine.outcome.end = machine.at + 1
     return machine.outcome
-
-
-def looks_pickled(content: Content) -> bool:
-    """Whether an unpickler would get anywhere with these bytes: to a call, or to a STOP at the very end.
-
-    Data that merely end early as a pickle, as any bytes may by chance, do nothing when loaded; what follows them is
-    looked at as well.
-    """
-    place = 0
-    for _ in range(6):
-        machine = Machine(content, place, lenient=True)
-        try:
-            place = run(machine).end
-        except Reached:
-            return True
-        except PickleError:
-            return False
-        except Refused as refused:
-            return refused.rule in _HARM_ANYWAY or (machine.names > 0 and refused.rule in _HARM_AFTER_A_NAME)
-        if place >= content.size:
-            return True
-    return False
-
-
-# An unpickler would have gone on where these rules stop, or would have been harmed by going on.
-_HARM_ANYWAY = frozenset({"PICKLE_EXPANSION", "PICKLE_NESTING"})
-_HARM_AFTER_A_NAME = frozenset(
-    {"PICKLE_TOO_LONG", "PICKLE_CALL", "PICKLE_BUILD", "PICKLE_FILL", "PICKLE_PERSISTENT", "PICKLE_PROTO"}
-)
-
-
-def _lenient_text(encoding: str) -> Action:
-    """STRING and UNICODE of the text protocol with their escapes resolved."""
-
-    def act(machine: Machine, argument: bytes | None) -> None:
-        raw = argument or b""
-        if encoding == "unicode_escape" and len(raw) >= 2 and raw[:1] == raw[-1:] and raw[:1] in b"'\"":
-            raw = raw[1:-1]
-        try:
-            machine.push(Thing("text", raw.decode(encoding)))
-        except UnicodeDecodeError:
-            raise Refused("PICKLE_BROKEN", "holds a text with broken escapes") from None
-
-    return act
-
-
-def _lenient_long(machine: Machine, argument: bytes | None) -> None:
-    try:
-        int((argument or b"").removesuffix(b"L"))
-    except ValueError:
-        raise Refused("PICKLE_BROKEN", "holds a number that is none") from None
-    machine.push(Thing("number", "0"))
-
-
-def _lenient_index(use: Callable[[Machine, int], None], *, text: bool) -> Action:
-    def act(machine: Machine, argument: bytes | None) -> None:
-        try:
-            index = int(argument or b"") if text else int.from_bytes(argument or b"", "little")
-        except ValueError:
-            raise Refused("PICKLE_MEMO", "numbers its memo by something that is no number") from None
-        use(machine, index)
-
-    return act
-
-
-def _lenient_remember(machine: Machine, index: int) -> None:
-    machine.memo[index] = machine.top()
-
-
-def _lenient_protocol(machine: Machine, argument: bytes | None) -> None:
-    if (argument or b"\0")[0] > 5:
-        raise Refused("PICKLE_BROKEN", "claims a protocol that no unpickler knows")
-
-
-def _lenient_newobj_ex(machine: Machine, argument: bytes | None) -> None:
-    _named, arguments, callable_ = machine.pop(), machine.pop(), machine.pop()
-    machine.call(callable_, arguments)
-
-
-def _lenient_object(machine: Machine, argument: bytes | None) -> None:
-    items = machine.since_mark()
-    if not items or items[0].kind != "import":
-        raise Refused("PICKLE_STACK", "makes an object of nothing")
-    raise Reached
-
-
-def _lenient_instance(machine: Machine, argument: bytes | None) -> None:
-    machine.since_mark()
-    _global(machine, argument)
-    raise Reached
-
-
-# What the strict machine refuses outright, as an unpickler would do it.
-_LENIENT: dict[str, Action] = {
-    "EXT1": _constant("import"),
-    "EXT2": _constant("import"),
-    "EXT4": _constant("import"),
-    "PERSID": _constant("stored"),
-    "NEXT_BUFFER": _constant("bytes"),
-    "READONLY_BUFFER": lambda machine, _: machine.push(machine.pop()),
-    "OBJ": _lenient_object,
-    "INST": _lenient_instance,
-    "NEWOBJ_EX": _lenient_newobj_ex,
-    "PROTO": _lenient_protocol,
-    "FRAME": lambda machine, _: None,
-    "STRING": _lenient_text("unicode_escape"),
-    "UNICODE": _lenient_text("raw_unicode_escape"),
-    "INT": _lenient_long,
-    "LONG": _lenient_long,
-    "PUT": _lenient_index(_lenient_remember, text=True),
-    "BINPUT": _lenient_index(_lenient_remember, text=False),
-    "LONG_BINPUT": _lenient_index(_lenient_remember, text=False),
-    "GET": _lenient_index(Machine.recall, text=True),
-}
