@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 BLOCKED_SECONDS = 0.5
+NO_OLLAMA = "http://127.0.0.1:9"  # nobody listens there: a developer's own Ollama stays out of the tests
 SCHEDULER = Path("/proc/thread-self/schedstat")
 
 
@@ -109,7 +110,12 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """An environment of its own: nothing of the machine's settings, tokens or caches reaches a test."""
-    return {"HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub"), "MODELSHELF_HOME": str(tmp_path / "home")}
+    return {
+        "HOME": str(tmp_path),
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+        "MODELSHELF_HOME": str(tmp_path / "home"),
+        "OLLAMA_HOST": NO_OLLAMA,
+    }
 
 
 @pytest.fixture

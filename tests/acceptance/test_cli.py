@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NO_OLLAMA
+
 TINY = "samples/tiny-llama-GGUF"
 SOURCES = '[[sources]]\nname = "samples"\nkind = "samples"\nlabel = "Samples (offline)"\n'
 
@@ -26,6 +28,7 @@ class Terminal:
         self.environment = kept | {
             "HOME": str(folder),
             "MODELSHELF_HOME": str(self.home),
+            "OLLAMA_HOST": NO_OLLAMA,
             "HF_HOME": str(folder / "hf"),
             "COLUMNS": "160",
         }

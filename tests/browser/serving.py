@@ -13,6 +13,8 @@ from pathlib import Path
 
 import tomlkit
 
+from tests.conftest import NO_OLLAMA
+
 SAMPLES = {"name": "samples", "kind": "samples", "label": "Samples (offline)"}
 START_SECONDS = 60
 
@@ -38,6 +40,7 @@ def served(
         **kept,
         "HOME": str(home.parent),
         "MODELSHELF_HOME": str(home),
+        "OLLAMA_HOST": NO_OLLAMA,
         "HF_HUB_CACHE": str(home.parent / "hub"),
         **(settings or {}),
     }
