@@ -70,14 +70,16 @@ async def test_state_follows_what_happens(shelf: Shelf, tmp_path: Path) -> None:
     async for step in shelf.downloads.follow(job):
         assert step.repo == "samples/tiny-llama-GGUF"
     async with asyncio.timeout(10):
-        while not shelf.models_state.has("samples/tiny-llama-GGUF"):
+        while not _settled(shelf, job):
             await asyncio.sleep(0.02)
-        while not (builtin := shelf.providers_state.find("builtin")) or not builtin.models:
-            await asyncio.sleep(0.02)
-    assert [model.name for model in builtin.models] == ["tiny-llama"]
-    state = shelf.downloads_state.find(job)
-    assert state is not None
-    assert state.percent() == 100
+
+
+def _settled(shelf: Shelf, job: str) -> bool:
+    """Whether library, provider and download all show the sample model."""
+    builtin, state = shelf.providers_state.find("builtin"), shelf.downloads_state.find(job)
+    served = [model.name for model in builtin.models] if builtin else []
+    percent = state.percent() if state else 0
+    return shelf.models_state.has("samples/tiny-llama-GGUF") and served == ["tiny-llama"] and percent == 100
 
 
 async def test_a_notebook_opens_by_await_and_closes_by_hand(config: ConfigManager) -> None:
