@@ -336,7 +336,7 @@ def _targets(target: Any) -> Iterator[str]:
 
 _CHECKS: dict[str, Callable[[TreeChecker, Any], None]] = {
     "Name": TreeChecker._name,
-    "NSRef": lambda checker, node: _namespace(node),
+    "NSRef": TreeChecker._attribute,
     "Const": TreeChecker._constant,
     "Getattr": TreeChecker._attribute,
     "Getitem": TreeChecker._item,
@@ -346,8 +346,3 @@ _CHECKS: dict[str, Callable[[TreeChecker, Any], None]] = {
     "Mul": TreeChecker._multiply,
     "Macro": TreeChecker._macro,
 }
-
-
-def _namespace(node: Any) -> None:
-    if node.attr.startswith("_"):
-        raise Unsafe(f"sets .{node.attr[:60]}")
