@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from tests.browser.serving import Served, served
 from tests.chromium import find
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE = 15_000  # ms until something that must come is called missing
+PATIENCE = 30_000  # ms; a busy machine is slow, not wrong
+expect.set_options(timeout=PATIENCE)
 WIDE, NARROW = 1280, 420
 SLOW = {"MODELSHELF_DOWNLOADS__MAX_RATE_MB": "1.5"}  # so that a download of a tiny model can be watched
 PICTURES = "MODELSHELF_PICTURES"  # a folder: the tests leave their pictures there
