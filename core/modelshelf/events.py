@@ -7,6 +7,7 @@ the same home arrive through the `event` table, read four times a second (`Event
 import asyncio
 import dataclasses
 import json
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,8 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from modelshelf.errors import StoreError
+
 if TYPE_CHECKING:
     from modelshelf.store import Store
+
+log = logging.getLogger(__name__)
 
 RELAY_SECONDS = 0.25
 QUEUE_LIMIT = 1000
@@ -112,9 +117,12 @@ LOCAL = frozenset({ServiceChanged.kind})
 
 
 def decode(kind: str, payload: str) -> Event | None:
-    """The event of a row, or None for a kind that this version does not know."""
+    """The event of a row, or None for one that this version does not know: a newer one may share the home."""
     known = KINDS.get(kind)
-    return known(**json.loads(payload)) if known else None
+    try:
+        return known(**json.loads(payload)) if known else None
+    except (TypeError, ValueError):
+        return None
 
 
 class Subscription:
@@ -185,15 +193,34 @@ class EventBus:
             subscription.put(event)
 
     async def _exchange(self, store: "Store", seen: int) -> None:
+        failing = False
         while True:
-            if self._outbox:
-                rows, self._outbox = _latest(self._outbox), []
-                await store.write(store.add_events, self.process, rows)
-            for row in await store.read(store.events_after, seen):
-                seen = row.id
-                if row.process != self.process and (event := decode(row.kind, row.payload)):
-                    self._deliver(event)
+            try:
+                await self._send(store)
+                seen = await self._receive(store, seen)
+            except StoreError as error:
+                if not failing:
+                    log.warning("Events for other processes wait: %s", error)
+                failing = True
+            else:
+                failing = False
             await asyncio.sleep(RELAY_SECONDS)
+
+    async def _send(self, store: "Store") -> None:
+        if self._outbox:
+            rows, self._outbox = _latest(self._outbox), []
+            try:
+                await store.write(store.add_events, self.process, rows)
+            except StoreError:
+                self._outbox = [*rows, *self._outbox][-QUEUE_LIMIT:]
+                raise
+
+    async def _receive(self, store: "Store", seen: int) -> int:
+        for row in await store.read(store.events_after, seen):
+            seen = row.id
+            if row.process != self.process and (event := decode(row.kind, row.payload)):
+                self._deliver(event)
+        return seen
 
 
 def _latest(events: list[Event]) -> list[Event]:

@@ -1,8 +1,30 @@
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate
 
-from modelshelf.events import QUEUE_LIMIT, Event, EventBus, JobProgress, LibraryChanged
+import pytest
+from sqlalchemy.orm import Session
+
+from modelshelf.errors import StoreError
+from modelshelf.events import QUEUE_LIMIT, Event, EventBus, JobProgress, LibraryChanged, decode
 from modelshelf.store import Store
+
+
+class Refusing(Store):
+    """A store whose writes are refused until `mended`; `refused` is set by the first."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.refused, self.mended = asyncio.Event(), False
+
+    async def write[**P, T](
+        self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self.mended:
+            return await super().write(function, *args, **kwargs)
+        self.refused.set()
+        raise StoreError("The disk is full.")
 
 
 def progress(job: str, done: int) -> JobProgress:
@@ -73,3 +95,25 @@ async def test_who_has_left_hears_nothing() -> None:
         bus.publish(LibraryChanged(repo="c/d"))
         assert await anext(later) == LibraryChanged(repo="c/d")
     assert events is not later
+
+
+async def test_a_database_that_fails_for_a_while_ends_no_exchange(tmp_path: Path) -> None:
+    here, there = Refusing.at(tmp_path / "shared.db"), Store.at(tmp_path / "shared.db")
+    assert isinstance(here, Refusing)
+    sender, receiver = EventBus(here), EventBus(there)
+    for service in (here, there, sender, receiver):
+        await service.start()
+    with receiver.subscribe() as events:
+        sender.publish(LibraryChanged(repo="a/b"))
+        async with asyncio.timeout(5):
+            await here.refused.wait()
+        here.mended = True
+        async with asyncio.timeout(5):
+            assert await anext(events) == LibraryChanged(repo="a/b")
+    for service in (sender, receiver, here, there):
+        await service.stop()
+
+
+@pytest.mark.parametrize("payload", ['{"repo": "a/b", "later": 1}', "{}", "no json"])
+def test_an_event_of_another_version_is_left_out(payload: str) -> None:
+    assert decode("library", payload) is None

@@ -1,10 +1,11 @@
 import asyncio
 import gc
+from collections.abc import Callable
 from pathlib import Path
 
 from modelshelf.config import ConfigManager
 from modelshelf.errors import StoreError
-from modelshelf.events import ServiceChanged
+from modelshelf.events import ProviderChanged, ServiceChanged
 from modelshelf.shelf import Shelf, open_shelf
 
 
@@ -69,9 +70,7 @@ async def test_state_follows_what_happens(shelf: Shelf, tmp_path: Path) -> None:
     job = await shelf.downloads.start("samples/tiny-llama-GGUF")
     async for step in shelf.downloads.follow(job):
         assert step.repo == "samples/tiny-llama-GGUF"
-    async with asyncio.timeout(10):
-        while not _settled(shelf, job):
-            await asyncio.sleep(0.02)
+    await _until(lambda: _settled(shelf, job))
 
 
 def _settled(shelf: Shelf, job: str) -> bool:
@@ -89,3 +88,17 @@ async def test_a_notebook_opens_by_await_and_closes_by_hand(config: ConfigManage
     assert await shelf.downloads.jobs() == ()
     await shelf.stop()
     assert {status.status for status in shelf.services.values()} == {"stopped"}
+
+
+async def test_an_error_that_has_passed_is_not_shown_on(shelf: Shelf) -> None:
+    state = shelf.providers_state
+    await _until(lambda: bool(state.providers))
+    state.error = "The database failed."
+    shelf.events.publish(ProviderChanged(provider="builtin"))
+    await _until(lambda: not state.error)
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.02)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
@@ -70,8 +69,10 @@ class StateKeeper:
         while True:
             await self._due[name].wait()
             self._due[name].clear()
-            with suppress(ModelshelfError):
+            try:
                 await read()
+            except (ModelshelfError, OSError) as error:
+                log.warning("%s could not be read: %s", name, error)
 
     async def _read_jobs(self) -> None:
         try:
@@ -105,7 +106,7 @@ class StateKeeper:
         states = [known.get(config.id) or ProviderState(id=config.id, kind=config.kind) for config in configs]
         for config, item in zip(configs, states, strict=True):
             self._describe(config, item)
-        if states != state.providers:
+        if states != state.providers or state.error:
             state.param.update(providers=states, error="")
         # Every provider on its own: one that hangs must not hold back the others' models.
         await asyncio.gather(*(self._read_models(item) for item in states if item.enabled))
