@@ -1,6 +1,7 @@
 """One door to the database: migrations at start, short transactions in worker threads, one writer at a time."""
 
 import asyncio
+import errno
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -72,7 +73,7 @@ class Store:
                 Path(self.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             engine = _engine(self.url)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         try:
             # One transaction that holds the write lock: two processes starting at once migrate once.
             with engine.begin() as connection:
@@ -80,7 +81,7 @@ class Store:
             _use_wal(engine)
         except DBAPIError as error:
             engine.dispose()
-            raise self._unusable(error.orig or error) from error
+            raise self.unusable(error.orig or error) from error
         except StoreError:
             engine.dispose()
             raise
@@ -128,11 +129,9 @@ class Store:
         session.flush()
         session.execute(delete(EventRow).where(EventRow.id < rows[-1].id - KEPT_EVENTS))
 
-    def _unusable(self, reason: BaseException) -> StoreError:
-        return StoreError(
-            f"The database {_place(self.url)} cannot be used: {reason}.",
-            remedy="Restore a backup, or move it away: a new one is made, and models on disk are found again.",
-        )
+    def unusable(self, reason: BaseException) -> StoreError:
+        """What to tell the user when the database cannot be opened for this reason."""
+        return StoreError(f"The database {_place(self.url)} cannot be used: {reason}.", remedy=_remedy(reason))
 
     def _migrate(self, connection: Connection) -> None:
         config = alembic_config()
@@ -148,6 +147,18 @@ class Store:
         if found != script.get_current_head():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _remedy(reason: BaseException) -> str:
+    """What mends it. Only a damaged file is worth moving away; on a full or closed disk it is whole."""
+    code = getattr(reason, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} or getattr(reason, "errno", None) == errno.ENOSPC:
+        return "Free some space on its disk; the database is left as it is."
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM} or isinstance(reason, OSError):
+        return "Give yourself write permission there, or choose another folder with MODELSHELF_HOME."
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return "Another program holds it: wait for that to end, then try again."
+    return "Restore a backup, or move it away: a new one is made, and models on disk are found again."
 
 
 async def _settled[R](call: Callable[[], R]) -> R:

@@ -117,3 +117,23 @@ async def test_audit_rows_are_only_ever_added(store: Store, deed: str) -> None:
 async def test_an_unopened_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not open"):
         await Store.at(tmp_path / "x.db").read(lambda session: session)
+
+
+async def test_a_full_disk_is_not_called_damage(tmp_path: Path) -> None:
+    file = tmp_path / "full.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA max_page_count=3")
+        with pytest.raises(sqlite3.OperationalError) as full:
+            connection.execute("CREATE TABLE filler AS SELECT zeroblob(100000)")
+    connection.close()
+    assert "Free some space" in str(Store.at(file).unusable(full.value).remedy)
+
+
+async def test_a_folder_that_is_none_is_not_called_damage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder", "utf-8")
+    (tmp_path / "folder.db").mkdir()
+    for place in (tmp_path / "file" / "modelshelf.db", tmp_path / "folder.db"):
+        with pytest.raises(StoreError, match="cannot be used") as caught:
+            await Store.at(place).start()
+        assert "move it away" not in caught.value.remedy
+        assert "MODELSHELF_HOME" in caught.value.remedy
