@@ -6,7 +6,7 @@ HF_HOME, HF_HUB_CACHE, HF_ENDPOINT and SSL_CERT_FILE mean what they mean to hugg
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -164,7 +164,7 @@ class ConfigManager:
         Raises:
             ConfigError: the file is not TOML or a value is not allowed; the settings in force stay as they were.
         """
-        self.config = self._combine(self._read())
+        self.config = self._combine(self._read().unwrap())
         return self.config
 
     def get(self, key: str) -> Any:
@@ -191,11 +191,11 @@ class ConfigManager:
         if section not in fields or (name and name not in _names(section)) or (not name and section != "sources"):
             raise ConfigError(f"There is no setting “{key}”.", remedy=_known())
         document = self._read()
-        if name:
-            document.setdefault(section, {})[name] = value
-        else:
-            document[section] = value
-        return self._store(document)
+        plain = document.unwrap()
+        _put(plain, section, name, value)
+        config = self._combine(plain)
+        _put(document, section, name, value)
+        return self._store(config, tomlkit.dumps(document))
 
     def export(self) -> str:
         """The settings that differ from the defaults, as TOML. They hold no secrets: tokens are named, not kept."""
@@ -207,13 +207,13 @@ class ConfigManager:
         Raises:
             ConfigError: not TOML, or a value is not allowed; nothing was changed.
         """
-        return self._store(_parse(text, "the imported settings"))
+        return self._store(self._combine(_parse(text, "The text to import").unwrap()), text)
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> tomlkit.TOMLDocument:
         try:
             return _parse(self.file.read_text("utf-8"), str(self.file))
         except (FileNotFoundError, NotADirectoryError):
-            return {}
+            return tomlkit.document()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"The settings in {self.file} cannot be read: {error}.",
@@ -230,13 +230,14 @@ class ConfigManager:
         except ValidationError as error:
             raise _explained(error) from None
 
-    def _store(self, document: dict[str, Any]) -> Config:
-        config = self._combine(document)
+    def _store(self, config: Config, text: str) -> Config:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.home, encoding="utf-8", delete=False) as handle:
-                handle.write(tomlkit.dumps(document))
-            Path(handle.name).replace(self.file)
+            with tempfile.TemporaryDirectory(dir=self.home, prefix=".config-") as folder:
+                fresh = Path(folder, self.file.name)
+                fresh.touch(mode=0o600)
+                fresh.write_text(text, "utf-8", newline="")
+                fresh.replace(self.file)
         except OSError as error:
             raise ConfigError(
                 f"The settings cannot be written to {self.file}: {error.strerror}.",
@@ -265,9 +266,17 @@ def hub_cache(environ: Mapping[str, str], configured: str = "") -> Path:
     return (Path(base).expanduser() / "hub").absolute()
 
 
-def _parse(text: str, where: str) -> dict[str, Any]:
+def _put(document: MutableMapping[str, Any], section: str, name: str, value: Any) -> None:
+    """Change one setting; of a document everything else stays as its author wrote it, comments too."""
+    if name:
+        document.setdefault(section, {})[name] = value
+    else:
+        document[section] = value
+
+
+def _parse(text: str, where: str) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(text).unwrap()
+        return tomlkit.parse(text)
     except TOMLKitError as error:
         raise ConfigError(
             f"{where} is not valid TOML: {error}.", remedy="Mend the file, or move it away to start afresh."

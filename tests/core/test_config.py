@@ -96,3 +96,26 @@ def test_parts_lie_on_the_file_system_of_the_cache(home: Path, tmp_path: Path) -
     paths = manager(home, HF_HUB_CACHE=str(tmp_path / "hub")).paths
     assert paths.parts.is_relative_to(home)
     assert paths.quarantine.is_relative_to(home)
+
+
+def test_what_the_owner_wrote_around_a_setting_stays(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "config.toml").write_text("# mine\n[server]\nport = 5010 # because\n", "utf-8")
+    settings = manager(home)
+    settings.set("server.host", "127.0.0.2")
+    settings.set("ui.theme", "dark")
+    text = settings.file.read_text("utf-8")
+    assert "# mine" in text
+    assert "port = 5010 # because" in text
+    assert manager(home).config.server.host == "127.0.0.2"
+    assert manager(home).config.ui.theme == "dark"
+    settings.import_(text)
+    assert settings.file.read_text("utf-8") == text
+
+
+def test_a_file_that_cannot_be_put_in_place_leaves_nothing_behind(home: Path) -> None:
+    settings = manager(home)
+    settings.file.mkdir(parents=True)
+    with pytest.raises(ConfigError, match="cannot be"):
+        settings.import_("[ui]\ntheme = 'dark'\n")
+    assert [item.name for item in home.iterdir()] == ["config.toml"]
