@@ -241,3 +241,16 @@ def test_doctor_and_its_bundle_hold_no_secret(terminal: Terminal, tmp_path: Path
     with zipfile.ZipFile(bundle) as opened:
         assert all(canary.encode() not in opened.read(name) for name in opened.namelist())
     assert canary not in done.stdout
+
+
+def test_a_terminal_with_few_letters_and_a_file_that_is_no_text(terminal: Terminal) -> None:
+    poor = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "PYTHONCOERCECLOCALE": "0"}
+    shown = terminal.run("show", TINY, **poor)
+    assert shown.returncode == 0, shown.stderr
+    assert "tiny-llama.Q8_0.gguf" in shown.stdout
+    found = terminal.run("search", "“tiny”", "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(found.stdout)["text"] == "“tiny”"
+    (terminal.folder / "noise").write_bytes(b"\xff\xfe\x00")
+    refused = terminal.run("config", "import", "noise")
+    assert refused.returncode == 2
+    assert "UTF-8" in one_sentence(refused)

@@ -6,6 +6,7 @@
 import logging
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +48,7 @@ def root(
 def main() -> None:
     """Run the command and leave with its exit code; a user never meets a traceback."""
     logging.getLogger().addHandler(logging.NullHandler())
+    _never_fail_on_a_letter()
     output = Output("--json" in sys.argv)
     try:
         app()
@@ -59,6 +61,13 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last door before the user
         _unexpected(error, output)
         sys.exit(1)
+
+
+def _never_fail_on_a_letter() -> None:
+    """A terminal that has no such letter shows a question mark for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _unexpected(error: Exception, output: Output) -> None:

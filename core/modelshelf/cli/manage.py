@@ -151,11 +151,18 @@ def export() -> None:
 
 
 @config.command("import")
-def import_(file: Annotated[typer.FileText, typer.Argument(help="A TOML file; - reads standard input.")]) -> None:
+def import_(
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="A TOML file; - reads standard input.")],
+) -> None:
     """Replace the settings by those of a file."""
     from modelshelf.config import ConfigManager
+    from modelshelf.errors import ConfigError
 
-    ConfigManager().import_(file.read())
+    try:
+        text = file.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file.name} is not text in UTF-8.", remedy="Choose a TOML file.") from None
+    ConfigManager().import_(text)
     sys.stderr.write("The settings are replaced.\n")
 
 

@@ -59,7 +59,8 @@ def complain(error: ModelshelfError) -> None:
 
 def emit(document: Any) -> None:
     """One JSON document on one line."""
-    sys.stdout.write(json.dumps(document, default=_jsonable, ensure_ascii=False) + "\n")
+    ascii_only = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
+    sys.stdout.write(json.dumps(document, default=_jsonable, ensure_ascii=ascii_only) + "\n")
     sys.stdout.flush()
 
 
