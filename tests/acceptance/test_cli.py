@@ -254,3 +254,19 @@ def test_a_terminal_with_few_letters_and_a_file_that_is_no_text(terminal: Termin
     refused = terminal.run("config", "import", "noise")
     assert refused.returncode == 2
     assert "UTF-8" in one_sentence(refused)
+
+
+def test_a_search_that_nobody_answers_is_no_search_without_results(terminal: Terminal) -> None:
+    hub = '[[sources]]\nname = "hf"\nkind = "huggingface"\nlabel = "Hub"\nurl = "https://127.0.0.1:9"\n'
+    (terminal.home / "config.toml").write_text(hub)
+    done = terminal.run("search", "tiny")
+    assert done.returncode == 6
+    assert "Nothing matches" not in done.stdout
+    assert "https://127.0.0.1:9" in done.stdout
+    assert terminal.json("search", "tiny", code=6)[0]["sources"][0]["status"] == "failed"
+
+
+def test_a_report_that_cannot_be_written_is_explained(terminal: Terminal) -> None:
+    done = terminal.run("test", "--report", terminal.folder / "none" / "report.json")
+    assert done.returncode == 1
+    assert "report.json cannot be written to" in one_sentence(done)

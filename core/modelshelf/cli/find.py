@@ -28,7 +28,9 @@ def search(
     source: Annotated[list[str] | None, typer.Option(help="Only this source; may be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Search all sources at once."""
+    """Search all sources at once; exit with 6 when none of them answers."""
+    from modelshelf.errors import Unreachable
+
     output = Output(as_json)
 
     async def work(shelf: "Shelf") -> None:
@@ -62,11 +64,14 @@ def search(
             ],
             right=("Size", "Fit"),
         )
-        if not answer.rows:
+        silent = bool(answer.sources) and all(report.status == "failed" for report in answer.sources)
+        if not answer.rows and not silent:
             output.line("Nothing matches these words.")
         for report in answer.sources:
             if report.status in {"failed", "stale"}:
                 output.line(f"{report.label}: {report.error} {report.remedy}")
+        if silent:
+            raise typer.Exit(Unreachable.exit_code)
 
     with_shelf(work)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelshelf.cli.output import Output, duration, file_size
-from modelshelf.cli.shared import Json, with_shelf
+from modelshelf.cli.shared import Json, with_shelf, writing_to
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
@@ -85,7 +85,8 @@ def self_test(
     if report:
         import json
 
-        report.write_text(json.dumps([step.as_dict() for step in steps], indent=2), "utf-8")
+        with writing_to(report):
+            report.write_text(json.dumps([step.as_dict() for step in steps], indent=2), "utf-8")
     if any(step.status != "passed" for step in steps):
         raise typer.Exit(1)
 
@@ -103,7 +104,8 @@ def doctor(
     findings = asyncio.run(diagnose())
     document: dict[str, Any] = {"checks": [finding.as_dict() for finding in findings]}
     if bundle:
-        document["bundle"] = support_bundle(findings, Path.cwd())
+        with writing_to(Path.cwd()):
+            document["bundle"] = support_bundle(findings, Path.cwd())
     output.document(document)
     for finding in findings:
         output.line(f"{finding.status:5} {finding.name:18} {finding.detail}")

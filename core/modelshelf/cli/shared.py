@@ -1,7 +1,9 @@
 """Options that several commands share, and the way into the shelf."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,3 +31,14 @@ def with_shelf[T](work: "Callable[[Shelf], Awaitable[T]]", *, without: frozenset
             return await work(shelf)
 
     return asyncio.run(run())
+
+
+@contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """Say in a sentence that a place the user named cannot be written to."""
+    from modelshelf.errors import FolderNotWritable
+
+    try:
+        yield
+    except OSError as error:
+        raise FolderNotWritable(f"{place} cannot be written to: {error.strerror}.") from error
