@@ -84,3 +84,14 @@ def test_filters_are_a_sheet_on_a_phone(open_page: Opener) -> None:
 
 def dispatch(page: Page, name: str, detail: str) -> None:
     page.evaluate(f"window.dispatchEvent(new CustomEvent('{name}', {{detail: {detail}}}))")
+
+
+def test_a_press_counts_though_the_row_is_drawn_anew_under_it(open_page: Opener) -> None:
+    page = open_page()
+    ready(page)
+    target = row(page, "tiny-llama-GGUF")
+    target.locator(".names").hover()
+    page.mouse.down()
+    target.evaluate("(node) => { node.innerHTML = node.innerHTML }")
+    page.mouse.up()
+    expect(drawer(page)).to_contain_text("tiny-llama-GGUF")

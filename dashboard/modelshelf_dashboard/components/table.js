@@ -90,13 +90,30 @@ export function render({model, el}) {
     else model.send_msg({do: name, id: node?.dataset.id ?? '', context: action?.context ?? {}})
   }
   note.onclick = (event) => { const b = event.target.closest('button'); if (b) act(null, b.dataset.do) }
-  list.onclick = (event) => {
-    const node = event.target.closest('.item'), b = event.target.closest('button')
-    if (!node) return
+  const choose = (node, name) => {
     current = indexOf(node)
     mark()
-    if (b && b.dataset.do !== 'open') act(node, b.dataset.do)
+    if (name && name !== 'open') act(node, name)
     else if (model.opens) model.send_msg({do: 'open', id: node.dataset.id})
+  }
+  // Rows may be drawn anew or move while the button is down: no click comes then, or it comes to no row. What was
+  // pressed is what was meant.
+  let pressed = null
+  list.onpointerdown = (event) => {
+    const item = event.target.closest('.item')
+    pressed = item && {id: item.dataset.id, name: event.target.closest('button')?.dataset.do, target: event.target}
+  }
+  list.onpointerup = () => {
+    if (!pressed || pressed.target.isConnected) return
+    const node = kept.get(pressed.id)?.node
+    if (node) choose(node, pressed.name)
+    pressed = null
+  }
+  list.onclick = (event) => {
+    const node = event.target.closest('.item') ?? kept.get(pressed?.id)?.node
+    const name = event.target.closest('.item') ? event.target.closest('button')?.dataset.do : pressed?.name
+    pressed = null
+    if (node) choose(node, name)
   }
   list.onkeydown = (event) => {
     const step = {ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity}[event.key]
