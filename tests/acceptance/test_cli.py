@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -270,3 +271,18 @@ def test_a_report_that_cannot_be_written_is_explained(terminal: Terminal) -> Non
     done = terminal.run("test", "--report", terminal.folder / "none" / "report.json")
     assert done.returncode == 1
     assert "report.json cannot be written to" in one_sentence(done)
+
+
+def test_a_download_stopped_by_hand_says_that_it_can_go_on(terminal: Terminal) -> None:
+    slow = terminal.environment | {"MODELSHELF_DOWNLOADS__MAX_RATE_MB": "0.05"}
+    command = [sys.executable, "-m", "modelshelf.cli", "download", TINY, "--json"]
+    with subprocess.Popen(command, cwd=terminal.folder, env=slow, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while json.loads(process.stdout.readline())["status"] != "transferring":
+            pass
+        process.send_signal(signal.SIGINT)
+        last = json.loads(process.stdout.read().splitlines()[-1])
+    assert process.returncode == 130
+    assert last["event"] == "failed"
+    assert "goes on" in last["remedy"]
+    assert terminal.json("download", TINY)[-1]["event"] == "done"

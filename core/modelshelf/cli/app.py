@@ -15,7 +15,7 @@ import typer
 
 from modelshelf import __version__
 from modelshelf.cli import fetch, find, manage, use
-from modelshelf.cli.output import Output, err
+from modelshelf.cli.output import Output
 from modelshelf.errors import ModelshelfError
 
 log = logging.getLogger("modelshelf")
@@ -55,9 +55,6 @@ def main() -> None:
     except ModelshelfError as error:
         output.error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("Stopped. What arrived is kept; the same command goes on with it.")
-        sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the last door before the user
         _unexpected(error, output)
         sys.exit(1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 EXIT_OF_STATUS = {"done": 0, "review": 3, "quarantined": 4}
+EXIT_STOPPED = 130  # 128 + SIGINT, as shells have it
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +51,9 @@ def download(
             raise
         emit({"event": "failed", "error": error.message, "remedy": error.remedy, "code": error.code})
         raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        _stopped(as_json)
+        raise typer.Exit(EXIT_STOPPED) from None
     code = _report(job, as_json)
     if code:
         raise typer.Exit(code)
@@ -88,6 +92,14 @@ def _note(job: "Job") -> str:
 def _step(job: "Job") -> dict[str, Any]:
     names = ("id", "status", "detail", "done", "total", "rate", "eta")
     return {"event": "progress"} | {name: getattr(job, name) for name in names}
+
+
+def _stopped(as_json: bool) -> None:
+    error, remedy = "The download was stopped.", "What arrived is kept; the same command goes on with it."
+    if as_json:
+        emit({"event": "failed", "error": error, "remedy": remedy, "code": "Stopped"})
+    else:
+        err.print(f"{error} {remedy}", markup=False, soft_wrap=True)
 
 
 def _report(job: "Job", as_json: bool) -> int:
