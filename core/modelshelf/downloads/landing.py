@@ -39,6 +39,7 @@ def land(cache: RepoCache, commit: str, arrivals: Sequence[Arrival], refs: Seque
         NotEnoughDisk, FolderNotWritable, DownloadError.
     """
     with disk_errors(cache.folder):
+        work.mkdir(parents=True, exist_ok=True)
         for arrival in arrivals:
             _land_blob(cache, arrival)
         snapshot = cache.snapshot(commit)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,18 @@ async def test_damaged_bytes_in_the_cache_are_fetched_again(world: World) -> Non
     again = await world.fetch("org/model")
     assert again.status is JobStatus.DONE
     assert blob.read_bytes() == WEIGHTS
+
+
+async def test_a_new_home_takes_over_what_the_cache_holds_already(world: World) -> None:
+    await world.hub.add("org/model", FILES)
+    job = await world.fetch("org/model")
+    await asyncio.to_thread(shutil.rmtree, world.parts)
+    (world.cache / "models--org--model/refs/main").unlink()
+    world.hub.requests.clear()
+    again = await world.fetch("org/model")
+    assert again.status is JobStatus.DONE, again.error
+    assert world.sent() == 0
+    assert (world.cache / "models--org--model/refs/main").read_text() == job.commit
 
 
 async def test_an_unsafe_file_is_held_and_nothing_is_published(world: World) -> None:
