@@ -1,5 +1,4 @@
 import asyncio
-import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,7 +82,7 @@ def _settled(shelf: Shelf, job: str) -> bool:
 
 async def test_a_notebook_opens_by_await_and_closes_by_hand(config: ConfigManager) -> None:
     shelf = await open_shelf(config=config, without={"health"})
-    gc.collect()
+    await asyncio.sleep(0)
     assert shelf.services["store"].status == "running"
     assert await shelf.downloads.jobs() == ()
     await shelf.stop()
