@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import tomlkit
 
 from tests.conftest import NO_OLLAMA
@@ -21,11 +22,27 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Served:
-    """Where a browser finds it, and the owner's one-time link."""
+    """Where a browser finds it, the owner's one-time link, and the server's process."""
 
     url: str
     link: str
     home: Path
+    pid: int
+
+    @contextmanager
+    def frozen_engine(self) -> Iterator[None]:
+        """The loaded models answer nothing within the block: an answer that is asked for stays under way."""
+        children = [
+            child for child in psutil.Process(self.pid).children() if "engine/child.py" in " ".join(child.cmdline())
+        ]
+        assert children, "no model is loaded"
+        for child in children:
+            child.suspend()
+        try:
+            yield
+        finally:
+            for child in children:
+                child.resume()
 
 
 @contextmanager
@@ -49,7 +66,7 @@ def served(
     with errors.open("w") as log, subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log) as child:
         try:
             link = _link(child, errors)
-            yield Served(link.partition("/login")[0], link, home)
+            yield Served(link.partition("/login")[0], link, home, child.pid)
         finally:
             child.terminate()
             try:
