@@ -4,6 +4,7 @@
 HF_HOME, HF_HUB_CACHE, HF_ENDPOINT and SSL_CERT_FILE mean what they mean to huggingface_hub.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping, MutableMapping
@@ -239,9 +240,12 @@ class ConfigManager:
                 fresh.write_text(text, "utf-8", newline="")
                 fresh.replace(self.file)
         except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
             raise ConfigError(
                 f"The settings cannot be written to {self.file}: {error.strerror}.",
-                remedy="Give yourself write permission there, or choose another folder with MODELSHELF_HOME.",
+                remedy="Free some space on its disk; the settings are as they were."
+                if full
+                else "Give yourself write permission there, or choose another folder with MODELSHELF_HOME.",
             ) from error
         self.config = config
         return config

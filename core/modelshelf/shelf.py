@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,12 +44,13 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """How a service is: status is stopped | running | failed; `error` and `remedy` belong to failed."""
+    """How a service is: status is stopped | running | failed; `error`, `remedy` and `failure` belong to failed."""
 
     name: str
     status: str
     error: str = ""
     remedy: str = ""
+    failure: ModelshelfError | None = field(default=None, repr=False, compare=False)  # with what caused it
 
 
 class Shelf:
@@ -111,7 +112,8 @@ class Shelf:
                 await service.start()
             except ModelshelfError as error:
                 log.warning("%s did not start: %s", service.name, error)
-                self._mark(ServiceStatus(service.name, "failed", error.message, error.remedy))
+                failure = error.with_traceback(None)
+                self._mark(ServiceStatus(service.name, "failed", error.message, error.remedy, failure))
             except Exception as error:
                 log.exception("%s did not start", service.name)
                 self._mark(ServiceStatus(service.name, "failed", f"{service.name} did not start: {error}."))

@@ -201,7 +201,7 @@ def create_server(
     async def started() -> None:
         store = shelf.services["store"]
         if store.status == "failed":  # nobody could sign in
-            raise StoreError(store.error, remedy=store.remedy)
+            raise store.failure or StoreError(store.error, remedy=store.remedy)
         await asyncio.to_thread(links.note, shelf.config.home, base, listener.getsockname()[:2])
         greet(f"{base}/login#{await shelf.access.owner_link()}")
         if warm:

@@ -15,8 +15,8 @@ import typer
 
 from modelshelf import __version__
 from modelshelf.cli import fetch, find, manage, use
-from modelshelf.cli.output import Output
-from modelshelf.errors import ModelshelfError
+from modelshelf.cli.output import NO_SPACE, Output, exit_code, is_disk_full
+from modelshelf.errors import ModelshelfError, NotEnoughDisk
 
 log = logging.getLogger("modelshelf")
 
@@ -54,8 +54,12 @@ def main() -> None:
         app()
     except ModelshelfError as error:
         output.error(error)
-        sys.exit(error.exit_code)
+        sys.exit(exit_code(error))
     except Exception as error:  # noqa: BLE001 - the last door before the user
+        if is_disk_full(error):
+            place = getattr(error, "filename", None)
+            output.error(NotEnoughDisk(f"There is no space left on the disk{f' for {place}' if place else ''}."))
+            sys.exit(NO_SPACE)
         _unexpected(error, output)
         sys.exit(1)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelshelf.cli.output import Output, duration, emit, err, file_size
+from modelshelf.cli.output import Output, duration, emit, err, exit_code, file_size
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def download(
         if not as_json:
             raise
         emit({"event": "failed", "error": error.message, "remedy": error.remedy, "code": error.code})
-        raise typer.Exit(error.exit_code) from None
+        raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         _stopped(as_json)
         raise typer.Exit(EXIT_STOPPED) from None

@@ -1,5 +1,6 @@
 """What a command prints: tables and sentences for people, or JSON and nothing else on standard output."""
 
+import errno
 import json
 import math
 import sys
@@ -13,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from modelshelf.errors import ModelshelfError
+
+NO_SPACE = 7
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -49,6 +52,26 @@ class Output:
         """What happened and what to do."""
         self.document(error.as_dict())
         complain(error)
+
+
+def exit_code(error: ModelshelfError) -> int:
+    """What the command leaves with: 7 when a full disk lies behind the error, else what the error says."""
+    return NO_SPACE if is_disk_full(error) else error.exit_code
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a disk without space lies behind an error."""
+    import sqlite3
+
+    full = {errno.ENOSPC, errno.EDQUOT}
+    # SQLite says it by name, or as a write that the disk did not take.
+    full_database = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+    while error is not None:
+        driver = getattr(error, "orig", None) or error  # SQLAlchemy keeps the driver's own error there
+        if getattr(driver, "errno", None) in full or getattr(driver, "sqlite_errorcode", None) in full_database:
+            return True
+        error = error.__cause__
+    return False
 
 
 def complain(error: ModelshelfError) -> None:

@@ -27,7 +27,7 @@ def with_shelf[T](work: "Callable[[Shelf], Awaitable[T]]", *, without: frozenset
         async with open_shelf(without=without) as shelf:
             store = shelf.services["store"]
             if store.status == "failed":
-                raise StoreError(store.error, remedy=store.remedy)
+                raise store.failure or StoreError(store.error, remedy=store.remedy)
             return await work(shelf)
 
     return asyncio.run(run())

@@ -1,0 +1,59 @@
+"""What goes wrong at the command line: each has a sentence, a remedy and its own exit code, also as JSON."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.terminal import Terminal, one_sentence
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk without a free byte, where the system lets us mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError), (disk / "fill").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    assert shutil.disk_usage(disk).free == 0
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new home", "used home"])
+def test_a_full_disk_below_the_home_leaves_with_7(terminal: Terminal, full_disk: Path, used: bool) -> None:
+    home = full_disk / "home"
+    if used:
+        assert terminal.run("list", MODELSHELF_HOME=str(home)).returncode == 0
+    fill(full_disk)
+    for command in (
+        ["list"],
+        ["status"],
+        ["download", "samples/tiny-llama-GGUF"],
+        ["config", "set", "ui.theme", "dark"],
+    ):
+        done = terminal.run(*command, MODELSHELF_HOME=str(home))
+        assert done.returncode == 7, done.stderr
+        assert "Free some space on its disk" in one_sentence(done)
+    done = terminal.run("list", "--json", MODELSHELF_HOME=str(home))
+    assert done.returncode == 7
+    assert json.loads(done.stdout)["remedy"].startswith("Free some space")
+    assert terminal.run("serve", "--no-browser", "--port", "0", MODELSHELF_HOME=str(home)).returncode == 7
