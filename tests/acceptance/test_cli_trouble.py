@@ -57,3 +57,31 @@ def test_a_full_disk_below_the_home_leaves_with_7(terminal: Terminal, full_disk:
     assert done.returncode == 7
     assert json.loads(done.stdout)["remedy"].startswith("Free some space")
     assert terminal.run("serve", "--no-browser", "--port", "0", MODELSHELF_HOME=str(home)).returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["list", "--nope"], "No such option: --nope."),
+        (["fit"], "Missing argument 'MODEL_OR_FILE'."),
+        (["fit", "x", "--ctx", "many"], "Invalid value for '--ctx'"),
+        (["frobnicate"], "No such command 'frobnicate'."),
+        (["download"], "Missing argument 'repo'."),
+    ],
+)
+def test_a_wrong_call_is_a_document_too(terminal: Terminal, arguments: list[str], error: str) -> None:
+    done = terminal.run(*arguments, "--json")
+    assert done.returncode == 2
+    document = json.loads(done.stdout)
+    assert document["code"] == "UsageError"
+    assert document["error"].startswith(error)
+    assert "--help` lists what is allowed." in document["remedy"]
+    assert error in one_sentence(done)
+
+
+def test_a_wrong_call_without_json_and_a_json_that_is_only_text_are_told_as_text(terminal: Terminal) -> None:
+    for arguments in (["list", "--nope"], ["chat", "--nope", "--", "builtin/x", "--json"]):
+        done = terminal.run(*arguments)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("Usage: ")

@@ -5,6 +5,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -16,7 +17,7 @@ import typer
 from modelshelf import __version__
 from modelshelf.cli import fetch, find, manage, use
 from modelshelf.cli.output import NO_SPACE, Output, exit_code, is_disk_full
-from modelshelf.errors import ModelshelfError, NotEnoughDisk
+from modelshelf.errors import ModelshelfError, NotEnoughDisk, UsageError
 
 log = logging.getLogger("modelshelf")
 
@@ -49,9 +50,16 @@ def main() -> None:
     """Run the command and leave with its exit code; a user never meets a traceback."""
     logging.getLogger().addHandler(logging.NullHandler())
     _never_fail_on_a_letter()
-    output = Output("--json" in sys.argv)
+    output = Output("--json" in _options(sys.argv))
     try:
+        if output.as_json:
+            sys.exit(app(standalone_mode=False))
         app()
+    except typer.TyperException as error:  # raised only where Typer does not print it as text
+        output.error(_misused(error))
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(1)
     except ModelshelfError as error:
         output.error(error)
         sys.exit(exit_code(error))
@@ -62,6 +70,21 @@ def main() -> None:
             sys.exit(NO_SPACE)
         _unexpected(error, output)
         sys.exit(1)
+
+
+def _options(arguments: Sequence[str]) -> Sequence[str]:
+    """What stands before `--`: after it everything is text."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _misused(error: typer.TyperException) -> UsageError:
+    """What Typer says of a wrong call, as one of our errors."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = context.command_path if context else "modelshelf"
+    return UsageError(
+        f"{error.format_message().rstrip('.')}.",
+        remedy=f"Check the spelling; `{command} --help` lists what is allowed.",
+    )
 
 
 def _never_fail_on_a_letter() -> None:
