@@ -1,9 +1,14 @@
 """`modelshelf` as a person or a script runs it: a process of its own, a home of its own, no network."""
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +40,21 @@ class Terminal:
             cwd=self.folder,
             env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
+
+    def at_a_terminal(self, *arguments: str, columns: int) -> str:
+        """As `run`, on a terminal of this width; what it shows."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        environment = {name: value for name, value in self.environment.items() if name != "COLUMNS"}
+        command = [sys.executable, "-m", "modelshelf.cli", *arguments]
+        with subprocess.Popen(command, cwd=self.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs):
+            os.close(theirs)
+            said = b""
+            with suppress(OSError):  # the terminal is hung up when the last one leaves it
+                while piece := os.read(ours, 65536):
+                    said += piece
+        os.close(ours)
+        return said.decode()
 
     def json(self, *arguments: str | Path, code: int = 0) -> list[Any]:
         """Every line of standard output as JSON: there must be nothing else."""

@@ -79,6 +79,31 @@ def test_a_wrong_call_is_a_document_too(terminal: Terminal, arguments: list[str]
     assert error in one_sentence(done)
 
 
+LONG = "a-name-that-is-as-long-as-publishers-make-them-with-every-kind-of-tuning-in-it-Instruct-GGUF"
+
+
+@pytest.fixture
+def long_name(terminal: Terminal) -> str:
+    snapshot = terminal.folder / "hf/hub" / f"models--org--{LONG}" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.Q8_0.gguf").write_bytes(bytes(1000))
+    return f"org/{LONG}"
+
+
+def test_a_pipe_has_no_edge_at_which_names_are_folded(terminal: Terminal, long_name: str) -> None:
+    for columns in ("40", "80"):
+        assert long_name in terminal.run("list", COLUMNS=columns).stdout
+    del terminal.environment["COLUMNS"]
+    assert long_name in terminal.run("list").stdout
+
+
+def test_a_terminal_folds_names_only_where_it_ends(terminal: Terminal, long_name: str) -> None:
+    assert long_name in terminal.at_a_terminal("list", columns=200)
+    narrow = terminal.at_a_terminal("list", columns=60)
+    assert long_name not in narrow
+    assert max(len(line) for line in narrow.splitlines()[1:]) <= 60
+
+
 def test_a_wrong_call_without_json_and_a_json_that_is_only_text_are_told_as_text(terminal: Terminal) -> None:
     for arguments in (["list", "--nope"], ["chat", "--nope", "--", "builtin/x", "--json"]):
         done = terminal.run(*arguments)

@@ -16,8 +16,10 @@ from rich.table import Table
 from modelshelf.errors import ModelshelfError
 
 NO_SPACE = 7
+WIDEST = 100_000  # letters in a row of a table
 
-out = Console(highlight=False)
+# Only a terminal has an edge: in a file or a pipe a name stays in one piece, to be found again.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDEST)
 err = Console(stderr=True, highlight=False)
 
 
