@@ -173,6 +173,24 @@ async def test_a_declared_host_may_be_private_but_gets_no_secrets(network: Netwo
     assert "Authorization" not in server.seen[-1].headers
 
 
+async def test_a_private_origin_that_is_not_declared_is_named_with_the_setting_for_it(
+    network: Network, server: Server
+) -> None:
+    with pytest.raises(UnsafeAddress) as caught:
+        await network.fetch_range(server.at(f"/f?to={server.other}/g"), 0, 5)
+    assert f"add {server.other} to the `hosts` of that source" in caught.value.remedy
+    resolver = Resolver(public=True, seconds=2)
+    for port, origin in ((9000, "https://localhost:9000"), (443, "https://localhost")):
+        with pytest.raises(UnsafeAddress) as caught:
+            await resolver.resolve("localhost", port)
+        assert f"add {origin} to the `hosts`" in caught.value.remedy
+    # As the remedy says it, or as people write it.
+    for written in (server.other, server.other + "/"):
+        declared = server.at(f"/f?to={server.other}/g")
+        declared = Location(declared.url, declared.headers, declared.ssl, frozenset({written}))
+        assert (await network.fetch_range(declared, 0, 5)).data == DATA[:5]
+
+
 async def test_redirects_have_an_end(network: Network, server: Server) -> None:
     with pytest.raises(Unreachable, match="more than 5 times"):
         await network.fetch_range(server.at("/f?loop"), 0, 5)

@@ -10,6 +10,7 @@ from yarl import URL
 
 from modelshelf.errors import UnsafeAddress
 
+HTTPS = 443
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -54,12 +55,31 @@ def check_literal(url: URL) -> None:
     host = url.host or ""
     literal = host.replace(".", "").isdigit() or ":" in host
     if is_loopback(host) or (literal and not is_global(host)):
-        raise UnsafeAddress(f"A redirect leads to {host}, which is not a public address; it was not followed.")
+        raise UnsafeAddress(
+            f"A redirect leads to {host}, which is not a public address; it was not followed.",
+            remedy=_declare(host, url.port),
+        )
 
 
 def without_secrets(url: URL) -> str:
     """The URL without query and user: signed addresses hold secrets there."""
     return str(url.with_query(None).with_fragment(None).with_user(None)) if url.host else str(url.with_query(None))
+
+
+def origin_of(address: str) -> str:
+    """The origin in an address as a person writes it: a slash at its end does not matter, nor does the usual port."""
+    try:
+        return str(URL(address).origin())
+    except ValueError:
+        return address
+
+
+def _declare(host: str, port: int | None) -> str:
+    origin = URL.build(scheme="https", host=host, port=None if port == HTTPS else port)
+    return (
+        f"If the source keeps its files there, add {origin} to the `hosts` of that source in the settings; "
+        "if you do not know the address, leave it."
+    )
 
 
 class Resolver(AbstractResolver):
@@ -85,7 +105,10 @@ class Resolver(AbstractResolver):
             return found
         allowed = [address for address in found if is_global(address["host"])]
         if not allowed:
-            raise UnsafeAddress(f"A redirect leads to {host}, which has no public address; it was not followed.")
+            raise UnsafeAddress(
+                f"A redirect leads to {host}, which has no public address; it was not followed.",
+                remedy=_declare(host, port),
+            )
         return allowed
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from yarl import URL
 
 from modelshelf.config import ConfigManager
 from modelshelf.errors import FileNotInRepository, Unreachable
-from modelshelf.network.addresses import Resolver, check_https, check_literal, is_loopback
+from modelshelf.network.addresses import Resolver, check_https, check_literal, is_loopback, origin_of
 from modelshelf.network.answers import Answer, RangeAnswer, Route, explained, refusal
 
 if TYPE_CHECKING:  # a source uses this module too
@@ -104,7 +104,7 @@ class Network:
         self, location: "Location", route: Route | None, headers: dict[str, str], stack: AsyncExitStack
     ) -> tuple[aiohttp.ClientResponse, Route]:
         first = URL(location.url, encoded=True)
-        trusted = {str(first.origin()) if first.host else "", *location.hosts}
+        trusted = {str(first.origin()) if first.host else "", *map(origin_of, location.hosts)}
         step = route or Route(first, True, location.headers)
         for _ in range(REDIRECTS + 1):
             response = await self._ask(step, location.ssl, headers, stack)

@@ -145,7 +145,10 @@ class HubApi:
     def _same_origin(self, base: str, target: str) -> str:
         url = urljoin(base, target)
         if not target or not url.startswith(self.endpoint + "/"):
-            raise UnsafeAddress(f"{self.label} ({self.endpoint}) leads to another address, {urlsplit(url).netloc}.")
+            raise UnsafeAddress(
+                f"{self.label} ({self.endpoint}) leads to another address, {urlsplit(url).netloc}.",
+                remedy="If it has moved there, make that the `url` of this source in the settings.",
+            )
         return url
 
     def _check(self, status: int, headers: Mapping[str, str], about: str, signed_in: bool) -> None:
