@@ -8,11 +8,15 @@
     │   ├── RevisionNotFound                       5
     │   └── FileNotInRepository                    5
     ├── AccessError              PermissionError   1  who asks may not
-    │   ├── NotSignedIn                            1  no or a wrong token
+    │   ├── NotSignedIn                            1  no or a wrong token or key
+    │   ├── NoPermission                           1  the key is right but may not do this
     │   ├── RoleRequired                           1
     │   └── GatedRepository                        1
     ├── Unreachable              ConnectionError   6  a source or provider does not answer
-    │   └── UnsafeAddress                          6  an address that the network policy refuses
+    │   ├── UnsafeAddress                          6  an address that the network policy refuses
+    │   ├── TimedOut             TimeoutError      6  it answers too late or never
+    │   ├── NotTrusted                             6  its certificate is not one that can be trusted
+    │   └── WrongAddress                           6  something answers there, but not this API
     ├── StoreError               OSError           1  database or data folder
     │   └── StoreTooNew                            1
     ├── DownloadError                              1
@@ -26,6 +30,9 @@
     └── ProviderError                              1
         ├── EngineFailed                           1
         ├── ModelDoesNotFit                        4
+        ├── RateLimited                            1  too many requests
+        ├── NoCredit                               1  the account is empty
+        ├── KeyUnproven                            1  nothing asked so far needs the key
         └── Unsupported                            2  the provider has no such ability
 
 The figure is the exit code of the command line. The traceback belongs to the log, the sentence to the user.
@@ -114,6 +121,12 @@ class NotSignedIn(AccessError):
     remedy = "Sign in again, or set a valid token (HF_TOKEN for Hugging Face)."
 
 
+class NoPermission(AccessError):
+    """The key is accepted, but not for what was asked."""
+
+    remedy = "Give the key that permission at the provider, or use another key."
+
+
 class RoleRequired(AccessError):
     """The action needs a higher role."""
 
@@ -138,6 +151,24 @@ class UnsafeAddress(Unreachable):
     """The network policy refuses this address."""
 
     remedy = "Use https, and an address that you configured or that is public."
+
+
+class TimedOut(Unreachable, TimeoutError):
+    """It answers too late or never."""
+
+    remedy = "Check that it runs and is not overloaded, or raise providers.timeout_seconds."
+
+
+class NotTrusted(Unreachable):
+    """Its certificate is missing, changed, expired or of nobody we trust."""
+
+    remedy = "Check the address, or name its certificates in network.ca_file."
+
+
+class WrongAddress(Unreachable):
+    """Something answers at the address, but not the API that was expected."""
+
+    remedy = "Check that the address is this provider's API and not a page of something else."
 
 
 class StoreError(ModelshelfError, OSError):
@@ -229,6 +260,26 @@ class ModelDoesNotFit(ProviderError):
     exit_code = 4
     status = 409
     remedy = "Choose a smaller quantisation or a shorter context."
+
+
+class RateLimited(ProviderError):
+    """Too many requests; `facts["retry_after"]` holds the seconds to wait where the provider names them."""
+
+    status = 429
+    remedy = "Try again later."
+
+
+class NoCredit(ProviderError):
+    """The account behind the key has no credit left."""
+
+    status = 402
+    remedy = "Add credit at the provider, or use another key."
+
+
+class KeyUnproven(ProviderError):
+    """The provider answers without a key what it answers with it: whether the key is good was not seen."""
+
+    remedy = "Test with a one-token question: only an answer proves this key."
 
 
 class Unsupported(ProviderError):

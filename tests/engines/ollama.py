@@ -88,6 +88,7 @@ class OllamaSimulator:
         app.router.add_post("/api/show", self._show)
         app.router.add_post("/api/generate", self._generate)
         app.router.add_post("/api/chat", self._chat)
+        app.router.add_post("/api/embed", self._embed)
         app.router.add_post("/api/pull", self._pull)
         app.router.add_head("/api/blobs/{digest}", self._has_blob)
         app.router.add_post("/api/blobs/{digest}", self._take_blob)
@@ -174,6 +175,12 @@ class OllamaSimulator:
             self.running -= 1
             if self.running == 0:
                 self.idle.set()
+
+    async def _embed(self, request: web.Request) -> web.Response:
+        model, asked = self._find(request), request[BODY]["input"]
+        texts = [asked] if isinstance(asked, str) else asked
+        vectors = [[float(byte) for byte in hashlib.sha256(text.encode()).digest()[:8]] for text in texts]
+        return web.json_response({"model": model.name, "embeddings": vectors, "prompt_eval_count": len(texts)})
 
     async def _pull(self, request: web.Request) -> web.StreamResponse:
         name = request[BODY]["model"]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ModelshelfError, NotFound, ProviderError, Unreachable
+from modelshelf.errors import ModelshelfError, NotFound, NotTrusted, ProviderError, TimedOut, Unreachable, WrongAddress
 from modelshelf.network.addresses import is_loopback
 from modelshelf.network.client import tls_context
 from modelshelf.providers.addresses import ProviderResolver
@@ -21,6 +21,10 @@ from modelshelf.providers.streams import Lines, ServerSentEvents, TooLong, decod
 ANSWER_LIMIT = 32 << 20
 ERROR_LIMIT = 64 << 10
 SILENCE_SECONDS = 600.0
+
+
+Query = Mapping[str, str | int] | None
+Sign = Callable[[str], Awaitable[Mapping[str, str]]]
 
 
 class Endpoint:
@@ -40,6 +44,7 @@ class Endpoint:
         silence: float = SILENCE_SECONDS,
         headers: Mapping[str, str] | None = None,
         settings: ConfigManager | None = None,
+        sign: Sign | None = None,
     ) -> None:
         self.who = who
         self.url = URL(url)
@@ -47,6 +52,7 @@ class Endpoint:
         self._silence = silence
         self._headers = dict(headers or {})
         self._settings = settings
+        self._sign = sign
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -56,15 +62,18 @@ class Endpoint:
             await session.close()
 
     async def json(
-        self, method: str, path: str, body: Any = None, *, seconds: float | None = None, limit: int = ANSWER_LIMIT
-    ) -> Any:
-        """The JSON that a route answers; None for an empty answer.
+        self, method: str, path: str, body: Any = None, *, query: Query = None, model: str = "", signed: bool = True,
+        seconds: float | None = None, limit: int = ANSWER_LIMIT,
+    ) -> Any:  # fmt: skip
+        """The JSON that a route answers; None for an empty answer. `signed` False leaves the key out.
 
         Raises:
             Unreachable: nothing usable came, or too late.
             NotSignedIn, NotFound, ProviderError: the provider refuses, or answers something else.
         """
-        text = await self.text(method, path, body, seconds=seconds, limit=limit)
+        text = await self.text(
+            method, path, body, query=query, model=model, signed=signed, seconds=seconds, limit=limit
+        )
         try:
             # Off the loop: a list of thousands of models takes a while to read.
             return (await asyncio.to_thread(json.loads, text)) if text.strip() else None
@@ -72,11 +81,13 @@ class Endpoint:
             raise self._malformed(path, text) from None
 
     async def text(
-        self, method: str, path: str, body: Any = None, *, seconds: float | None = None, limit: int = ANSWER_LIMIT
-    ) -> bytes:
+        self, method: str, path: str, body: Any = None, *, query: Query = None, model: str = "", signed: bool = True,
+        seconds: float | None = None, limit: int = ANSWER_LIMIT,
+    ) -> bytes:  # fmt: skip
         """As `json`, without reading what came."""
         limits = aiohttp.ClientTimeout(total=seconds or self._seconds)
-        async with self._ask(method, path, limits, json=body) as response:
+        sent = {"json": body} | ({"params": dict(query)} if query else {})
+        async with self._ask(method, path, limits, model=model, signed=signed, **sent) as response:
             return await self._whole(response, limit)
 
     async def status(self, method: str, path: str) -> int:
@@ -98,17 +109,17 @@ class Endpoint:
         async with self._ask("POST", path, limits, data=data, headers=headers) as response:
             await self._whole(response, ANSWER_LIMIT)
 
-    async def ndjson(self, path: str, body: Any) -> AsyncGenerator[dict[str, Any], None]:
+    async def ndjson(self, path: str, body: Any, *, model: str = "") -> AsyncGenerator[dict[str, Any], None]:
         """The objects of an answer with one a line; closing the generator closes the connection."""
-        async with aclosing(self._lines(path, body)) as lines:
+        async with aclosing(self._lines(path, body, model)) as lines:
             async for line in lines:
                 if line.strip():
                     yield self._object(path, line)
 
-    async def sse(self, path: str, body: Any) -> AsyncGenerator[dict[str, Any], None]:
+    async def sse(self, path: str, body: Any, *, model: str = "") -> AsyncGenerator[dict[str, Any], None]:
         """The objects of server-sent events up to `[DONE]`; closing the generator closes the connection."""
         events = ServerSentEvents()
-        async with aclosing(self._lines(path, body)) as lines:
+        async with aclosing(self._lines(path, body, model)) as lines:
             async for line in lines:
                 data = events.line(line)
                 if data is not None:
@@ -116,9 +127,9 @@ class Endpoint:
                         return
                     yield self._object(path, data)
 
-    async def _lines(self, path: str, body: Any) -> AsyncGenerator[bytes, None]:
+    async def _lines(self, path: str, body: Any, model: str) -> AsyncGenerator[bytes, None]:
         limits = aiohttp.ClientTimeout(connect=self._seconds, sock_read=self._silence)
-        async with self._ask("POST", path, limits, json=body) as response:
+        async with self._ask("POST", path, limits, model=model, json=body) as response:
             lines = Lines()
             try:
                 async for data in response.content.iter_any():
@@ -131,14 +142,23 @@ class Endpoint:
 
     @asynccontextmanager
     async def _ask(
-        self, method: str, path: str, limits: aiohttp.ClientTimeout, **arguments: Any
+        self,
+        method: str,
+        path: str,
+        limits: aiohttp.ClientTimeout,
+        *,
+        model: str = "",
+        signed: bool = True,
+        headers: Mapping[str, str] | None = None,
+        **arguments: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self.url.joinpath(*path.strip("/").split("/"), encoded=True) if path.strip("/") else self.url
         proxy = self._proxy()
         session = self._session or await self._open()
+        sent = {**(headers or {}), **(await self._sign(model) if self._sign and signed else {})}
         with self._explained():
             async with session.request(
-                method, url, timeout=limits, allow_redirects=False, proxy=proxy, **arguments
+                method, url, timeout=limits, allow_redirects=False, proxy=proxy, headers=sent, **arguments
             ) as response:
                 if response.status >= 300:
                     raise await self._refusal(response, path)
@@ -199,20 +219,21 @@ class Endpoint:
         except ModelshelfError:
             raise
         except aiohttp.ClientSSLError as error:
-            raise Unreachable(
-                f"{self.who} at {address} has no certificate that can be trusted: {plain(error)}.",
-                remedy="Check the address, or name its certificates in network.ca_file.",
+            raise NotTrusted(
+                f"{self.who} at {address} has no certificate that can be trusted: {plain(error)}."
             ) from error
         except TimeoutError as error:
-            raise Unreachable(f"{self.who} at {address} did not answer in time.") from error
+            raise TimedOut(f"{self.who} at {address} did not answer in time.") from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, ModelshelfError):
                 raise error.os_error from error
             raise Unreachable(
                 f"{self.who} does not answer at {address}.", remedy="Start it, or check its address."
             ) from error
-        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise Unreachable(f"{self.who} at {address} broke off: {plain(error)}.") from error
+        except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError) as error:
+            raise Unreachable(f"{self.who} at {address} broke the answer off in the middle.") from error
+        except (aiohttp.ClientError, ValueError) as error:
+            raise Unreachable(f"{self.who} at {address} does not answer as HTTP should: {plain(error)}.") from error
 
     def _object(self, path: str, text: str | bytes) -> dict[str, Any]:
         try:
@@ -223,9 +244,6 @@ class Endpoint:
             raise ProviderError(f"{self.who} answers: {message(error)}", remedy="Look into the provider's own log.")
         return found
 
-    def _malformed(self, path: str, text: bytes) -> ProviderError:
+    def _malformed(self, path: str, text: bytes) -> WrongAddress:
         page = text[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
-        return ProviderError(
-            f"{self.who} answers {path} with {'a web page' if page else 'something that is not JSON'}.",
-            remedy="Check that the address is this provider's API and not a page of something else.",
-        )
+        return WrongAddress(f"{self.who} answers {path} with {'a web page' if page else 'something that is not JSON'}.")

@@ -1,12 +1,25 @@
 """What a provider's refusal means, as a sentence and what to do."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from modelshelf.errors import ModelshelfError, NotFound, NotSignedIn, ProviderError
+from modelshelf.errors import (
+    ModelshelfError,
+    NoCredit,
+    NoPermission,
+    NotFound,
+    NotSignedIn,
+    ProviderError,
+    RateLimited,
+    WrongAddress,
+)
 from modelshelf.providers.streams import decode_object
 
 SAID = 300
 NESTED = 4
+# OpenAI says so with 429, Anthropic with 400: the status alone would send a person to wait for nothing.
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_error", "billing_not_active", "insufficient_balance"})
 
 
 def refusal(who: str, path: str, status: int, body: bytes, retry_after: str = "") -> ModelshelfError:
@@ -14,27 +27,44 @@ def refusal(who: str, path: str, status: int, body: bytes, retry_after: str = ""
     found = _error(body)
     said = message(found)
     detail = f": {said}" if said else "."
+    kind = _kind(found)
+    facts: dict[str, Any] = {"status": status, "kind": kind}
     match status:
-        case 401 | 403:
-            return NotSignedIn(f"{who} refuses the key{detail}", remedy="Check the provider's key.")
+        case _ if status == 402 or (status >= 400 and kind in _NO_CREDIT):
+            return NoCredit(f"The account behind the key of {who} has no credit left{detail}", **facts)
+        case 401:
+            return NotSignedIn(f"{who} refuses the key{detail}", remedy="Check the provider's key.", **facts)
+        case 403:
+            return NoPermission(f"{who} does not allow this with this key{detail}", **facts)
         case 404:
-            return NotFound(f"{who} has no {path}{detail}", remedy="Check the model's name.")
+            return NotFound(f"{who} has no {path}{detail}", remedy="Check the model's name.", **facts)
         case 429:
-            wait = f"Try again in {retry_after} s." if retry_after.isdigit() else "Try again later."
-            return ProviderError(f"{who} allows no more requests for now{detail}", remedy=wait, status=status)
+            seconds = wait_seconds(retry_after)
+            remedy = f"Try again in {seconds:.0f} s." if seconds is not None else None
+            return RateLimited(
+                f"{who} allows no more requests for now{detail}", remedy=remedy, retry_after=seconds, **facts
+            )
         case _ if status < 400:
-            return ProviderError(
+            return WrongAddress(
                 f"{who} redirects to another address; that was not followed.",
                 remedy="Set the provider's address to the one that answers.",
-                status=status,
+                **facts,
             )
         case _:
             return ProviderError(
-                f"{who} answers with error {status}{detail}",
-                remedy="Look into the provider's own log.",
-                status=status,
-                kind=_kind(found),
+                f"{who} answers with error {status}{detail}", remedy="Look into the provider's own log.", **facts
             )
+
+
+def wait_seconds(retry_after: str) -> float | None:
+    """The seconds that a Retry-After header asks for, in either of its forms; None if it has neither."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0) if moment.tzinfo else None
 
 
 def message(found: Any) -> str:

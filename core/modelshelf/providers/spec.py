@@ -1,17 +1,18 @@
 """The door for providers: whatever implements `Provider` and is named in the entry points `modelshelf.providers`."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelshelf.errors import Unsupported
 
 if TYPE_CHECKING:
     from modelshelf.config import ConfigManager
     from modelshelf.library import ModelLibrary
+    from modelshelf.vault import Secret
 
 
 class Ability(StrEnum):
@@ -31,6 +32,44 @@ class Ability(StrEnum):
     CHAT = "chat"
     EMBED = "embed"
     ESTIMATE = "estimate"
+
+
+class KeyUse(StrEnum):
+    """Whether a provider wants a key."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class FieldKind(StrEnum):
+    """How a setting of a provider is asked for."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    NAMES = "names"  # a list of model names typed by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A setting of a kind of provider beside address and key: what the dialog asks for and the registry keeps."""
+
+    key: str
+    label: str
+    kind: FieldKind = FieldKind.TEXT
+    help: str = ""
+    default: Any = None
+    choices: tuple[str, ...] = ()
+
+
+MODELS_FIELD = Field(
+    "models",
+    "Models by name",
+    FieldKind.NAMES,
+    "For a provider that lists none of its models: their names, one a line.",
+)
 
 
 class HealthStatus(StrEnum):
@@ -56,8 +95,57 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens; None where it is not known."""
+
+    input: float | None = None
+    output: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """How a model is brought into memory; None leaves it to the provider.
+
+    `context` in tokens; `kv` is f16, q8_0 or q4_0; `gpu_layers` counts layers, -1 for all; `idle_seconds` until it is
+    unloaded by itself, 0 for never. A provider heeds those that its `load_options` names.
+    """
+
+    context: int | None = None
+    kv: str | None = None
+    gpu_layers: int | None = None
+    slots: int | None = None
+    flash_attention: bool | None = None
+    idle_seconds: int | None = None
+
+    def over(self, other: "LoadSettings") -> "LoadSettings":
+        """These settings, and the other's where these leave something open."""
+        mine = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(other, **{name: value for name, value in mine.items() if value is not None})
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is set, ready for JSON."""
+        told = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """A vector for each text, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str
+    provider: str
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as a provider offers it. `loaded` is None where the provider does not say."""
+    """A model as a provider offers it. `loaded` is None where the provider does not say.
+
+    `size` and `memory` in bytes, `context` and `max_output` in tokens. `abilities` are words such as chat, embed,
+    tools, vision, reasoning. `retires` is the day after which the provider no longer serves it; `deprecated` says that
+    it should no longer be chosen. `instances` are the provider's own names for what is in memory.
+    """
 
     provider: str
     name: str
@@ -70,6 +158,12 @@ class ServedModel:
     loaded: bool | None = None
     memory: int | None = None
     abilities: tuple[str, ...] = ()
+    title: str = ""
+    max_output: int | None = None
+    price: Price | None = None
+    deprecated: bool = False
+    retires: date | None = None
+    instances: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -136,13 +230,29 @@ class ProviderConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+async def no_key(_config: ProviderConfig, _model: str) -> "Secret | None":
+    """For a provider that needs none."""
+    return None
+
+
+async def no_settings(_provider: str, _model: str) -> LoadSettings:
+    """All is left to the provider."""
+    return LoadSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What every adapter may use. `changed(id)` tells that a provider's models are others now, or loaded or not."""
+    """What every adapter may use. `changed(id)` tells that a provider's models are others now, or loaded or not.
+
+    `key(config, model)` finds the key for a model of a provider, or for its other routes where model is empty; None if
+    there is none. `load_settings(provider, model)` is how a person wants a model loaded.
+    """
 
     config: "ConfigManager"
     library: "ModelLibrary"
     changed: Callable[[str], None] = field(default=lambda _: None)
+    key: Callable[[ProviderConfig, str], Awaitable["Secret | None"]] = no_key
+    load_settings: Callable[[str, str], Awaitable[LoadSettings]] = no_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +265,32 @@ class Progress:
 
 
 class Provider(Protocol):
-    """Something that serves models. Methods behind an ability that is not declared raise `Unsupported`."""
+    """Something that serves models. Methods behind an ability that is not declared raise `Unsupported`.
 
-    kind: ClassVar[str]
-    label: ClassVar[str]
-    default_url: ClassVar[str]
-    abilities: ClassVar[frozenset[Ability]]
+    `abilities` is what this one can do; its kind's may be more, since versions and modes differ: then `missing` says
+    why not. `modelshelf.providers.adapter.Adapter` is a good root for one of your own.
+    """
+
     config: ProviderConfig
+    abilities: frozenset[Ability]
+
+    @property
+    def missing(self) -> Mapping[Ability, str]:
+        """For every ability it has not, a sentence why, and what to do instead where there is something."""
+        ...
 
     async def health(self) -> Health:
         """One look; never raises for a provider that is down."""
+        ...
+
+    async def check_key(self) -> str:
+        """Ask a route that needs the key; what the provider tells of it (credit, owner), which may be nothing.
+
+        Raises:
+            NotSignedIn, NoPermission, NoCredit, RateLimited: what is wrong with the key.
+            KeyUnproven: every route that costs nothing is open to all, so that none proves a key.
+            Unreachable, ProviderError.
+        """
         ...
 
     async def models(self) -> Sequence[ServedModel]:
@@ -175,16 +301,40 @@ class Provider(Protocol):
         """
         ...
 
+    async def detail(self, model: str) -> Mapping[str, Any]:
+        """What the provider tells of a model, in its own words."""
+        ...
+
     def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """Stream an answer; closing the generator stops the provider's work."""
         ...
 
-    async def load(self, model: str) -> None:
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """A vector for each text."""
+        ...
+
+    async def load(self, model: str, settings: LoadSettings | None = None) -> None:
         """Bring a model into memory."""
         ...
 
     async def unload(self, model: str) -> None:
         """Give its memory back."""
+        ...
+
+    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
+        """Have it fetch a model by its own name for it; closing the generator stops that."""
+        ...
+
+    def register(self, file: Path, name: str) -> AsyncGenerator[Progress, None]:
+        """Give it a file to serve under a name, by the way that its abilities tell: path, link or upload."""
+        ...
+
+    async def delete(self, model: str) -> None:
+        """Have it forget a model and free its disk."""
+        ...
+
+    async def estimate(self, model: str, settings: LoadSettings | None = None) -> Mapping[str, int]:
+        """The bytes that a model would take, by the provider's own reckoning: `total` at least."""
         ...
 
     async def aclose(self) -> None:
@@ -193,42 +343,27 @@ class Provider(Protocol):
 
 
 class ProviderFactory(Protocol):
-    """What an entry point names."""
+    """What an entry point names: usually the adapter's class.
+
+    `about` is one sentence for who chooses a kind. `env_names` are the environment variables that usually hold its
+    key; such a key goes to `default_url`'s origin only. `load_options` names the `LoadSettings` that it heeds.
+    """
 
     kind: str
     label: str
+    about: str
     default_url: str
     abilities: frozenset[Ability]
+    fields: tuple[Field, ...]
+    key_use: KeyUse
+    env_names: tuple[str, ...]
+    load_options: frozenset[str]
 
     def __call__(self, config: ProviderConfig, context: ProviderContext) -> Provider:
         """An adapter for one configured provider."""
         ...
 
 
-class Pulls(Protocol):
-    """A provider with `Ability.PULL`."""
-
-    def pull(self, model: str) -> AsyncGenerator[Progress, None]:
-        """Have it fetch a model by its own name for it; closing the generator stops that."""
-        ...
-
-
-class Registers(Protocol):
-    """A provider with `Ability.REGISTER_UPLOAD`."""
-
-    def register(self, file: Path, name: str) -> AsyncGenerator[Progress, None]:
-        """Give it a copy of a file, to serve under a name."""
-        ...
-
-
-class Deletes(Protocol):
-    """A provider with `Ability.DELETE`."""
-
-    async def delete(self, model: str) -> None:
-        """Have it forget a model and free its disk."""
-        ...
-
-
-def unsupported(provider: str, ability: Ability) -> Unsupported:
+def unsupported(provider: str, ability: Ability, why: str = "") -> Unsupported:
     """The error of a method behind an ability that is not declared."""
-    return Unsupported(f"{provider} cannot {ability.value}.")
+    return Unsupported(f"{provider} cannot {ability.value}.{' ' + why if why else ''}")

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -169,7 +169,82 @@ class HealthRow(Base):
     status: Mapped[str] = mapped_column(String(16))
     latency_ms: Mapped[float | None]
     detail: Mapped[str] = mapped_column(Text, default="")
+    remedy: Mapped[str] = mapped_column(Text, default="", server_default="")
+    version: Mapped[str] = mapped_column(String(100), default="", server_default="")
     __table_args__ = (Index("health_provider_at", "provider", "at"),)
+
+
+class OfferRow(Base):
+    """What a provider offered when it was last asked; `digest` tells a change without reading `models`."""
+
+    __tablename__ = "offer"
+    provider: Mapped[str] = mapped_column(String(40), primary_key=True)
+    models: Mapped[str] = mapped_column(Text, default="[]")
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ProviderKeyRow(Base):
+    """Which key a provider uses for which models. The key itself is in the vault, or in the environment (`env`)."""
+
+    __tablename__ = "provider_key"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(40), index=True)
+    pattern: Mapped[str] = mapped_column(String(200), default="*")
+    label: Mapped[str] = mapped_column(String(100), default="")
+    env: Mapped[str] = mapped_column(String(100), default="")
+    position: Mapped[int] = mapped_column(default=0)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class ModelSettingRow(Base):
+    """How a provider is to load one of its models."""
+
+    __tablename__ = "model_setting"
+    provider: Mapped[str] = mapped_column(String(40), primary_key=True)
+    model: Mapped[str] = mapped_column(String(300), primary_key=True)
+    settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class DataKeyRow(Base):
+    """A key that encrypts secrets, itself encrypted (AES-256-GCM) by the master key of fingerprint `master`."""
+
+    __tablename__ = "data_key"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    master: Mapped[str] = mapped_column(String(64))
+    active: Mapped[bool] = mapped_column(default=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class SecretRow(Base):
+    """A secret, encrypted by a data key. Of the plain text only the last four characters and a fingerprint are kept."""
+
+    __tablename__ = "secret"
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    data_key: Mapped[str] = mapped_column(String(32), index=True)
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    last4: Mapped[str] = mapped_column(String(4), default="")
+    fingerprint: Mapped[str] = mapped_column(String(32), default="")
+    updated: Mapped[datetime] = mapped_column(default=now)
+
+
+class ProfileRow(Base):
+    """A named way to ask: provider, model, parameters and a system prompt, with others to fall back on."""
+
+    __tablename__ = "profile"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(40), index=True)
+    model: Mapped[str] = mapped_column(String(350))
+    system: Mapped[str] = mapped_column(Text, default="")
+    parameters: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    fallbacks: Mapped[list[str]] = mapped_column(JSON, default=list)
+    default: Mapped[bool] = mapped_column("is_default", default=False)
+    position: Mapped[int] = mapped_column(default=0)
+    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class AnswerRow(Base):

@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
 
 from modelshelf.errors import NotFound, ProviderError, Unreachable
 from modelshelf.library.served import ServedFile
 from modelshelf.library.types import InstalledModel
+from modelshelf.providers.adapter import Adapter
 from modelshelf.providers.engine import Engine, EngineModel, EngineProcess, installed_version
 from modelshelf.providers.http import Endpoint
 from modelshelf.providers.openai import stream_chat
@@ -18,6 +18,7 @@ from modelshelf.providers.spec import (
     ChatRequest,
     Health,
     HealthStatus,
+    LoadSettings,
     ProviderConfig,
     ProviderContext,
     ServedModel,
@@ -27,19 +28,18 @@ CRASH_SECONDS = 1.0
 _PASSED = "pass"
 
 
-class BuiltinProvider:
+class BuiltinProvider(Adapter):
     """Every whole GGUF model of the library that passed vetting, or that other programs put there."""
 
-    kind: ClassVar[str] = "builtin"
-    label: ClassVar[str] = "Built-in engine"
-    default_url: ClassVar[str] = ""
-    abilities: ClassVar[frozenset[Ability]] = frozenset({
+    kind = "builtin"
+    label = "Built-in engine"
+    about = "llama.cpp in a process of ours: runs what the library holds in GGUF, with nothing to install."
+    abilities = frozenset({
         Ability.LIST, Ability.HEALTH, Ability.LOADED, Ability.LOAD, Ability.UNLOAD, Ability.CHAT, Ability.ESTIMATE,
     })  # fmt: skip
 
     def __init__(self, config: ProviderConfig, context: ProviderContext) -> None:
-        self.config = config
-        self._context = context
+        super().__init__(config, context)
         self._engine = Engine(context.config, changed=lambda: context.changed(config.id))
 
     async def health(self) -> Health:
@@ -82,7 +82,7 @@ class BuiltinProvider:
                     raise process.failure() from error
                 raise
 
-    async def load(self, model: str) -> None:
+    async def load(self, model: str, settings: LoadSettings | None = None) -> None:
         """Load a model; one that is loaded stays so.
 
         Raises:
@@ -100,7 +100,7 @@ class BuiltinProvider:
         await self._engine.aclose()
 
     async def _served(self) -> tuple[ServedFile, ...]:
-        return tuple(item for item in await self._context.library.served() if _usable(item.model))
+        return tuple(item for item in await self.context.library.served() if _usable(item.model))
 
     async def _find(self, name: str) -> ServedFile:
         found = await self._served()
@@ -114,7 +114,7 @@ class BuiltinProvider:
         )
 
     def _order(self, item: ServedFile) -> EngineModel:
-        engine = self._context.config.config.engine
+        engine = self.context.config.config.engine
         return EngineModel(_file(item), item.name, engine.context, engine.slots, threads=engine.threads)
 
     def _describe(self, item: ServedFile, process: EngineProcess | None) -> ServedModel:

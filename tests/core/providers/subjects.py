@@ -1,0 +1,44 @@
+"""What the contract suite runs against: each adapter with the real thing or a simulator behind it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from modelshelf.providers.adapters.ollama import OllamaProvider
+from tests.engines.ollama import OllamaSimulator
+
+
+def _ollama() -> OllamaSimulator:
+    simulator = OllamaSimulator()
+    simulator.add("tiny-llama")
+    return simulator
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An adapter, what stands behind it, the model that is asked and its embedder; `path` follows the address.
+
+    `key` is the key that the simulator wants; `settings` those of the provider.
+    """
+
+    adapter: Any
+    simulator: Callable[[], Any]
+    model: str = "tiny-llama"
+    embedder: str = ""
+    path: str = ""
+    key: str = ""
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+# The built-in engine is the real one and takes part by the name "builtin".
+SUBJECTS: dict[str, Subject] = {
+    "ollama": Subject(OllamaProvider, _ollama, embedder="tiny-llama"),
+}
+EVERY = ("builtin", *SUBJECTS)
+EVERY_SIMULATED = tuple(SUBJECTS)
+EVERY_KEYED = tuple(name for name, subject in SUBJECTS.items() if subject.key)
+
+
+def able(ability: Any) -> tuple[str, ...]:
+    """The simulated subjects whose adapter declares an ability."""
+    return tuple(name for name, subject in SUBJECTS.items() if ability in subject.adapter.abilities)
