@@ -130,7 +130,9 @@ class CompatibilityService:
         good.sort(key=lambda pair: _merit(*pair), reverse=True)
         return tuple(found for found, _ in good[:limit])
 
-    async def rank(self, detail: RepoDetail, provider: str = BUILTIN) -> tuple[RankedFile, ...]:
+    async def rank(
+        self, detail: RepoDetail, provider: str = BUILTIN, *, machine: Machine | None = None
+    ) -> tuple[RankedFile, ...]:
         """The ways to have a repository, the best for this machine first; one for each quantisation.
 
         Raises:
@@ -140,10 +142,10 @@ class CompatibilityService:
         runs = engine(config.kind)
         found = candidates(detail)
         model = str(detail.card.id.at(detail.commit))
-        if runs is None or not _is_here(config):
+        if runs is None or (machine is None and not _is_here(config)):
             answer = answers.elsewhere(model, provider, False, config.name)
             return tuple(RankedFile(one.files, one.size, one.quantisation, answer) for one in found)
-        asking = _Asking(provider, runs, await self.machine(), self._settings(), None)
+        asking = _Asking(provider, runs, machine or await self.machine(), self._settings(), None)
         known, _ = await self._known(detail, found)
         return _ranked(asking, detail, found, known)
 
@@ -271,7 +273,13 @@ def _ranked(
         model = str(replace(detail.card.id, revision=detail.commit, file=one.files[0]))
         facts = of_candidate(one, known, detail.card)
         rows.append(RankedFile(one.files, one.size, one.quantisation, asking.judge(facts, model, fixes=False)))
-    return tuple(sorted(rows, key=lambda row: (row.compatibility.score or 0, row.size), reverse=True))
+    return tuple(sorted(rows, key=_standing, reverse=True))
+
+
+def _standing(row: RankedFile) -> tuple[int, int]:
+    """The better score first; of equals the larger, or where nothing runs the one that is nearest to it."""
+    score = row.compatibility.score or 0
+    return score, row.size if score else -row.size
 
 
 def _merit(found: Compatibility, card: RepoCard) -> tuple[int, int, int]:

@@ -51,6 +51,13 @@ async def test_the_files_of_a_repository_are_ranked(shelf: Shelf) -> None:
     assert all(row.size > 0 for row in ranked)
 
 
+async def test_of_files_that_do_not_run_the_nearest_to_it_comes_first(shelf: Shelf) -> None:
+    detail = await shelf.catalog.detail("samples/tiny-llama-quants-GGUF")
+    ranked = await shelf.compatibility.rank(detail, machine=replace(SMALL, ram_total=1 << 20, ram_available=1 << 20))
+    assert {row.compatibility.score for row in ranked} == {0}
+    assert [row.size for row in ranked] == sorted(row.size for row in ranked)
+
+
 async def test_a_named_file_that_does_not_fit_names_one_that_does_better(shelf: Shelf) -> None:
     detail = await shelf.catalog.detail("samples/tiny-llama-quants-GGUF")
     (largest,) = (row for row in await shelf.compatibility.rank(detail) if row.quantisation == "F16")
