@@ -1,7 +1,10 @@
 """Downloads as one session sees and steers them: the dock, and what its buttons do."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from modelshelf.catalog.files import format_of
+from modelshelf.compat.types import RankedFile
 from modelshelf.downloads.types import JobStatus
 from modelshelf_dashboard.components.dock import Dock
 from modelshelf_dashboard.session import Session
@@ -43,11 +46,21 @@ class Transfers:
             self._session.run(deed(job), what=f"job {job}")
 
     def start(self, model: str, files: tuple[str, ...] = ()) -> None:
-        """Fetch a model: all that its format needs, or these files."""
-        self._session.run(self._shelf.downloads.start(model, files), what=f"download {model}")
+        """Fetch these files of a model; without any, what is best for this machine."""
+        work = self._shelf.downloads.start(model, files) if files else self._start_best(model)
+        self._session.run(work, what=f"download {model}")
+
+    async def _start_best(self, model: str) -> None:
+        ranked = await self._shelf.compatibility.rank(await self._shelf.catalog.detail(model))
+        await self._shelf.downloads.start(model, best_files(ranked))
 
     def _show(self) -> None:
         self.dock.jobs = [_entry(job) for job in self._shelf.downloads_state.active]
+
+
+def best_files(ranked: Sequence[RankedFile]) -> tuple[str, ...]:
+    """What Download fetches, wherever it stands: the first of these, or nothing by name where a format needs it all."""
+    return ranked[0].files if ranked and format_of(ranked[0].files[0]) == "gguf" else ()
 
 
 def _entry(job: "DownloadState") -> dict[str, Any]:

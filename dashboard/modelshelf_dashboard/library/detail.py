@@ -12,7 +12,7 @@ from modelshelf_dashboard.components.drawer import Drawer
 from modelshelf_dashboard.library import explain, rows
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _
-from modelshelf_dashboard.transfers import Transfers
+from modelshelf_dashboard.transfers import Transfers, best_files
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
@@ -122,12 +122,8 @@ class Detail:
         if standing.installed:
             return [*self._try(), {"do": "installed", "word": _("Show in Installed"), "help": "storageManagement"}]
         if offer and self._detail is not None:
-            best = self._ranked[0] if self._ranked else None
-            what = best.quantisation if best and len(self._ranked) > 1 else ""
-            size = figures.size(best.size if best else explain.total(self._detail))
-            word = " ".join(part for part in (_("Download"), what) if part) + f" · {size}"
-            get = {"do": "download", "word": word, "kind": "primary", "help": "downloadProcess"}
-            return [{**get, "context": {"files": list(best.files) if best and len(self._ranked) > 1 else []}}]
+            get = {"do": "download", "word": self._offer(self._detail), "kind": "primary", "help": "downloadProcess"}
+            return [{**get, "context": {"files": list(best_files(self._ranked))}}]
         if standing.job is not None and standing.job.active and self._detail is not None:
             action = rows.action(self._detail.card, None, standing)
             return [
@@ -135,6 +131,15 @@ class Detail:
                 {"do": "cancel", "word": _("Cancel"), "context": action["context"], "help": "downloadProcess"},
             ]
         return []
+
+    def _offer(self, detail: RepoDetail) -> str:
+        """Download in words: which file and how large, as soon as the best one is known."""
+        best = self._ranked[0] if self._ranked else None
+        if best is None and self._parts.get("pending") and len(detail.card.quantisations) > 1:
+            return _("Download")
+        what = (best.quantisation if best and len(self._ranked) > 1 else "") or ""
+        size = figures.size(best.size if best else explain.total(detail))
+        return " ".join(part for part in (_("Download"), what, "·", size) if part)
 
     def _try(self) -> list[dict[str, Any]]:
         for provider in self._shelf.providers_state.providers:
