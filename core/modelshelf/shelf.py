@@ -1,5 +1,6 @@
 """The shelf: opens, starts and stops every service, in order, and holds them for all four faces."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -8,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelshelf.access import AccessService
+from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog import CatalogService
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
@@ -171,6 +172,15 @@ class Shelf:
         async with aclosing((await self.providers.get(provider)).chat(name, request)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    @require(Role.ADMIN, "settings.change")
+    async def configure(self, key: str, value: Any) -> None:
+        """Change one setting, `section.name`, for everybody who uses this home.
+
+        Raises:
+            ConfigError: no such setting, or the value is not allowed; nothing was changed.
+        """
+        await asyncio.to_thread(self.config.set, key, value)
 
     def dashboard(self) -> Any:
         """The page as a Panel object for a notebook cell, or to serve."""

@@ -1,17 +1,25 @@
 """The library's views on a whole shelf, pressed as a browser presses them."""
 
 import asyncio
+import re
+import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelshelf.access import OWNER, Principal, Role
+from modelshelf.config import ConfigManager
 from modelshelf.shelf import Shelf
 from modelshelf_dashboard.components.piece import Piece
 from modelshelf_dashboard.library.detail import Detail
 from modelshelf_dashboard.library.discover import Discover
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.transfers import Transfers
+from tests.shapes.gguf import write
+from tests.shapes.models import SHAPES
 
 QUANTS = "samples:samples/tiny-llama-quants-GGUF"
 
@@ -61,3 +69,47 @@ async def test_a_download_before_the_best_file_is_known_waits_for_it(shelf: Shel
     await press(detail.drawer, do="download", context=offered["context"])
     (job,) = await until(lambda: shelf.downloads_state.jobs)
     assert await until(lambda: list(job.files)) == ["tiny-llama.F16.gguf"]
+
+
+LONG = 1 << 20  # tokens: no machine holds the cache of them
+
+
+@pytest.fixture
+def hungry(config: ConfigManager, tmp_path: Path) -> str:
+    """A model whose cache for the context that is set does not fit, in a folder that is a source."""
+    folder = tmp_path / "models" / "org" / "hungry"
+    folder.mkdir(parents=True)
+    shape = SHAPES["phi3_mini"]
+    write(replace(shape, keys={**shape.keys, "context_length": LONG}), folder / "hungry.Q4_K_M.gguf", "Q4_K_M")
+    config.set("sources", [{"name": "disk", "kind": "folder", "path": str(tmp_path / "models")}])
+    config.set("engine.context", LONG)
+    return "disk:org/hungry"
+
+
+@pytest.mark.parametrize("who", [OWNER, Principal("vera", Role.VIEWER)], ids=["owner", "viewer"])
+async def test_apply_does_what_the_proposal_says_for_who_may(hungry: str, shelf: Shelf, who: Principal) -> None:
+    session = Session(None, who)
+    told: list[dict[str, Any]] = []
+    session.tell = told.append
+    session.begin()
+    transfers = Transfers(shelf, session)
+    discover = Discover(shelf, session, transfers)
+    detail = Detail(shelf, session, transfers, changed=discover.draw)
+    session.navigation.model = hungry
+    fix = await until(lambda: detail.drawer.shown.get("fix"))
+    context = fix["action"]["context"]["settings"]["context"]
+    assert fix["text"] == f"Use {context:,} tokens of context."
+    promised = re.fullmatch(r"Its fit becomes (\d+)\. The built-in engine then loads every model so\.", fix["effect"])
+    assert promised
+    (row,) = await until(lambda: discover.table.rows)
+    await press(detail.drawer, do=fix["action"]["do"], context=fix["action"]["context"])
+    if who is OWNER:
+        await until(lambda: shelf.config.config.engine.context == context)
+        assert tomllib.loads(shelf.config.file.read_text("utf-8"))["engine"]["context"] == context
+        await until(lambda: (detail.drawer.shown.get("fit") or {}).get("score") == int(promised[1]))
+        assert discover.table.rows[0]["cells"]["fit"]["score"] != row["cells"]["fit"]["score"]
+    else:
+        (notice,) = await until(lambda: told)
+        assert "vera is viewer" in notice["text"]
+        assert shelf.config.config.engine.context == LONG
+    session.close()

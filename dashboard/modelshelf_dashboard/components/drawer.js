@@ -10,7 +10,7 @@ export function render({model, el}) {
       <div class="legend">${fit.memory.map((m) => `<span><i style="background:var(--ms-${m.colour})"></i>${esc(m.label)} ${esc(m.told)}</span>`).join('')}</div>`
   }
   const fit = (f) => `<h3>${esc(w.here)}</h3><div class="pair"><span>${scoreOf(f.score)}</span><small>${esc(f.how)}</small></div><p data-help="compatibilityScore">${esc(f.sentence)}</p>${memory(f)}`
-  const fix = (f) => `<div class="fix"><span>${esc(f.text)}</span>${f.action ? button(f.action) : ''}</div>`
+  const fix = (f) => `<div class="fix"><span>${esc(f.text)}${f.effect ? `<br><small>${esc(f.effect)}</small>` : ''}</span>${f.action ? button(f.action) : ''}</div>`
   const note = (n) => `<div class="box ${esc(n.tone)}"><b>${esc(n.text)}</b>${(n.lines || []).map((line) => `<p>${esc(line)}</p>`).join('')}${n.link ? `<p><a href="${esc(n.link.url)}" target="_blank" rel="noopener noreferrer" data-help="gatedModels">${esc(n.link.word)}</a></p>` : ''}</div>`
   const pair = (p) => `<div class="pair tall"><span>${esc(p.title)}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${scoreOf(p.score)}</span></div>`
   const file = (f) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? button(f.action, `data-file="${esc(f.title)}"`) : ''}</span></div>`

@@ -1,6 +1,7 @@
 """The drawer of a model: loads what is known of it, step by step, and offers what can be done now."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.catalog.types import RepoDetail
@@ -21,12 +22,15 @@ BUILTIN = "builtin"
 
 
 class Detail:
-    """Follows `navigation.model`."""
+    """Follows `navigation.model`. `changed` is called when a setting that fits depend on was changed."""
 
-    def __init__(self, shelf: "Shelf", session: Session, transfers: Transfers) -> None:
+    def __init__(
+        self, shelf: "Shelf", session: Session, transfers: Transfers, changed: Callable[[], None] = lambda: None
+    ) -> None:
         self._shelf = shelf
         self._session = session
         self._transfers = transfers
+        self._changed = changed
         self._model = ""
         self._detail: RepoDetail | None = None
         self._ranked: tuple[RankedFile, ...] = ()
@@ -159,8 +163,17 @@ class Detail:
                 self._transfers.do({"do": message["do"], "id": context.get("job", "")})
             case "installed" | "quarantine" as view:
                 self._session.navigation.param.update(view=view, model="")
+            case "apply":
+                self._session.run(self._apply(context.get("settings") or {}), what="apply")
             case "again":
                 self._open()
+
+    async def _apply(self, settings: Mapping[str, Any]) -> None:
+        for name in sorted(explain.SETTABLE.intersection(settings)):
+            await self._shelf.configure(f"engine.{name}", settings[name])
+        self._changed()
+        if self._model:
+            self._session.run(self._load(self._model), key="detail")
 
     def _repo(self) -> str:
         return self._model.partition(":")[2] or self._model

@@ -66,8 +66,8 @@ class Discover:
         nav.param.watch(self._narrowed, ["filters"])
         nav.param.watch(lambda event: self.table.param.update(chosen=event.new), "model")
         follow = session.follower
-        follow.watch(shelf.models_state, ["installed"], self._draw)
-        follow.watch_items(shelf.downloads_state, "jobs", ["status"], self._draw)
+        follow.watch(shelf.models_state, ["installed"], self.draw)
+        follow.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
         session.run(self._look_at_machine())
         self.ask()
 
@@ -83,7 +83,7 @@ class Discover:
             async with aclosing(self._shelf.catalog.follow(text, limit=ASKED, refresh=refresh)) as answers:
                 async for answer in answers:
                     self._answer = answer
-                    self._draw()
+                    self.draw()
         except ModelshelfError as error:
             self.table.trouble(str(error), error.remedy)
 
@@ -92,7 +92,8 @@ class Discover:
         cards = [_("{size} GPU", size=figures.memory(gpu.memory_total)) for gpu in machine.cards]
         self.filters.machine = " · ".join([_("{size} memory", size=figures.memory(machine.ram_total)), *cards])
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show what was found, as it stands now."""
         answer, nav = self._answer, self._session.navigation
         if answer is None:
             return
@@ -158,7 +159,7 @@ class Discover:
 
     def _narrowed(self, *_events: Any) -> None:
         self.search.tokens = list(self._session.navigation.filters)
-        self._draw()
+        self.draw()
 
     def _filtered(self, message: dict[str, Any]) -> None:
         nav = self._session.navigation

@@ -5,11 +5,13 @@ from typing import Any
 
 from modelshelf.catalog.types import RepoCard, RepoDetail
 from modelshelf.compat.types import Compatibility, Memory, RankedFile
+from modelshelf.config import EngineConfig
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.library.rows import FORMATS, licence_word
 from modelshelf_dashboard.state_words import confidence_word
 from modelshelf_dashboard.texts import _
 
+SETTABLE = frozenset(EngineConfig.model_fields)
 HUB_PAGE = "https://huggingface.co/"
 
 
@@ -68,12 +70,16 @@ def memory(need: Memory | None, budget: int | None) -> list[dict[str, Any]]:
 
 
 def fix(found: Compatibility) -> dict[str, Any] | None:
-    """The proposal that helps most, with its effect."""
-    better = [one for one in found.fixes if one.score > (found.score or 0)]
+    """The proposal that helps most of those that can be applied, with its effect."""
+    better = [
+        one for one in found.fixes if one.score > (found.score or 0) and one.apply and SETTABLE.issuperset(one.apply)
+    ]
     if not better:
         return None
     best = max(better, key=lambda one: one.score)
-    return {"text": f"{best.detail.rstrip('.')} ({_('score {n}', n=best.score)})."}
+    effect = _("Its fit becomes {n}. The built-in engine then loads every model so.", n=best.score)
+    apply = {"do": "apply", "word": _("Apply"), "help": "memory", "context": {"settings": dict(best.apply)}}
+    return {"text": best.detail, "effect": effect, "action": apply}
 
 
 def files(ranked: Sequence[RankedFile], *, offer: bool) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ class ModelLibrary:
         self.installed = Installed(shelf, session, dialog)
         self.downloads = Downloads(shelf, session, transfers)
         self.quarantine = Quarantine(shelf, session, dialog)
-        self.detail = Detail(shelf, session, transfers)
+        self.detail = Detail(shelf, session, transfers, changed=self.discover.draw)
         self.tabs = Tabs(value=nav.view, label=_("Views of the library"))
         found = pn.Column(self.discover.sources, self.discover.table, margin=0, sizing_mode="stretch_width")
         self._views = {
