@@ -4,13 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from modelshelf.providers.adapters.anthropic import AnthropicProvider
 from modelshelf.providers.adapters.ollama import OllamaProvider
+from tests.engines.anthropic import KEY as ANTHROPIC_KEY
+from tests.engines.anthropic import AnthropicSimulator
 from tests.engines.ollama import OllamaSimulator
 
 
 def _ollama() -> OllamaSimulator:
     simulator = OllamaSimulator()
     simulator.add("tiny-llama")
+    return simulator
+
+
+def _anthropic() -> AnthropicSimulator:
+    simulator = AnthropicSimulator(key=ANTHROPIC_KEY)
+    simulator.add("claude-tiny-4-5")
     return simulator
 
 
@@ -33,6 +42,7 @@ class Subject:
 # The built-in engine is the real one and takes part by the name "builtin".
 SUBJECTS: dict[str, Subject] = {
     "ollama": Subject(OllamaProvider, _ollama, embedder="tiny-llama"),
+    "anthropic": Subject(AnthropicProvider, _anthropic, model="claude-tiny-4-5", key=ANTHROPIC_KEY),
 }
 EVERY = ("builtin", *SUBJECTS)
 EVERY_SIMULATED = tuple(SUBJECTS)
