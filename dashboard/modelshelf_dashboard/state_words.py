@@ -42,6 +42,20 @@ _CONFIDENCE = {
     Confidence.ESTIMATE: N_("estimated, no header yet"),
     Confidence.UNKNOWN: N_("not known"),
 }
+_SERVICES = {
+    "store": N_("Database"),
+    "events": N_("News between programs"),
+    "access": N_("Logins and record of deeds"),
+    "catalog": N_("Search"),
+    "metadata": N_("Facts of models"),
+    "vetting": N_("Safety checks"),
+    "library": N_("Installed models"),
+    "providers": N_("Providers"),
+    "health": N_("Watch over providers"),
+    "compatibility": N_("Fit"),
+    "downloads": N_("Downloads"),
+    "state": N_("What this page shows"),
+}
 
 
 def job_word(status: JobStatus, detail: str = "") -> str:
@@ -68,3 +82,8 @@ def health_dot(status: HealthStatus) -> str:
 def confidence_word(confidence: Confidence) -> str:
     """How a score was come by."""
     return _(_CONFIDENCE[confidence])
+
+
+def service_word(name: str) -> str:
+    """What a service is for; a service that was added by others has its own name only."""
+    return _(_SERVICES[name]) if name in _SERVICES else name

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 import modelshelf_dashboard
+from modelshelf.config import ConfigManager
 from modelshelf.downloads.types import JobStatus
 from modelshelf.providers.spec import HealthStatus
+from modelshelf.shelf import Shelf
 from modelshelf_dashboard import figures, texts
 from modelshelf_dashboard.help import TOPICS
-from modelshelf_dashboard.state_words import health_word, job_word
+from modelshelf_dashboard.state_words import health_word, job_word, service_word
 
 SOURCES = Path(modelshelf_dashboard.__file__).parent
 
@@ -62,6 +64,14 @@ def test_times_as_people_say_them(since: timedelta, told: str) -> None:
 def test_every_state_has_its_word() -> None:
     assert all(job_word(status) for status in JobStatus)
     assert all(health_word(status) for status in HealthStatus)
+
+
+def test_services_are_called_by_what_they_do(config: ConfigManager) -> None:
+    names = set(Shelf(config).services)
+    words = {service_word(name) for name in names}
+    assert len(words) == len(names)
+    assert not words & names
+    assert service_word("fleet") == "fleet"
 
 
 def test_every_help_key_in_use_has_its_topic() -> None:

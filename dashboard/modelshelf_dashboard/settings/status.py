@@ -7,7 +7,7 @@ from modelshelf.integration.selftest import IntegrationTest, Step
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.cards import Cards
 from modelshelf_dashboard.session import TO_SETTINGS, Session
-from modelshelf_dashboard.state_words import health_dot, health_word
+from modelshelf_dashboard.state_words import health_dot, health_word, service_word
 from modelshelf_dashboard.texts import N_, _
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Status:
         pairs, troubles = [], []
         for service in self._shelf.services.values():
             word, dot = _SERVICES.get(service.status, (service.status, ""))
-            pairs.append({"name": service.name, "dot": dot or "off", "value": _(word)})
+            pairs.append({"name": service_word(service.name), "dot": dot or "off", "value": _(word)})
             if service.error:
                 troubles.append(f"{service.error} {service.remedy}".strip())
         return {"id": "services", "title": _("Services"), "pairs": pairs, "text": " ".join(troubles)}
