@@ -24,7 +24,8 @@ def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
         body["max_tokens"] = request.max_tokens
     if request.temperature is not None:
         body["temperature"] = request.temperature
-    return {**body, **request.extra}
+    more = {"top_p": request.top_p, "seed": request.seed, "stop": list(request.stop) or None}
+    return {**body, **{name: value for name, value in more.items() if value is not None}, **request.extra}
 
 
 async def stream_chat(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelshelf.errors import Unsupported
+from modelshelf.errors import Unsupported, UsageError
 
 if TYPE_CHECKING:
     from modelshelf.config import ConfigManager
@@ -182,11 +182,14 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What to ask. `extra` goes to the provider as it is."""
+    """What to ask. `stop` are texts that end the answer; `extra` goes to the provider as it is."""
 
     messages: tuple[ChatMessage, ...]
     max_tokens: int | None = 512
     temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -195,12 +198,14 @@ class ChatChunk:
     """A piece of an answer. The last one carries `finish`, `usage` and `timings`.
 
     usage: prompt_tokens, completion_tokens, total_tokens. timings: seconds_to_first_token, tokens_per_second.
+    `model` is the `provider/name` that answers, where the shelf was asked.
     """
 
     text: str = ""
     finish: str | None = None
     usage: Mapping[str, int] | None = None
     timings: Mapping[str, float] | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +314,14 @@ class Provider(Protocol):
         """Stream an answer; closing the generator stops the provider's work."""
         ...
 
+    async def ping(self, model: str) -> str:
+        """Ask a model for one token, the cheapest proof that a key is good for it; what it said, maybe nothing.
+
+        Raises:
+            As `chat`.
+        """
+        ...
+
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
         ...
@@ -362,6 +375,23 @@ class ProviderFactory(Protocol):
     def __call__(self, config: ProviderConfig, context: ProviderContext) -> Provider:
         """An adapter for one configured provider."""
         ...
+
+
+def check_load_settings(settings: LoadSettings) -> None:
+    """Refuse what makes no sense on any engine.
+
+    Raises:
+        UsageError: names the setting and what is allowed.
+    """
+    ranges = {
+        "context": (256, 1 << 24), "gpu_layers": (-1, 1000), "slots": (1, 256), "idle_seconds": (0, 30 * 86_400),
+    }  # fmt: skip
+    for name, (least, most) in ranges.items():
+        value = getattr(settings, name)
+        if value is not None and not least <= value <= most:
+            raise UsageError(f"{name} = {value} is not allowed.", remedy=f"Choose from {least} to {most:,}.")
+    if settings.kv not in {None, "f16", "q8_0", "q4_0"}:
+        raise UsageError(f"kv = “{settings.kv}” is not allowed.", remedy="Choose f16, q8_0 or q4_0.")
 
 
 def unsupported(provider: str, ability: Ability, why: str = "") -> Unsupported:

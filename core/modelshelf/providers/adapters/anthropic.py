@@ -174,6 +174,7 @@ def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
 
     System turns go to a place of their own, blank turns are left out and neighbours of one role become one, since the
     API wants user and assistant by turns. A limit is mandatory there: 4096 where none is set. Temperatures end at 1.
+    There are no seeds.
     """
     system = "\n\n".join(turn.content for turn in request.messages if turn.role == "system" and turn.content.strip())
     body: dict[str, Any] = {
@@ -186,6 +187,10 @@ def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
         body["system"] = system
     if request.temperature is not None:
         body["temperature"] = min(request.temperature, HOTTEST)
+    if request.top_p is not None:
+        body["top_p"] = request.top_p
+    if request.stop:
+        body["stop_sequences"] = list(request.stop)
     return {**body, **request.extra}
 
 

@@ -188,8 +188,11 @@ def _chat_body(model: str, request: ChatRequest, settings: LoadSettings) -> dict
         options["num_predict"] = request.max_tokens
     if request.temperature is not None:
         options["temperature"] = request.temperature
+    more = {"top_p": request.top_p, "seed": request.seed, "stop": list(request.stop) or None}
+    options |= {name: value for name, value in more.items() if value is not None}
+    extra = {**request.extra, "options": options | dict(mapping(request.extra.get("options")))}
     messages = [{"role": turn.role, "content": turn.content} for turn in request.messages]
-    return {"model": model, "messages": messages, "stream": True, "options": options, **body, **request.extra}
+    return {"model": model, "messages": messages, "stream": True, **body, **extra}
 
 
 def _usage(event: Mapping[str, Any]) -> dict[str, int]:
