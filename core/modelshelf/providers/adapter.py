@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from modelshelf.providers.http import Endpoint
 from modelshelf.providers.spec import (
     Ability,
     ChatChunk,
+    ChatMessage,
     ChatRequest,
     Embeddings,
     Field,
@@ -83,6 +85,22 @@ class Adapter:
         """Nothing."""
         raise self._cannot(Ability.CHAT)
         yield  # makes it a generator
+
+    async def ping(self, model: str) -> str:
+        """Ask for one token and stop with the first piece of the answer."""
+        request = ChatRequest((ChatMessage("user", "Hi"),), max_tokens=1)
+        async with aclosing(self.chat(model, request)) as chunks:
+            async for chunk in chunks:
+                return chunk.text
+        return ""
+
+    async def ping(self, model: str) -> str:
+        """Ask for one token; the first piece of the answer proves enough."""
+        request = ChatRequest((ChatMessage("user", "Hi"),), max_tokens=PING_TOKENS)
+        async with aclosing(self.chat(model, request)) as chunks:
+            async for chunk in chunks:
+                return chunk.text
+        return ""
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Nothing."""
