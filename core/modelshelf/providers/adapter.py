@@ -94,14 +94,6 @@ class Adapter:
                 return chunk.text
         return ""
 
-    async def ping(self, model: str) -> str:
-        """Ask for one token; the first piece of the answer proves enough."""
-        request = ChatRequest((ChatMessage("user", "Hi"),), max_tokens=PING_TOKENS)
-        async with aclosing(self.chat(model, request)) as chunks:
-            async for chunk in chunks:
-                return chunk.text
-        return ""
-
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Nothing."""
         raise self._cannot(Ability.EMBED)
@@ -146,12 +138,16 @@ class HttpAdapter(Adapter):
         super().__init__(config, context)
         self.http = Endpoint(
             self.name,
-            config.url or self.default_url,
+            self.base(),
             seconds=context.config.config.providers.timeout_seconds,
             headers=self.headers(),
             settings=context.config,
             sign=self.sign,
         )
+
+    def base(self) -> str:
+        """The address that every route follows."""
+        return self.config.url or self.default_url
 
     def headers(self) -> Mapping[str, str]:
         """What every request carries beside the key."""
