@@ -51,6 +51,10 @@ class AnthropicProvider(HttpAdapter):
         Ability.ESTIMATE: "Anthropic's models take no memory of yours.",
     }
 
+    def base(self) -> str:
+        """People write the address with and without /v1."""
+        return super().base().removesuffix("/v1")
+
     def headers(self) -> Mapping[str, str]:
         """The version of the API that is spoken."""
         return {"anthropic-version": VERSION}
@@ -99,7 +103,7 @@ class AnthropicProvider(HttpAdapter):
     async def detail(self, model: str) -> Mapping[str, Any]:
         """What Anthropic tells of a model: `display_name`, `max_input_tokens`, `capabilities`, `lifecycle` and more."""
         with self._explained(model):
-            return self._object(await self.http.json("GET", f"{self._base}/models/{quote(model, safe='')}"))
+            return self._object(await self.http.json("GET", f"v1/models/{quote(model, safe='')}"))
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """Stream an answer; closing the generator stops Anthropic's work.
@@ -109,7 +113,7 @@ class AnthropicProvider(HttpAdapter):
         """
         clock, usage, finish = Stopwatch(), dict[str, int](), ""
         with self._explained(model):
-            path, body = f"{self._base}/messages", chat_body(model, request)
+            path, body = "v1/messages", chat_body(model, request)
             async with aclosing(self.http.sse(path, body, model=model)) as events:
                 async for event in events:
                     said = delta(event)
@@ -127,14 +131,9 @@ class AnthropicProvider(HttpAdapter):
             raise WrongAddress(f"{self.name} answers with something else than a stream of events.")
         raise ProviderError(f"{self.name} broke the answer off.", remedy="Ask again.")
 
-    @property
-    def _base(self) -> str:
-        """People write the address with and without /v1."""
-        return "" if self.http.url.name == "v1" else "v1"
-
     async def _page(self, **query: str | int) -> Mapping[str, Any]:
         with self._explained(""):
-            found = self._object(await self.http.json("GET", f"{self._base}/models", query=query))
+            found = self._object(await self.http.json("GET", "v1/models", query=query))
         if not isinstance(found.get("data"), list):
             raise WrongAddress(f"{self.name} answers with no list of models.")
         return found
