@@ -78,9 +78,21 @@ class QuarantineChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderChanged(Event):
-    """A provider was added, changed or removed, or its health or its models are others now."""
+    """A provider was added, changed or removed, or its health or its models are others now.
+
+    `seen` is True when somebody looked already and wrote down what is new; else it is worth a look.
+    """
 
     kind: ClassVar[str] = "provider"
+    provider: str
+    seen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderLooked(Event):
+    """A look at a provider is over, whether or not anything changed."""
+
+    kind: ClassVar[str] = "look"
     provider: str
 
 
@@ -109,11 +121,12 @@ KINDS: dict[str, type[Event]] = {
         LibraryChanged,
         QuarantineChanged,
         ProviderChanged,
+        ProviderLooked,
         SourceChanged,
         ServiceChanged,
     )
 }
-LOCAL = frozenset({ServiceChanged.kind})
+LOCAL = frozenset({ServiceChanged.kind, ProviderLooked.kind})
 
 
 def decode(kind: str, payload: str) -> Event | None:

@@ -4,19 +4,22 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from filelock import FileLock, Timeout
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ModelshelfError
-from modelshelf.events import EventBus, ProviderChanged
+from modelshelf.errors import ModelshelfError, TimedOut
+from modelshelf.events import EventBus, ProviderChanged, ProviderLooked
 from modelshelf.providers.boundary import contained
+from modelshelf.providers.offers import Listed, Offers
+from modelshelf.providers.pulse import ANSWERED, Pulse, pulse
 from modelshelf.providers.registry import ProviderRegistry
 from modelshelf.providers.spec import Health, HealthStatus, Provider, ProviderConfig
 from modelshelf.store import Store
@@ -25,6 +28,8 @@ from modelshelf.store.tables import HealthRow
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=7)
+SPAN = timedelta(hours=1)
+MOST_RECENT = 4000
 MOST_BACKOFF = 4
 FOLLOW_SECONDS = 5.0
 JITTER = 0.1
@@ -32,25 +37,32 @@ GRACE_SECONDS = 1.0  # for an adapter to turn its own time-out into a sentence
 
 
 class HealthMonitor:
-    """`latest` holds the last look at each provider, `UNKNOWN` until there was one.
+    """`latest` holds the last look at each provider, `UNKNOWN` until there was one; `listed` what each offered then.
 
     The process that holds the leader's lock looks every `providers.health_seconds`; a provider that stays down is
-    looked at less often, up to four times as seldom.
+    looked at less often, up to four times as seldom. Each is looked at on its own: none waits for another, and none is
+    looked at twice at the same time.
     """
 
     name = "health"
 
     def __init__(self, config: ConfigManager, store: Store, events: EventBus, providers: ProviderRegistry) -> None:
         self.latest: dict[str, Health] = {}
+        self.listed: Mapping[str, Listed] = {}
         self._config = config
         self._store = store
         self._events = events
         self._providers = providers
+        self._offers = Offers(store)
         self._lock = FileLock(config.paths.leader, thread_local=False)
         self._tasks: list[asyncio.Task[None]] = []
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._seen: dict[str, ProviderConfig] = {}
+        self._recent: dict[str, deque[Health]] = {}
+        self._newest = 0
+        self._busy: set[str] = set()
+        self._touched: set[str] = set()
         self._wake = asyncio.Event()
 
     @property
@@ -81,58 +93,99 @@ class HealthMonitor:
         """
         return await self._look(await self._providers.get(provider))
 
-    async def _look(self, adapter: Provider) -> Health:
-        seconds = self._config.config.providers.timeout_seconds
-        try:
-            with contained(adapter.config):
-                async with asyncio.timeout(seconds + GRACE_SECONDS):
-                    health = await adapter.health()
-        except ModelshelfError as error:
-            late = isinstance(error.__cause__, TimeoutError)
-            detail = f"{adapter.config.name} did not answer within {seconds:g} s." if late else error.message
-            health = _down(detail, error.remedy)
-        await self._note(adapter.config.id, health)
-        return health
-
-    async def _visit(self, config: ProviderConfig) -> None:
-        try:
-            adapter = await self._providers.get(config.id)
-        except ModelshelfError as error:
-            # Its adapter is gone, or it was removed a moment ago: then the next round forgets it.
-            await self._note(config.id, _down(error.message, error.remedy))
-        else:
-            await self._look(adapter)
-
-    async def _note(self, provider: str, health: Health) -> None:
-        self._plan(provider, health)
-        await self._store.write(_add, provider, health)
-        self._take(provider, health)
-
     async def history(self, provider: str, since: timedelta = timedelta(hours=1)) -> Sequence[Health]:
         """The looks at a provider within a time, the oldest first."""
         return await self._store.read(_history, provider, datetime.now(UTC) - since)
 
-    async def _watch(self) -> None:
-        while True:
-            # Before the work: whoever calls during it has not been heard.
-            self._wake.clear()
-            pause = FOLLOW_SECONDS
+    def pulse(self, provider: str) -> Pulse:
+        """How a provider did in the last hour."""
+        return pulse(tuple(self._recent.get(provider, ())), datetime.now(UTC))
+
+    async def refresh(self) -> None:
+        """Read what was written down last of every provider's models."""
+        self.listed = await self._offers.read()
+
+    async def _look(self, adapter: Provider) -> Health:
+        """Look at a provider and, where it answers, list its models; both are kept and told."""
+        health = await self._health(adapter)
+        relisted = await self._list(adapter, health)
+        await self._note(adapter.config.id, health, relisted)
+        return health
+
+    async def _health(self, adapter: Provider) -> Health:
+        try:
+            with contained(adapter.config):
+                async with asyncio.timeout(self._patience):
+                    return await adapter.health()
+        except ModelshelfError as error:
+            return self._failed(adapter.config, error)
+
+    async def _list(self, adapter: Provider, health: Health) -> bool:
+        """Keep what it offers; whether that is other than before. What it offered stays when it cannot be asked."""
+        provider = adapter.config.id
+        if health.status not in ANSWERED:
+            return await self._offers.note_failure(provider, health.detail)
+        try:
+            with contained(adapter.config):
+                async with asyncio.timeout(self._patience):
+                    return await self._offers.note(adapter, await adapter.models())
+        except ModelshelfError as error:
+            return await self._offers.note_failure(provider, self._failed(adapter.config, error).detail)
+
+    @property
+    def _patience(self) -> float:
+        return self._config.config.providers.timeout_seconds + GRACE_SECONDS
+
+    def _failed(self, config: ProviderConfig, error: ModelshelfError) -> Health:
+        late = isinstance(error.__cause__, TimeoutError) and not isinstance(error, TimedOut)
+        seconds = self._config.config.providers.timeout_seconds
+        return _down(f"{config.name} did not answer within {seconds:g} s." if late else error.message, error.remedy)
+
+    async def _visit(self, config: ProviderConfig) -> None:
+        try:
             try:
-                if await self._lead():
-                    pause = await self._round()
-                else:
+                adapter = await self._providers.get(config.id)
+            except ModelshelfError as error:
+                # Its adapter is gone, or it was removed a moment ago: then the next round forgets it.
+                await self._note(config.id, _down(error.message, error.remedy), False)
+            else:
+                await self._look(adapter)
+        except ModelshelfError as error:
+            log.warning("the look at %s was not kept: %s", config.id, error)
+            self._due[config.id] = time.monotonic() + FOLLOW_SECONDS
+        finally:
+            self._busy.discard(config.id)
+            self._wake.set()
+
+    async def _note(self, provider: str, health: Health, relisted: bool) -> None:
+        self._plan(provider, health)
+        await self._store.write(_add, provider, health)
+        self._take(provider, health, relisted)
+
+    async def _watch(self) -> None:
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                # Before the work: whoever calls during it has not been heard.
+                self._wake.clear()
+                pause = FOLLOW_SECONDS
+                try:
+                    leads = await self._lead()
                     await self._follow()
-            except* ModelshelfError as errors:
-                log.warning("the providers' health is not known: %s", errors.exceptions[0])
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
+                    if leads:
+                        pause = await self._round(looks)
+                except ModelshelfError as error:
+                    log.warning("the providers' health is not known: %s", error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
 
     async def _listen(self) -> None:
-        """A provider that was added or changed is looked at soon; a follower reads what the leader wrote."""
+        """A provider that was added, changed or used is looked at soon; a follower reads what the leader wrote."""
         with self._events.subscribe() as events:
             async for event in events:
                 if isinstance(event, ProviderChanged):
+                    if not event.seen:
+                        self._touched.add(event.provider)
                     self._wake.set()
 
     async def _lead(self) -> bool:
@@ -141,28 +194,37 @@ class HealthMonitor:
                 await asyncio.to_thread(self._lock.acquire, blocking=False)
         return self._lock.is_locked
 
-    async def _round(self) -> float:
-        """Look at everything that is due, all at the same time; the seconds until the next is."""
-        configs = {item.id: item for item in await self._providers.list() if item.enabled}
+    async def _round(self, looks: asyncio.TaskGroup) -> float:
+        """Begin to look at everything that is due and not being looked at; the seconds until more is."""
+        known = {item.id: item for item in await self._providers.list()}
+        configs = {id_: item for id_, item in known.items() if item.enabled}
         for gone in self.latest.keys() - configs.keys():
             del self.latest[gone]
+            self._recent.pop(gone, None)
+            if gone not in known:
+                await self._offers.forget(gone)
         for id_, config in configs.items():
             if self._seen.get(id_) != config:
-                self._due[id_] = 0.0
+                self._touched.add(id_)
         self._seen = configs
-        due = [id_ for id_ in configs if self._due.get(id_, 0.0) <= time.monotonic()]
-        async with asyncio.TaskGroup() as group:
-            for id_ in due:
-                group.create_task(self._visit(configs[id_]), name=f"health.{id_}")
+        free = [id_ for id_ in configs if id_ not in self._busy]
+        for id_ in free:
+            if id_ in self._touched or self._due.get(id_, 0.0) <= time.monotonic():
+                self._touched.discard(id_)
+                self._busy.add(id_)
+                looks.create_task(self._visit(configs[id_]), name=f"health.{id_}")
         interval = self._config.config.providers.health_seconds
-        soonest = min((self._due.get(id_, 0.0) for id_ in configs), default=time.monotonic() + interval)
-        return max(soonest - time.monotonic(), 0.05)
+        waiting = [self._due.get(id_, 0.0) for id_ in configs if id_ not in self._busy]
+        return max(min(waiting, default=time.monotonic() + interval) - time.monotonic(), 0.05)
 
     async def _follow(self) -> None:
-        for provider, health in (await self._store.read(_newest)).items():
+        """Take in what other processes looked at, and at the start what there was before."""
+        since = datetime.now(UTC) - SPAN
+        for row, provider, health in await self._store.read(_looks_after, self._newest, since):
+            self._newest = max(self._newest, row)
             known = self.latest.get(provider)
             if known is None or known.at < health.at:
-                self.latest[provider] = health
+                self._keep(provider, health)
 
     def _plan(self, provider: str, health: Health) -> None:
         down = health.status is HealthStatus.DOWN
@@ -170,11 +232,16 @@ class HealthMonitor:
         interval = self._config.config.providers.health_seconds
         self._due[provider] = time.monotonic() + next_look(interval, self._failures[provider])
 
-    def _take(self, provider: str, health: Health) -> None:
+    def _take(self, provider: str, health: Health, relisted: bool) -> None:
         before = self.latest.get(provider)
+        self._keep(provider, health)
+        if relisted or before is None or _seen(before) != _seen(health):
+            self._events.publish(ProviderChanged(provider=provider, seen=True))
+
+    def _keep(self, provider: str, health: Health) -> None:
         self.latest[provider] = health
-        if before is None or _seen(before) != _seen(health):
-            self._events.publish(ProviderChanged(provider=provider))
+        self._recent.setdefault(provider, deque(maxlen=MOST_RECENT)).append(health)
+        self._events.publish(ProviderLooked(provider=provider))
 
 
 def _down(detail: str, remedy: str) -> Health:
@@ -195,15 +262,21 @@ def _seen(health: Health) -> Health:
 
 def _add(session: Session, provider: str, health: Health) -> None:
     row = HealthRow(
-        provider=provider, at=health.at, status=health.status, latency_ms=health.latency_ms, detail=health.detail
+        provider=provider,
+        at=health.at,
+        status=health.status,
+        latency_ms=health.latency_ms,
+        detail=health.detail,
+        remedy=health.remedy,
+        version=health.version[:100],
     )
     session.add(row)
     session.execute(delete(HealthRow).where(HealthRow.provider == provider, HealthRow.at < health.at - KEPT))
 
 
-def _newest(session: Session) -> dict[str, Health]:
-    newest = select(func.max(HealthRow.id)).group_by(HealthRow.provider)
-    return {row.provider: _health(row) for row in session.scalars(select(HealthRow).where(HealthRow.id.in_(newest)))}
+def _looks_after(session: Session, seen: int, since: datetime) -> list[tuple[int, str, Health]]:
+    query = select(HealthRow).where(HealthRow.id > seen, HealthRow.at >= since).order_by(HealthRow.id)
+    return [(row.id, row.provider, _health(row)) for row in session.scalars(query)]
 
 
 def _history(session: Session, provider: str, since: datetime) -> list[Health]:
@@ -212,4 +285,4 @@ def _history(session: Session, provider: str, since: datetime) -> list[Health]:
 
 
 def _health(row: HealthRow) -> Health:
-    return Health(HealthStatus(row.status), row.at, row.latency_ms, row.detail)
+    return Health(HealthStatus(row.status), row.at, row.latency_ms, row.detail, row.remedy, row.version)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from modelshelf.errors import NotFound, UsageError
 from modelshelf.providers.spec import ProviderConfig
-from modelshelf.store.tables import ProviderRow
+from modelshelf.store.tables import ModelSettingRow, ProviderRow
 
 BUILTIN = ProviderConfig("builtin", "builtin", "Built-in engine")
 # A provider that was found by itself and removed by a person leaves its row, so that it is not found again.
@@ -80,6 +80,49 @@ def delete(session: Session, provider: str) -> None:
         row.settings = {**row.settings, _REMOVED: True}
     else:
         session.delete(row)
+
+
+def reorder(session: Session, providers: Sequence[str]) -> None:
+    """Put these first.
+
+    Raises:
+        NotFound: one of them does not exist.
+    """
+    known = every(session)
+    for name in providers:
+        if name not in {item.id for item in known}:
+            raise unknown(name, known)
+    wanted = [*providers, *(item.id for item in known if item.id not in providers)]
+    for row in session.scalars(select(ProviderRow)):
+        if row.id in wanted:
+            row.position = 1 + wanted.index(row.id)
+
+
+def merge(session: Session, configs: Sequence[ProviderConfig]) -> Sequence[str]:
+    """Add what is new and change what is known; the ids of what is new."""
+    added = []
+    for config in configs:
+        row = session.get(ProviderRow, config.id)
+        if (row is not None and not row.settings.get(_REMOVED)) or config.id == BUILTIN.id:
+            changes = {"name": config.name, "url": config.url, "enabled": config.enabled}
+            update(session, config.id, changes | {"settings": dict(config.settings)})
+        else:
+            insert(session, config)
+            update(session, config.id, {"enabled": config.enabled})
+            added.append(config.id)
+        session.flush()
+    return added
+
+
+def load_settings(session: Session, provider: str, model: str) -> Mapping[str, Any]:
+    """What was settled for a model."""
+    row = session.get(ModelSettingRow, (provider, model))
+    return dict(row.settings) if row else {}
+
+
+def set_load_settings(session: Session, provider: str, model: str, settings: Mapping[str, Any]) -> None:
+    """Settle how a model is to be loaded."""
+    session.merge(ModelSettingRow(provider=provider, model=model, settings=dict(settings)))
 
 
 def unknown(provider: str, known: Sequence[ProviderConfig]) -> NotFound:

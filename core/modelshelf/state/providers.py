@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import param
 
+from modelshelf.providers.pulse import Pulse
 from modelshelf.providers.spec import Health, HealthStatus, ServedModel
 
 UNSEEN = Health(HealthStatus.UNKNOWN, datetime.fromtimestamp(0, UTC))
@@ -19,6 +20,12 @@ class ProviderState(param.Parameterized):
     url = param.String(doc="its address; empty for the built-in engine")
     enabled = param.Boolean(default=True, doc="whether it is used")
     abilities = param.ClassSelector(default=(), class_=tuple, doc="what it can do")
+    missing = param.Dict(default={}, doc="for each ability it has not, a sentence why")
+    load_options = param.ClassSelector(default=(), class_=tuple, doc="which load settings it heeds")
+    keys = param.ClassSelector(default=(), class_=tuple, doc="its keys, as they may be shown")
+    lacks_key = param.Boolean(default=False, doc="whether it needs a key and has none")
+    pulse = param.ClassSelector(default=Pulse(), class_=Pulse, doc="how it did in the last hour")
+    listed = param.Date(default=None, allow_None=True, doc="when its models were listed, in UTC; None before the first")
     health = param.ClassSelector(default=UNSEEN, class_=Health, doc="the last look")
     models = param.List(default=[], item_type=ServedModel, doc="what it offers")
     error = param.String(doc="why its models cannot be listed, empty when they can")

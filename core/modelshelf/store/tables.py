@@ -179,7 +179,7 @@ class OfferRow(Base):
 
     __tablename__ = "offer"
     provider: Mapped[str] = mapped_column(String(40), primary_key=True)
-    models: Mapped[str] = mapped_column(Text, default="[]")
+    models: Mapped[str] = mapped_column(Text, default="{}")
     digest: Mapped[str] = mapped_column(String(64), default="")
     error: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(default=now)

@@ -14,7 +14,7 @@ from modelshelf.access import AccessService
 from modelshelf.config import ConfigManager
 from modelshelf.events import EventBus, ProviderChanged
 from modelshelf.library import ModelLibrary
-from modelshelf.providers import HealthMonitor, HealthStatus, ProviderRegistry
+from modelshelf.providers import Ability, HealthMonitor, HealthStatus, ProviderRegistry
 from modelshelf.providers.health import MOST_BACKOFF, next_look
 from modelshelf.store import Store
 from modelshelf.store.tables import HealthRow
@@ -60,7 +60,9 @@ async def test_a_change_is_told_and_a_look_without_change_is_not(
         await monitor.check("ollama")
         async with asyncio.timeout(2):
             event = await anext(told)
-    assert event == ProviderChanged(provider="ollama")
+            while not isinstance(event, ProviderChanged):
+                event = await anext(told)
+    assert event == ProviderChanged(provider="ollama", seen=True)
     assert monitor.latest["ollama"].status is HealthStatus.DOWN
 
 
@@ -131,3 +133,65 @@ def test_a_provider_that_stays_down_is_looked_at_less_often_but_not_forgotten(in
     assert 0.9 * interval <= pause <= 1.1 * MOST_BACKOFF * interval
     if failures <= 1:
         assert pause <= 1.1 * interval
+
+
+async def test_a_model_that_appears_at_a_provider_is_told_and_listed_without_asking_again(
+    monitor: HealthMonitor, events: EventBus, ollama: OllamaSimulator
+) -> None:
+    await until(monitor, "ollama", HealthStatus.WELL)
+    await monitor.check("ollama")
+    ollama.add("fresh")
+    with events.subscribe() as told:
+        await monitor.check("ollama")
+        asked = len(ollama.requests)
+        async with asyncio.timeout(2):
+            while await anext(told) != ProviderChanged(provider="ollama", seen=True):
+                pass
+        await monitor.refresh()
+    assert {model.name for model in monitor.listed["ollama"].models} == {"tiny-llama:latest", "fresh:latest"}
+    assert Ability.PULL in monitor.listed["ollama"].abilities
+    assert len(ollama.requests) == asked
+
+
+async def test_what_a_provider_offered_stays_when_it_goes_down(monitor: HealthMonitor, ollama: OllamaSimulator) -> None:
+    await until(monitor, "ollama", HealthStatus.WELL)
+    ollama.faults.everywhere(Fault.BROKEN)
+    await monitor.check("ollama")
+    await monitor.refresh()
+    listed = monitor.listed["ollama"]
+    assert [model.name for model in listed.models] == ["tiny-llama:latest"]
+    assert "error 500" in listed.error
+
+
+async def test_the_last_hour_is_known_again_after_a_restart(
+    monitor: HealthMonitor, config: ConfigManager, store: Store, events: EventBus, registry: ProviderRegistry,
+    ollama: OllamaSimulator,
+) -> None:  # fmt: skip
+    await until(monitor, "ollama", HealthStatus.WELL)
+    ollama.faults.everywhere(Fault.BROKEN)
+    await monitor.check("ollama")
+    seen = monitor.pulse("ollama")
+    assert seen.availability == 0.5
+    assert seen.median_ms is not None
+    assert seen.points[-1] == -1
+    await monitor.stop()
+    async with running(HealthMonitor(config, store, events, registry)) as again:
+        async with asyncio.timeout(3):
+            while again.pulse("ollama").availability is None:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_provider_that_hangs_does_not_hold_up_one_that_is_added(
+    monitor: HealthMonitor, registry: ProviderRegistry, config: ConfigManager
+) -> None:
+    config.set("providers.timeout_seconds", 30.0)
+    async with OllamaSimulator().serve() as hung:
+        hung.faults.everywhere(Fault.SILENT)
+        await registry.add("ollama", url=hung.url, provider="hung")
+        async with asyncio.timeout(5):
+            while not hung.requests:
+                await asyncio.sleep(0.01)
+            await registry.add("ollama", url="http://127.0.0.1:1", provider="dead")
+            await until(monitor, "dead", HealthStatus.DOWN)
+        assert "hung" not in monitor.latest
+        hung.faults.released.set()
