@@ -54,9 +54,11 @@ class Endpoint:
         self._settings = settings
         self._sign = sign
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, for good: what is asked afterwards fails instead of opening a new one."""
+        self._closed = True
         if self._session:
             session, self._session = self._session, None
             await session.close()
@@ -116,20 +118,42 @@ class Endpoint:
                 if line.strip():
                     yield self._object(path, line)
 
-    async def sse(self, path: str, body: Any, *, model: str = "") -> AsyncGenerator[dict[str, Any], None]:
-        """The objects of server-sent events up to `[DONE]`; closing the generator closes the connection."""
-        events = ServerSentEvents()
-        async with aclosing(self._lines(path, body, model)) as lines:
-            async for line in lines:
-                data = events.line(line)
-                if data is not None:
-                    if data.strip() == "[DONE]":
-                        return
-                    yield self._object(path, data)
+    async def sse(
+        self, path: str, body: Any, *, model: str = "", told_end: bool = False, method: str = "POST"
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects of server-sent events up to `[DONE]`; closing the generator closes the connection.
 
-    async def _lines(self, path: str, body: Any, model: str) -> AsyncGenerator[bytes, None]:
+        With `told_end` an empty object stands for `[DONE]`. An answer of one object and no events, as some servers give
+        whatever was asked, is heard too.
+        """
+        async with aclosing(self._data(path, body, model, method)) as found:
+            async for data in found:
+                if data.strip() == "[DONE]":
+                    if told_end:
+                        yield {}
+                    return
+                yield self._object(path, data)
+
+    async def _data(self, path: str, body: Any, model: str, method: str) -> AsyncGenerator[str, None]:
+        """The data of each event; the whole of an answer that is no stream of events."""
+        events, whole = ServerSentEvents(), bytearray()
+        async with aclosing(self._lines(path, body, model, method)) as lines:
+            async for line in lines:
+                if (data := events.line(line)) is not None:
+                    yield data
+                elif not events.begun:
+                    whole += line + b"\n"
+                    if len(whole) > ANSWER_LIMIT:
+                        raise self._malformed(path, bytes(whole))
+        rest = events.line(b"")  # the empty line after the last event is often left out
+        if not events.begun and whole.strip():
+            rest = whole.decode("utf-8", "replace")
+        if rest is not None:
+            yield rest
+
+    async def _lines(self, path: str, body: Any, model: str, method: str = "POST") -> AsyncGenerator[bytes, None]:
         limits = aiohttp.ClientTimeout(connect=self._seconds, sock_read=self._silence)
-        async with self._ask("POST", path, limits, model=model, json=body) as response:
+        async with self._ask(method, path, limits, model=model, json=body) as response:
             lines = Lines()
             try:
                 async for data in response.content.iter_any():
@@ -180,6 +204,8 @@ class Endpoint:
         if self._settings is not None and self.url.scheme == "https":
             ca_file, environ = self._settings.config.network.ca_file, self._settings.environ
             context = await asyncio.to_thread(tls_context, ca_file, environ)
+        if self._closed:
+            raise Unreachable(f"{self.who} was let go of while it was asked.", remedy="Ask again.")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, resolver=ProviderResolver(), ssl=context),

@@ -1,15 +1,22 @@
-"""Chat as OpenAI's API streams it, which most engines speak."""
+"""Chat and embeddings as OpenAI's API has them, which most engines speak, each a little differently."""
 
+import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
-from modelshelf.errors import ProviderError
+from modelshelf.errors import ModelshelfError, NotFound, ProviderError
+from modelshelf.providers.answers import count, mapping, number, objects, text, vectors
 from modelshelf.providers.http import Endpoint
-from modelshelf.providers.spec import ChatChunk, ChatRequest
+from modelshelf.providers.spec import ChatChunk, ChatRequest, Embeddings
 
+THINKING_TOKENS = 16  # fewer are refused, or leave such a model no room to answer
+_THINKS = re.compile(r"^(openai/)?(gpt-5|o[134])([-.]|$)")
 _TOO_LONG = frozenset({"exceed_context_size_error", "context_length_exceeded"})
+_NO_MODEL = frozenset({"model_not_found", "invalid_model", "model_not_supported"})
+_DISPENSABLE = ("stream_options", "temperature", "top_p")
 
 
 def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
@@ -21,7 +28,9 @@ def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
     }
     if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
+        body |= {"max_completion_tokens": max(request.max_tokens, THINKING_TOKENS)} if _THINKS.match(model) else {
+            "max_tokens": request.max_tokens
+        }  # fmt: skip
     if request.temperature is not None:
         body["temperature"] = request.temperature
     more = {"top_p": request.top_p, "seed": request.seed, "stop": list(request.stop) or None}
@@ -31,47 +40,134 @@ def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
 async def stream_chat(
     endpoint: Endpoint, path: str, model: str, request: ChatRequest
 ) -> AsyncGenerator[ChatChunk, None]:
-    """An answer piece by piece; the last piece has `finish`, `usage` and `timings`.
+    """An answer piece by piece; the last piece has `finish`, `usage` and `timings`. What a model thinks is left out.
 
     Raises:
         Unreachable, NotSignedIn, NotFound, ProviderError; also when the answer ends before its end was said.
     """
     clock = Stopwatch()
-    finish: Any = None
-    usage: dict[str, Any] = {}
-    said: dict[str, Any] = {}
-    async with aclosing(_events(endpoint, path, model, request)) as events:
+    answer = _Answer()
+    async with aclosing(_events(endpoint, path, model, chat_body(model, request))) as events:
         async for event in events:
-            choices = event.get("choices")
-            choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-            delta = choice.get("delta")
-            text = delta.get("content") if isinstance(delta, dict) else None
-            finish = choice.get("finish_reason") or finish
-            usage = _numbers(event.get("usage")) or usage
-            said = _numbers(event.get("timings")) or said
-            if isinstance(text, str) and text:
+            if said := answer.take(event):
                 clock.token()
-                yield ChatChunk(text)
-    if finish is None:
+                yield ChatChunk(said)
+    if answer.finish is None:
         raise ProviderError(f"{endpoint.who} broke the answer off.", remedy="Ask again.", broken=True)
-    yield ChatChunk(finish=str(finish), usage=usage, timings=clock.timings(said.get("predicted_per_second"), usage))
+    yield ChatChunk(finish=answer.finish, usage=answer.usage, timings=clock.timings(answer.rate, answer.usage))
+
+
+async def embeddings(
+    endpoint: Endpoint, path: str, model: str, texts: Sequence[str], provider: str, *,
+    more: Mapping[str, Any] | None = None, seconds: float | None = None,
+) -> Embeddings:  # fmt: skip
+    """A vector for each text, in their order; `provider` is its id, `more` goes into the body.
+
+    `seconds` bounds the wait where a model may have to be loaded first.
+
+    Raises:
+        Unreachable, NotSignedIn, NotFound, ProviderError; also when the vectors are not one for each text.
+    """
+    body = {"model": model, "input": list(texts), **(more or {})}
+    try:
+        found = mapping(await endpoint.json("POST", path, body, model=model, seconds=seconds))
+    except ModelshelfError as error:
+        raise _plainly(error, endpoint.who, path, model) from error
+    items = objects(found.get("data"))
+    places = [count(item.get("index")) for item in items]
+    if sorted(place for place in places if place is not None) == list(range(len(texts))):
+        items = [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0] or 0)]
+    made = vectors([item.get("embedding") for item in items])
+    if len(made) != len(texts) or len({len(vector) for vector in made}) > 1 or not all(made):
+        raise ProviderError(f"{endpoint.who} did not answer with one vector for each text.", remedy="Try again.")
+    return Embeddings(made, model, provider, _counts(found.get("usage")))
 
 
 async def _events(
-    endpoint: Endpoint, path: str, model: str, request: ChatRequest
+    endpoint: Endpoint, path: str, model: str, body: dict[str, Any]
 ) -> AsyncGenerator[dict[str, Any], None]:
-    try:
-        async with aclosing(endpoint.sse(path, chat_body(model, request))) as events:
-            async for event in events:
-                yield event
-    except ProviderError as error:
-        if error.facts.get("kind") in _TOO_LONG:
-            raise ProviderError(
-                f"The conversation is longer than {model} can take in.",
-                remedy="Start a new one, or give the model a longer context.",
-                **error.facts,
-            ) from error
-        raise
+    """The events of an answer; what the provider does not know and an answer can do without is not asked for again."""
+    while True:
+        try:
+            async with aclosing(endpoint.sse(path, body, model=model, told_end=True)) as events:
+                async for event in events:
+                    yield event
+        except ModelshelfError as error:
+            milder = _without_refused(body, error)
+            if milder is None:
+                raise _plainly(error, endpoint.who, path, model) from error
+            body = milder
+        else:
+            return
+
+
+def _without_refused(body: Mapping[str, Any], error: ModelshelfError) -> dict[str, Any] | None:
+    """The question without what was refused; None if that was something that it cannot do without."""
+    if error.facts.get("status") not in {400, 422}:
+        return None
+    said = error.message.lower()
+    if "max_completion_tokens" in said and "max_tokens" in body:
+        rest = {name: value for name, value in body.items() if name != "max_tokens"}
+        return {**rest, "max_completion_tokens": max(body["max_tokens"], THINKING_TOKENS)}
+    unknown = str(error.facts.get("kind")).startswith("unsupported_") or re.search(
+        r"unsupported|not support|not permitted|unknown|unrecogni[sz]ed|extra", said
+    )
+    refused = next((name for name in _DISPENSABLE if name in body and name in said), None)
+    if refused is None or not unknown:
+        return None
+    return {name: value for name, value in body.items() if name != refused}
+
+
+def _plainly(error: ModelshelfError, who: str, path: str, model: str) -> ModelshelfError:
+    """The error with a sentence of ours where the provider's does not say what is wrong."""
+    kind = error.facts.get("kind")
+    if kind in _TOO_LONG:
+        return ProviderError(
+            f"The conversation is longer than {model} can take in.",
+            remedy="Start a new one, or give the model a longer context.",
+            **error.facts,
+        )
+    if kind in _NO_MODEL or (isinstance(error, NotFound) and model not in error.message):
+        either = "" if kind in _NO_MODEL else f", or no {path}"
+        return NotFound(f"{who} has no model “{model}”{either}.", remedy="Check the model's name.", **error.facts)
+    return error
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What is known of an answer so far."""
+
+    finish: str | None = None
+    usage: dict[str, int] = field(default_factory=dict)
+    rate: float | None = None
+
+    def take(self, event: Mapping[str, Any]) -> str:
+        """Note what an event tells, and give the text in it. An empty event is the end."""
+        if not event:
+            self.finish = self.finish or "stop"
+            return ""
+        choice = next(iter(objects(event.get("choices"))), {})
+        self.usage = _counts(event.get("usage") or choice.get("usage")) or self.usage
+        self.rate = number(mapping(event.get("timings")).get("predicted_per_second")) or self.rate
+        self.finish = text(choice.get("finish_reason")) or self.finish
+        if "message" in choice and "delta" not in choice:  # a whole answer, whatever was asked for
+            self.finish = self.finish or "stop"
+        return _said(mapping(choice.get("delta") or choice.get("message")).get("content"))
+
+
+def _said(content: Any) -> str:
+    """The text in a content, which may be parts of several kinds."""
+    if isinstance(content, str):
+        return content
+    parts = (part.get("text") for part in objects(content) if part.get("type") == "text")
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _counts(found: Any) -> dict[str, int]:
+    told = {name: value for name, item in mapping(found).items() if (value := count(item)) is not None}
+    if "total_tokens" not in told and "prompt_tokens" in told:
+        told["total_tokens"] = told["prompt_tokens"] + told.get("completion_tokens", 0)
+    return told
 
 
 class Stopwatch:
@@ -93,12 +189,6 @@ class Stopwatch:
         """`seconds_to_first_token` and `tokens_per_second`: the engine's own rate where it tells one."""
         found = {} if self._first is None else {"seconds_to_first_token": self._first - self._started}
         if rate is None and self._first is not None and self._last > self._first:
-            count = usage.get("completion_tokens") or self._pieces
-            rate = (count - 1) / (self._last - self._first)
+            tokens = usage.get("completion_tokens") or self._pieces
+            rate = (tokens - 1) / (self._last - self._first)
         return found | ({"tokens_per_second": float(rate)} if rate else {})
-
-
-def _numbers(found: Any) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        return {}
-    return {key: value for key, value in found.items() if isinstance(value, int | float)}

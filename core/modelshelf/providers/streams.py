@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LINE_LIMIT = 4 << 20
+_FIELDS = frozenset({b"", b"data", b"error", b"event", b"id", b"retry"})
 
 
 class TooLong(ValueError):
@@ -44,8 +45,12 @@ class Lines:
 
 @dataclass(slots=True)
 class ServerSentEvents:
-    """Joins the lines of a stream of events to the data of each event; comments and other fields are left out."""
+    """Joins the lines of a stream of events to the data of each event; comments and other fields are left out.
 
+    `begun` tells whether any line so far belongs to an event.
+    """
+
+    begun: bool = False
     _data: list[bytes] = field(default_factory=list)
 
     def line(self, line: bytes) -> str | None:
@@ -54,6 +59,7 @@ class ServerSentEvents:
             data, self._data = self._data, []
             return b"\n".join(data).decode("utf-8", "replace") if data else None
         name, _, value = line.partition(b":")
+        self.begun = self.begun or name in _FIELDS
         if name in (b"data", b"error"):
             self._data.append(value.removeprefix(b" "))
         return None

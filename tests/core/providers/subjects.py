@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from modelshelf.providers.adapters.anthropic import AnthropicProvider
+from modelshelf.providers.adapters.compatible import CompatibleProvider
 from modelshelf.providers.adapters.ollama import OllamaProvider
 from tests.engines.anthropic import KEY as ANTHROPIC_KEY
 from tests.engines.anthropic import AnthropicSimulator
+from tests.engines.compatible import CompatibleSimulator
 from tests.engines.ollama import OllamaSimulator
 
 
@@ -42,6 +45,16 @@ class Subject:
 # The built-in engine is the real one and takes part by the name "builtin".
 SUBJECTS: dict[str, Subject] = {
     "ollama": Subject(OllamaProvider, _ollama, embedder="tiny-llama"),
+    "compatible": Subject(CompatibleProvider, CompatibleSimulator, embedder="tiny-embed", path="/v1"),
+    "compatible-key": Subject(
+        CompatibleProvider,
+        partial(CompatibleSimulator, key="sk-compatible"),
+        embedder="tiny-embed",
+        key="sk-compatible",
+    ),
+    "compatible-typed": Subject(
+        CompatibleProvider, partial(CompatibleSimulator, form="missing"), settings=(("models", ["tiny-llama"]),)
+    ),
     "anthropic": Subject(AnthropicProvider, _anthropic, model="claude-tiny-4-5", key=ANTHROPIC_KEY),
 }
 EVERY = ("builtin", *SUBJECTS)
