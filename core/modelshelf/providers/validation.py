@@ -30,7 +30,8 @@ from modelshelf.vault import Secret
 
 KEY_LIMIT = 4096
 SECONDS = 60.0
-_BEARER = re.compile(r"^bearer\s+", re.IGNORECASE)
+_BEARER = re.compile(r"^bearer(\s+|$)", re.IGNORECASE)
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 _KEY = re.compile(r"^[!-~]+$")
 
 
@@ -104,7 +105,7 @@ class APIValidation:
                 with contained(provider.config):
                     return await self._look(provider, ping, model)
         except ModelshelfError as error:
-            return Validation(outcome_of(error), error.message, error.remedy)
+            return _failed(provider, error)
         except TimeoutError:
             return Validation(
                 Outcome.TIMEOUT, f"{_name(provider)} was not done within {self._seconds:g} s.", TimedOut.remedy
@@ -168,10 +169,19 @@ def _key_refused(provider: Provider, key: Secret | None) -> Validation | None:
     if not key:
         return _keyless(provider) if isinstance(provider, Adapter) and provider.key_use is KeyUse.REQUIRED else None
     try:
-        clean_key(key.reveal())
+        clean = clean_key(key.reveal())
     except UsageError as error:
         return Validation(Outcome.BAD_KEY, error.message, error.remedy)
+    if clean != key:
+        return Validation(Outcome.BAD_KEY, "The key has something around it that is not part of it.", "Enter it again.")
     return None
+
+
+def _failed(provider: Provider, error: ModelshelfError) -> Validation:
+    if isinstance(error, NotTrusted) and any(sign in error.message for sign in _NO_TLS):
+        said = f"{_name(provider)} speaks plain http at this address, not https."
+        return Validation(Outcome.WRONG_URL, said, "Write http:// at the start of the address.")
+    return Validation(outcome_of(error), error.message, error.remedy)
 
 
 def _keyless(provider: Adapter) -> Validation:
