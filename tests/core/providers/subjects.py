@@ -7,10 +7,16 @@ from typing import Any
 
 from modelshelf.providers.adapters.anthropic import AnthropicProvider
 from modelshelf.providers.adapters.compatible import CompatibleProvider
+from modelshelf.providers.adapters.llamacpp import LlamaCppProvider
+from modelshelf.providers.adapters.lmstudio import LmStudioProvider
 from modelshelf.providers.adapters.ollama import OllamaProvider
+from modelshelf.providers.spec import Ability
 from tests.engines.anthropic import KEY as ANTHROPIC_KEY
 from tests.engines.anthropic import AnthropicSimulator
 from tests.engines.compatible import CompatibleSimulator
+from tests.engines.llamacpp import LlamaCppSimulator
+from tests.engines.lmstudio import KEY as LMSTUDIO_KEY
+from tests.engines.lmstudio import LmStudioSimulator
 from tests.engines.ollama import OllamaSimulator
 
 
@@ -26,11 +32,25 @@ def _anthropic() -> AnthropicSimulator:
     return simulator
 
 
+def _lmstudio(age: str = "v1") -> LmStudioSimulator:
+    simulator = LmStudioSimulator(key=LMSTUDIO_KEY if age == "v1" else "", age=age)
+    simulator.add("tiny-llama")
+    simulator.add("text-embedding-tiny", kind="embedding")
+    return simulator
+
+
+def _llamacpp(*, router: bool = False) -> LlamaCppSimulator:
+    simulator = LlamaCppSimulator(key=LLAMACPP_KEY, router=router)
+    simulator.add("tiny-llama")
+    return simulator
+
+
 @dataclass(frozen=True)
 class Subject:
     """An adapter, what stands behind it, the model that is asked and its embedder; `path` follows the address.
 
-    `key` is the key that the simulator wants; `settings` those of the provider.
+    `key` is the key that the simulator wants; `settings` those of the provider. `lacks` are abilities of the adapter
+    that this version or mode turns out not to have.
     """
 
     adapter: Any
@@ -40,11 +60,34 @@ class Subject:
     path: str = ""
     key: str = ""
     settings: tuple[tuple[str, Any], ...] = ()
+    lacks: frozenset[Ability] = frozenset()
 
 
+LLAMACPP_KEY = "llama-simulated-000000"
 # The built-in engine is the real one and takes part by the name "builtin".
 SUBJECTS: dict[str, Subject] = {
     "ollama": Subject(OllamaProvider, _ollama, embedder="tiny-llama"),
+    "lmstudio": Subject(LmStudioProvider, _lmstudio, embedder="text-embedding-tiny", key=LMSTUDIO_KEY),
+    "lmstudio-v0": Subject(
+        LmStudioProvider,
+        lambda: _lmstudio("v0"),
+        embedder="text-embedding-tiny",
+        lacks=frozenset({Ability.LOAD, Ability.UNLOAD, Ability.PULL}),
+    ),
+    "llamacpp": Subject(
+        LlamaCppProvider,
+        _llamacpp,
+        embedder="tiny-llama",
+        key=LLAMACPP_KEY,
+        lacks=frozenset({Ability.LOAD, Ability.UNLOAD, Ability.PULL, Ability.DELETE, Ability.REGISTER_LINK}),
+    ),
+    "llamacpp-router": Subject(
+        LlamaCppProvider,
+        lambda: _llamacpp(router=True),
+        embedder="tiny-llama",
+        key=LLAMACPP_KEY,
+        lacks=frozenset({Ability.REGISTER_LINK}),
+    ),
     "compatible": Subject(CompatibleProvider, CompatibleSimulator, embedder="tiny-embed", path="/v1"),
     "compatible-key": Subject(
         CompatibleProvider,
@@ -63,5 +106,9 @@ EVERY_KEYED = tuple(name for name, subject in SUBJECTS.items() if subject.key)
 
 
 def able(ability: Any) -> tuple[str, ...]:
-    """The simulated subjects whose adapter declares an ability."""
-    return tuple(name for name, subject in SUBJECTS.items() if ability in subject.adapter.abilities)
+    """The simulated subjects that have an ability."""
+    return tuple(
+        name
+        for name, subject in SUBJECTS.items()
+        if ability in subject.adapter.abilities and ability not in subject.lacks
+    )

@@ -1,0 +1,81 @@
+"""What servers that people run themselves share: abilities that hang on version and mode, and a folder of models."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelshelf.errors import NoPermission, NotSignedIn
+from modelshelf.network.addresses import is_loopback
+from modelshelf.providers.adapter import HttpAdapter
+from modelshelf.providers.links import Linked, home_path, link_model
+from modelshelf.providers.spec import Ability, Progress, ProviderConfig, ProviderContext
+
+
+class LocalServer(HttpAdapter):
+    """An adapter that starts with all its kind can do and learns from the answers what this server cannot."""
+
+    def __init__(self, config: ProviderConfig, context: ProviderContext) -> None:
+        super().__init__(config, context)
+        self._why: dict[Ability, str] = {}
+        self.lack({})
+
+    @property
+    def missing(self) -> Mapping[Ability, str]:
+        """For every ability it has not, a sentence why."""
+        return {**super().missing, **self._why}
+
+    def lack(self, why: Mapping[Ability, str]) -> None:
+        """Take abilities away, for these reasons and no others from before; pages are told if that changes them."""
+        before = self.abilities
+        self._why = {**self.unlinkable(), **why}
+        self.abilities = type(self).abilities - self._why.keys()
+        if self.abilities != before:
+            self.context.changed(self.config.id)
+
+    def require(self, ability: Ability) -> None:
+        """Refuse what this server cannot.
+
+        Raises:
+            Unsupported: with the reason.
+        """
+        if ability not in self.abilities:
+            raise self._cannot(ability)
+
+    def unlinkable(self) -> Mapping[Ability, str]:
+        """Why no file can be linked into its folder, if it cannot."""
+        if is_loopback(self.http.url.host or ""):
+            return {}
+        return {Ability.REGISTER_LINK: f"{self.name} runs on another machine, where no file of this one can be linked."}
+
+    def folder(self, default: str = "") -> Path | None:
+        """The folder of its models, as the setting `models_dir` tells."""
+        told = self.config.settings.get("models_dir") or default
+        return home_path(told, self.context.config.environ) if isinstance(told, str) and told.strip() else None
+
+    async def link(self, file: Path, folder: Path, stem: str = "") -> Linked:
+        """Link a model's files into a folder.
+
+        Raises:
+            NotFound, UsageError, FolderNotWritable.
+        """
+        return await asyncio.to_thread(link_model, file, folder, stem)
+
+    async def asks_for_no_key(self, path: str) -> bool:
+        """Whether it answers a route without a key too.
+
+        Raises:
+            Unreachable, ProviderError.
+        """
+        try:
+            await self.http.json("GET", path, signed=False)
+        except (NotSignedIn, NoPermission):
+            return False
+        return True
+
+
+def told_of(linked: Linked) -> Progress:
+    """What became of a link, for the person who asked for it."""
+    if not linked.symbolic:
+        return Progress("linked", linked.size, linked.size)
+    cost = f"{linked.size / 1e9:.1f} GB"
+    return Progress(f"linked by name, since a copy on that disk would take {cost} more", linked.size, linked.size)
