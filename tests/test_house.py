@@ -63,6 +63,7 @@ SERVICES = (
     "providers",
     "vetting",
     "access",
+    "vault",
     "store",
     "integration",
 )

@@ -102,6 +102,15 @@ class ProvidersConfig(_Section):
     ] = "https://models.dev/api.json"
 
 
+class VaultConfig(_Section):
+    """Where the key is that opens the saved secrets."""
+
+    key_file: Annotated[
+        str, Field(description="a file that holds the master key; empty: the keychain, or a file of this account")
+    ] = ""
+    keychain: Annotated[bool, Field(description="keep the master key in the keychain where there is one")] = True
+
+
 class UiConfig(_Section):
     """How the page looks."""
 
@@ -125,6 +134,7 @@ class Config(_Section):
     server: ServerConfig = ServerConfig()
     engine: EngineConfig = EngineConfig()
     providers: ProvidersConfig = ProvidersConfig()
+    vault: VaultConfig = VaultConfig()
     ui: UiConfig = UiConfig()
     sources: tuple[SourceConfig, ...] = DEFAULT_SOURCES
 

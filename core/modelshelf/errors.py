@@ -18,7 +18,8 @@
     │   ├── NotTrusted                             6  its certificate is not one that can be trusted
     │   └── WrongAddress                           6  something answers there, but not this API
     ├── StoreError               OSError           1  database or data folder
-    │   └── StoreTooNew                            1
+    │   ├── StoreTooNew                            1
+    │   └── VaultError                             1  the saved secrets cannot be opened
     ├── DownloadError                              1
     │   ├── NotEnoughDisk        OSError           7
     │   ├── FolderNotWritable    OSError           1
@@ -182,6 +183,12 @@ class StoreTooNew(StoreError):
     """A newer Modelshelf wrote this database; it was left untouched."""
 
     remedy = "Install the newest Modelshelf, or choose another data folder with MODELSHELF_HOME."
+
+
+class VaultError(StoreError):
+    """Saved secrets cannot be opened or saved; none was deleted."""
+
+    remedy = "`modelshelf secrets status` says where the master key is looked for."
 
 
 class DownloadError(ModelshelfError):

@@ -24,6 +24,7 @@ from modelshelf.metadata import MetadataService
 from modelshelf.providers import ChatChunk, ChatMessage, ChatReply, ChatRequest, HealthMonitor, ProviderRegistry
 from modelshelf.state import DownloadsState, ModelsState, ProvidersState, StateKeeper
 from modelshelf.store import Store
+from modelshelf.vault import Vault
 from modelshelf.vetting import VettingService
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Shelf:
         self.store = Store.at(paths.database)
         self.events = EventBus(self.store)
         self.access = AccessService(self.store)
+        self.vault = Vault(config, self.store, self.access)
         self.catalog = CatalogService(config, self.store, self.events)
         self.metadata = MetadataService(config, self.catalog)
         self.vetting = VettingService(config, self.store, self.events, self.access)
@@ -92,6 +94,7 @@ class Shelf:
             self.store,
             self.events,
             self.access,
+            self.vault,
             self.catalog,
             self.metadata,
             self.vetting,

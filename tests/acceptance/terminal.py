@@ -30,6 +30,7 @@ class Terminal:
             "HOME": str(folder),
             "MODELSHELF_HOME": str(self.home),
             "OLLAMA_HOST": NO_OLLAMA,
+            "MODELSHELF_VAULT__KEYCHAIN": "false",
             "HF_HOME": str(folder / "hf"),
             "COLUMNS": "160",
         }

@@ -4,16 +4,22 @@ import hashlib
 import hmac
 from typing import NoReturn
 
+from modelshelf.vault import redaction
+
 _SHORT = 12
 
 
 class Secret:
-    """Text that no repr, str, format, JSON, copy or pickle shows. `reveal()` is the one way to it; search for that."""
+    """Text that no repr, str, format, JSON, copy or pickle shows. `reveal()` is the one way to it; search for that.
+
+    The logs of this process leave it out from now on, however it gets there.
+    """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
+        redaction.remember(value)
 
     def reveal(self) -> str:
         """The text itself, for the one place that must send it."""
@@ -27,13 +33,18 @@ class Secret:
     @property
     def fingerprint(self) -> str:
         """The beginning of its SHA-256: the same for the same secret, of no use to guess a long one."""
-        return hashlib.sha256(self._value.encode()).hexdigest()[:16]
+        return hashlib.sha256(self._bytes).hexdigest()[:16]
+
+    @property
+    def _bytes(self) -> bytes:
+        # What comes from outside may hold halves of characters, which have no bytes of their own.
+        return self._value.encode("utf-8", "surrogatepass")
 
     def __bool__(self) -> bool:
         return bool(self._value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(self._bytes, other._bytes)
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
