@@ -51,10 +51,11 @@ class OllamaProvider(HttpAdapter):
 
     async def models(self) -> Sequence[ServedModel]:
         """What it has, and which of them are in memory."""
-        listed, running = await asyncio.gather(self.http.json("GET", "api/tags"), self._running())
-        items = _object(listed).get("models")
+        items = _object(await self.http.json("GET", "api/tags")).get("models")
         if not isinstance(items, list):
             raise WrongAddress(f"{self.name} answers with no list of models.")
+        # One after the other: a sibling that still asks when this one failed would outlive the adapter.
+        running = await self._running()
         named = (item for item in objects(items) if text(item.get("name") or item.get("model")))
         return tuple(self._describe(item, running) for item in named)
 
