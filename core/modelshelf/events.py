@@ -97,6 +97,14 @@ class ProviderLooked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChanged(Event):
+    """A profile was made, changed or removed."""
+
+    kind: ClassVar[str] = "profile"
+    profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceChanged(Event):
     """A source answered, fell silent or was configured anew."""
 
@@ -122,6 +130,7 @@ KINDS: dict[str, type[Event]] = {
         QuarantineChanged,
         ProviderChanged,
         ProviderLooked,
+        ProfileChanged,
         SourceChanged,
         ServiceChanged,
     )

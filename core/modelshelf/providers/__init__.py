@@ -21,6 +21,8 @@ from modelshelf.providers.spec import (
 
 if TYPE_CHECKING:
     from modelshelf.providers.health import HealthMonitor
+    from modelshelf.providers.profile_spec import Profile, ProfileState
+    from modelshelf.providers.profiles import ProfileManager
     from modelshelf.providers.registry import Offer, ProviderRegistry
 
 __all__ = [
@@ -33,6 +35,9 @@ __all__ = [
     "HealthMonitor",
     "HealthStatus",
     "Offer",
+    "Profile",
+    "ProfileManager",
+    "ProfileState",
     "Progress",
     "Provider",
     "ProviderConfig",
@@ -42,7 +47,10 @@ __all__ = [
     "ServedModel",
 ]
 
-_WHERE = {"HealthMonitor": "health", "Offer": "registry", "ProviderRegistry": "registry"}
+_WHERE = {
+    "HealthMonitor": "health", "Offer": "registry", "Profile": "profile_spec", "ProfileManager": "profiles",
+    "ProfileState": "profile_spec", "ProviderRegistry": "registry",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
