@@ -31,6 +31,7 @@ from modelshelf.providers.spec import (
     ChatChunk,
     ChatRequest,
     Embeddings,
+    Field,
     KeyUse,
     ProviderConfig,
     ProviderContext,
@@ -52,7 +53,7 @@ class CompatibleProvider(HttpAdapter):
     kind = "openai-compatible"
     label = "OpenAI-compatible server"
     about = "Any server or service with OpenAI's routes: name its address, and a key if it wants one."
-    fields = (MODELS_FIELD,)
+    fields: ClassVar[tuple[Field, ...]] = (MODELS_FIELD,)
     key_use = KeyUse.OPTIONAL
     reasons: ClassVar[Mapping[Ability, str]] = {
         Ability.LOAD: "OpenAI's API has no route for that; the server decides what is in memory."
