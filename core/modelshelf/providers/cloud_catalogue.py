@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -27,7 +28,7 @@ FETCH_SECONDS = 60.0
 
 
 class CloudCatalogue:
-    """The services known on this machine. The first look reads a file, which `start` does beforehand in a thread."""
+    """The services known on this machine. The first look reads a file, a tenth of a second's work."""
 
     name = "clouds"
 
@@ -36,10 +37,10 @@ class CloudCatalogue:
         self._known: cloud_data.Services | None = None
         self._factories: dict[str, ProviderFactory] = {}
         self._tried: float | None = None
+        self._lock = threading.Lock()  # the kinds may be asked for in a thread
 
     async def start(self) -> None:
-        """Read what is known, off the loop."""
-        self._take(await asyncio.to_thread(cloud_data.load, self._config.home))
+        """Nothing is read before it is needed: most commands never ask."""
 
     async def stop(self) -> None:
         """Nothing is held."""
@@ -82,21 +83,22 @@ class CloudCatalogue:
         return True
 
     def _all(self) -> cloud_data.Services:
-        if self._known is None:
-            self._take(cloud_data.load(self._config.home))
-        return self._known or {}
+        with self._lock:
+            if self._known is None:
+                self._known = cloud_data.load(self._config.home)
+            return self._known
 
     def _take(self, services: cloud_data.Services) -> None:
-        self._known = services
-        for kind, factory in self._factories.items():
+        with self._lock:
+            self._known = services
+        for kind, factory in list(self._factories.items()):
             # Adapters in use learn of new models; their address and the names of their keys stay.
             if isinstance(factory, type) and issubclass(factory, CloudProvider) and kind in services:
                 factory.service = services[kind]
 
     def _factory(self, service: CloudService) -> ProviderFactory:
-        if service.id not in self._factories:
-            self._factories[service.id] = factory_of(service)
-        return self._factories[service.id]
+        made = self._factories.get(service.id)
+        return made or self._factories.setdefault(service.id, factory_of(service))
 
     def _due(self) -> bool:
         if self._tried is not None and time.monotonic() - self._tried < HOUR_SECONDS:

@@ -12,7 +12,6 @@ from modelshelf.providers.answers import count, mapping, number, objects, text, 
 from modelshelf.providers.http import Endpoint
 from modelshelf.providers.spec import ChatChunk, ChatRequest, Embeddings
 
-THINKING_TOKENS = 16  # fewer are refused, or leave such a model no room to answer
 _THINKS = re.compile(r"^(openai/)?(gpt-5|o[134])([-.]|$)")
 _TOO_LONG = frozenset({"exceed_context_size_error", "context_length_exceeded"})
 _NO_MODEL = frozenset({"model_not_found", "invalid_model", "model_not_supported"})
@@ -28,13 +27,16 @@ def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
     }
     if request.max_tokens is not None:
-        body |= {"max_completion_tokens": max(request.max_tokens, THINKING_TOKENS)} if _THINKS.match(model) else {
-            "max_tokens": request.max_tokens
-        }  # fmt: skip
+        body["max_completion_tokens" if thinks(model) else "max_tokens"] = request.max_tokens
     if request.temperature is not None:
         body["temperature"] = request.temperature
     more = {"top_p": request.top_p, "seed": request.seed, "stop": list(request.stop) or None}
     return {**body, **{name: value for name, value in more.items() if value is not None}, **request.extra}
+
+
+def thinks(model: str) -> bool:
+    """Whether a name is that of one of OpenAI's models that think before they answer, which limit tokens otherwise."""
+    return _THINKS.match(model) is not None
 
 
 async def stream_chat(
@@ -108,7 +110,7 @@ def _without_refused(body: Mapping[str, Any], error: ModelshelfError) -> dict[st
     said = error.message.lower()
     if "max_completion_tokens" in said and "max_tokens" in body:
         rest = {name: value for name, value in body.items() if name != "max_tokens"}
-        return {**rest, "max_completion_tokens": max(body["max_tokens"], THINKING_TOKENS)}
+        return {**rest, "max_completion_tokens": body["max_tokens"]}
     unknown = str(error.facts.get("kind")).startswith("unsupported_") or re.search(
         r"unsupported|not support|not permitted|unknown|unrecogni[sz]ed|extra", said
     )

@@ -10,6 +10,8 @@ from modelshelf.providers.adapters.compatible import CompatibleProvider
 from modelshelf.providers.adapters.llamacpp import LlamaCppProvider
 from modelshelf.providers.adapters.lmstudio import LmStudioProvider
 from modelshelf.providers.adapters.ollama import OllamaProvider
+from modelshelf.providers.adapters.openai_cloud import OpenAIProvider
+from modelshelf.providers.adapters.vllm import VllmProvider
 from modelshelf.providers.spec import Ability
 from tests.engines.anthropic import KEY as ANTHROPIC_KEY
 from tests.engines.anthropic import AnthropicSimulator
@@ -18,6 +20,10 @@ from tests.engines.llamacpp import LlamaCppSimulator
 from tests.engines.lmstudio import KEY as LMSTUDIO_KEY
 from tests.engines.lmstudio import LmStudioSimulator
 from tests.engines.ollama import OllamaSimulator
+from tests.engines.openai_cloud import EMBEDDER, OpenAISimulator
+from tests.engines.openai_cloud import KEY as OPENAI_KEY
+from tests.engines.openai_cloud import MODEL as OPENAI_MODEL
+from tests.engines.vllm import VllmSimulator
 
 
 def _ollama() -> OllamaSimulator:
@@ -88,6 +94,12 @@ SUBJECTS: dict[str, Subject] = {
         key=LLAMACPP_KEY,
         lacks=frozenset({Ability.REGISTER_LINK}),
     ),
+    "vllm": Subject(VllmProvider, VllmSimulator, embedder="tiny-llama"),
+    "vllm-key": Subject(VllmProvider, partial(VllmSimulator, key="sk-vllm"), embedder="tiny-llama", key="sk-vllm"),
+    "openai": Subject(
+        OpenAIProvider, OpenAISimulator, model=OPENAI_MODEL, embedder=EMBEDDER, path="/v1", key=OPENAI_KEY
+    ),
+    "openai-thinking": Subject(OpenAIProvider, OpenAISimulator, model="o3-mini", path="/v1", key=OPENAI_KEY),
     "compatible": Subject(CompatibleProvider, CompatibleSimulator, embedder="tiny-embed", path="/v1"),
     "compatible-key": Subject(
         CompatibleProvider,

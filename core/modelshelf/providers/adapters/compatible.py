@@ -24,11 +24,12 @@ from modelshelf.errors import (
 from modelshelf.providers import listing
 from modelshelf.providers.adapter import HttpAdapter
 from modelshelf.providers.answers import MOST_MODELS, texts
-from modelshelf.providers.openai import embeddings, stream_chat
+from modelshelf.providers.openai import embeddings, stream_chat, thinks
 from modelshelf.providers.spec import (
     MODELS_FIELD,
     Ability,
     ChatChunk,
+    ChatMessage,
     ChatRequest,
     Embeddings,
     Field,
@@ -40,6 +41,7 @@ from modelshelf.providers.spec import (
 
 PAGES = 200
 PAGED_SECONDS = 60.0
+THINKING_TOKENS = 16
 _FULL = re.compile(r"/(chat/completions|completions|models|embeddings)/?$")
 _VERSION = re.compile(r"^v\d+[a-z0-9]*$")
 _REFUSED_ROUTE = frozenset({404, 405, 501})
@@ -155,6 +157,14 @@ class CompatibleProvider(HttpAdapter):
             else:
                 return
         raise _telling(failures)
+
+    async def ping(self, model: str) -> str:
+        """Ask for one token, of a model that thinks for a few more: one leaves it no room to answer."""
+        if not thinks(model):
+            return await super().ping(model)
+        request = ChatRequest((ChatMessage("user", "Hi"),), max_tokens=THINKING_TOKENS)
+        async with aclosing(self.chat(model, request)) as chunks:
+            return (await anext(chunks)).text
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
