@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog import CatalogService
@@ -17,12 +17,21 @@ from modelshelf.config import ConfigManager
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
-from modelshelf.ids import split_served
 from modelshelf.integration.status import IntegrationService
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
-from modelshelf.providers import ChatChunk, ChatMessage, ChatReply, ChatRequest, HealthMonitor, ProviderRegistry
-from modelshelf.state import DownloadsState, ModelsState, ProvidersState, StateKeeper
+from modelshelf.providers import (
+    ChatChunk,
+    ChatMessage,
+    ChatReply,
+    ChatRequest,
+    HealthMonitor,
+    ProviderRegistry,
+    asking,
+)
+from modelshelf.providers.profile_spec import Limits
+from modelshelf.providers.profiles import MARK, ProfileManager
+from modelshelf.state import DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
 from modelshelf.store import Store
 from modelshelf.vault import Vault
 from modelshelf.vetting import VettingService
@@ -72,8 +81,9 @@ class Shelf:
         self.metadata = MetadataService(config, self.catalog)
         self.vetting = VettingService(config, self.store, self.events, self.access)
         self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
-        self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library)
+        self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
         self.health = HealthMonitor(config, self.store, self.events, self.providers)
+        self.profiles = ProfileManager(self.store, self.events, self.access, self.providers, self.health)
         self.compatibility = CompatibilityService(config, self.catalog, self.metadata, self.library, self.providers)
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
@@ -88,6 +98,7 @@ class Shelf:
         )
         self.models_state = ModelsState()
         self.providers_state = ProvidersState()
+        self.profiles_state = ProfilesState()
         self.downloads_state = DownloadsState()
         self._keeper = StateKeeper(self)
         self._order: tuple[Service, ...] = (
@@ -134,45 +145,26 @@ class Shelf:
                     log.exception("%s did not stop cleanly", service.name)
                 self._mark(ServiceStatus(service.name, "stopped"))
 
-    async def chat(
-        self,
-        model: str,
-        prompt: str | Sequence[ChatMessage],
-        *,
-        max_tokens: int | None = 512,
-        temperature: float | None = None,
-    ) -> ChatReply:
-        """Ask `provider/model` and wait for the whole answer.
+    async def chat(self, model: str, prompt: str | Sequence[ChatMessage], **limits: Unpack[Limits]) -> ChatReply:
+        """Ask `provider/model`, or the profile `@name`, and wait for the whole answer, which names who gave it.
+
+        `max_tokens` (512 where nothing else is said, None for no limit) and `temperature` go before a profile's own.
 
         Raises:
             UsageError, NotFound, Unreachable, ProviderError.
         """
-        last, parts = ChatChunk(), []
-        async with aclosing(self.chat_stream(model, prompt, max_tokens=max_tokens, temperature=temperature)) as chunks:
-            async for chunk in chunks:
-                parts.append(chunk.text)
-                last = replace(
-                    last,
-                    finish=chunk.finish or last.finish,
-                    usage=chunk.usage or last.usage,
-                    timings=chunk.timings or last.timings,
-                )
-        provider, name = split_served(model)
-        return ChatReply("".join(parts), name, provider, last.usage or {}, last.timings or {}, last.finish)
+        return await asking.whole(self.chat_stream(model, prompt, **limits))
 
     async def chat_stream(
-        self,
-        model: str,
-        prompt: str | Sequence[ChatMessage],
-        *,
-        max_tokens: int | None = 512,
-        temperature: float | None = None,
+        self, model: str, prompt: str | Sequence[ChatMessage], **limits: Unpack[Limits]
     ) -> AsyncGenerator[ChatChunk, None]:
-        """As `chat`, piece by piece; closing the generator stops the provider's work."""
-        provider, name = split_served(model)
-        messages = (ChatMessage("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
-        request = ChatRequest(messages, max_tokens=max_tokens, temperature=temperature)
-        async with aclosing((await self.providers.get(provider)).chat(name, request)) as chunks:
+        """As `chat`, piece by piece, each with the model it comes from; closing the generator stops the provider."""
+        if model.startswith(MARK):
+            chunks = self.profiles.chat_stream(model, prompt, **limits)
+        else:
+            messages = (ChatMessage("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+            chunks = asking.stream(self.providers, [model], ChatRequest(messages, **limits))
+        async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk
 

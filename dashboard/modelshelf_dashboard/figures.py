@@ -54,6 +54,13 @@ def tokens(count: int | None) -> str:
     return f"{count / 1024:.0f} k" if count >= 1024 else str(count)
 
 
+def dollars(amount: float | None) -> str:
+    """US dollars, as precise as small prices need."""
+    if amount is None:
+        return NONE
+    return f"{amount:,.2f}" if amount >= 0.1 or amount == 0 else f"{amount:.3g}"
+
+
 def response(milliseconds: float | None) -> str:
     """How long an answer took."""
     if milliseconds is None:

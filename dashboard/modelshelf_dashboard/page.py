@@ -41,7 +41,7 @@ class Parts:
         session.tell = self._tell
         self.transfers = Transfers(shelf, session)
         self.library = ModelLibrary(shelf, session, self.dialog, self.transfers)
-        self.settings = LLMSettings(shelf, session)
+        self.settings = LLMSettings(shelf, session, self.dialog)
         ui = shelf.config.config.ui
         self.top = TopBar(tab=self.navigation.tab, theme=ui.theme, embedded=embedded)
         self.header = Header(shelf, session, self.top)

@@ -46,6 +46,7 @@ _SERVICES = {
     "store": N_("Database"),
     "events": N_("News between programs"),
     "access": N_("Logins and record of deeds"),
+    "vault": N_("Saved keys"),
     "catalog": N_("Search"),
     "metadata": N_("Facts of models"),
     "vetting": N_("Safety checks"),

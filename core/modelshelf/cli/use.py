@@ -1,4 +1,4 @@
-"""serve, chat, providers: models at work."""
+"""serve and chat: models at work."""
 
 from contextlib import aclosing
 from dataclasses import replace
@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelshelf.cli.output import Output, file_size, out
+from modelshelf.cli import providers
+from modelshelf.cli.output import Output, out
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
     from modelshelf.providers import ChatReply
     from modelshelf.shelf import Shelf
 
-providers = typer.Typer(
-    help="The providers: what serves your models.", invoke_without_command=True, rich_markup_mode=None
-)
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(serve)
     app.command()(chat)
-    app.add_typer(providers, name="providers")
+    app.add_typer(providers.app, name="providers")
 
 
 def serve(
@@ -80,85 +77,3 @@ def chat(
             "timings": dict(reply.timings),
         }
     )
-
-
-@providers.callback()
-def list_providers(context: typer.Context, as_json: Json = False) -> None:
-    """List the providers with their health."""
-    if context.invoked_subcommand:
-        return
-    output = Output(as_json)
-
-    async def work(shelf: "Shelf") -> None:
-        configs = await shelf.providers.list()
-        looks = {item.id: await shelf.health.check(item.id) for item in configs if item.enabled}
-        output.document(
-            [
-                {
-                    "id": item.id, "kind": item.kind, "name": item.name, "url": item.url, "enabled": item.enabled,
-                    "status": looks[item.id].status.value if item.id in looks else "off",
-                    "latency_ms": looks[item.id].latency_ms if item.id in looks else None,
-                    "detail": looks[item.id].detail if item.id in looks else "",
-                }
-                for item in configs
-            ]
-        )  # fmt: skip
-        output.table(
-            ("Provider", "Name", "Address", "Health", ""),
-            [
-                (item.id, item.name, item.url or "here", looks[item.id].status.value, looks[item.id].detail)
-                if item.id in looks
-                else (item.id, item.name, item.url or "here", "off", "")
-                for item in configs
-            ],
-        )
-
-    with_shelf(work)
-
-
-@providers.command()
-def models(
-    provider: Annotated[str | None, typer.Argument(help="One provider; all of them if left out.")] = None,
-    as_json: Json = False,
-) -> None:
-    """List the models that providers offer."""
-    output = Output(as_json)
-
-    async def work(shelf: "Shelf") -> None:
-        served = await shelf.providers.models(provider)
-        output.document(
-            [
-                {"id": m.id, "size": m.size, "context": m.context, "quantisation": m.quantisation, "loaded": m.loaded}
-                for m in served
-            ]
-        )
-        output.table(
-            ("Model", "Size", "Quantisation", "In memory"),
-            [(m.id, file_size(m.size), m.quantisation, "yes" if m.loaded else "no") for m in served],
-            right=("Size",),
-        )
-
-    with_shelf(work)
-
-
-@providers.command("test")
-def look(provider: Annotated[str, typer.Argument(help="The provider's id.")], as_json: Json = False) -> None:
-    """Look at one provider now; exit with 6 when it is not well."""
-    output = Output(as_json)
-
-    async def work(shelf: "Shelf") -> bool:
-        look = await shelf.health.check(provider)
-        output.document(
-            {
-                "id": provider,
-                "status": look.status.value,
-                "latency_ms": look.latency_ms,
-                "detail": look.detail,
-                "remedy": look.remedy,
-            }
-        )
-        output.line(f"{provider} is {look.status.value}. {look.detail} {look.remedy}".rstrip())
-        return look.status.value in {"well", "slow"}
-
-    if not with_shelf(work):
-        raise typer.Exit(6)

@@ -102,7 +102,7 @@ class Drafts:
             raise NotValidated(seen)
         saved = await self._save(draft)
         if draft.key is not None or draft.key_env:
-            await self._registry.keys.add(saved.id, secret=draft.key, env=draft.key_env)
+            await self._registry.add_key(saved.id, secret=draft.key, env=draft.key_env)
         return Saved(saved, seen)
 
     async def _save(self, draft: Draft) -> ProviderConfig:

@@ -82,14 +82,9 @@ def _read(number: int, item: Any) -> Portable:
     for name, value in item.items():
         if name not in shape or not isinstance(value, shape[name]):
             raise UsageError(f"{where} has a “{name}” that makes no sense.", remedy="Mend it, or leave it out.")
-    config = ProviderConfig(
-        item["id"],
-        item["kind"],
-        item.get("name", item["id"]),
-        item.get("url", ""),
-        item.get("enabled", True),
-        item.get("settings", {}),
-    )
+    told: dict[str, Any] = {"name": item["id"], **item}
+    told.pop("key_env", None)
+    config = ProviderConfig(**told)
     return Portable(config, {str(pattern): str(name) for pattern, name in item.get("key_env", {}).items()})
 
 
@@ -120,7 +115,7 @@ class Exchange:
         added = await self._store.write(rows.merge, configs)
         for item in found:
             for pattern, env in item.key_env.items():
-                await self._registry.keys.add(item.config.id, env=env, pattern=pattern)
+                await self._registry.add_key(item.config.id, env=env, pattern=pattern)
         for config in configs:
             self._registry.tell(config.id)
         changed = tuple(config.id for config in configs if config.id not in added)

@@ -26,15 +26,15 @@ _ENV = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
 class SecretStore(Protocol):
     """Where keys are kept: `modelshelf.vault.Vault`."""
 
-    async def put(self, name: str, secret: Secret) -> object:
-        """Keep a secret under a name."""
+    async def put(self, name: str, secret: Secret, *, bound_to: str = "") -> object:
+        """Keep a secret under a name, to be given out for what it is bound to only."""
         ...
 
-    async def get(self, name: str) -> Secret:
+    async def get(self, name: str, *, bound_to: str = "") -> Secret:
         """The secret of a name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none, or it is bound to something else.
         """
         ...
 
@@ -87,14 +87,14 @@ class ProviderKeys:
         """
         rows = await self._store.read(_rows, config.id)
         for row in _by_fit(rows, model):
-            if found := await self._value(row):
+            if found := await self._value(row, config):
                 return found
         return self._usual(factory, config)
 
     async def list(self, factory: ProviderFactory, config: ProviderConfig) -> Sequence[KeyInfo]:
         """The keys of a provider, those that its kind usually has in the environment last."""
         rows = await self._store.read(_rows, config.id)
-        found = [_info(row, await self._value(row)) for row in rows]
+        found = [_info(row, await self._value(row, config)) for row in rows]
         bound = {row.env for row in rows}
         for name in self._usual_names(factory, config):
             if name not in bound and (value := self.named(name)):
@@ -104,11 +104,18 @@ class ProviderKeys:
 
     @require(Role.ADMIN, "provider.key.add")
     async def add(
-        self, provider: str, *, secret: Secret | None = None, env: str = "", pattern: str = EVERY_MODEL, label: str = ""
+        self,
+        provider: ProviderConfig,
+        *,
+        secret: Secret | None = None,
+        env: str = "",
+        pattern: str = EVERY_MODEL,
+        label: str = "",
     ) -> str:
         """Give a provider a key, or the name of the environment variable that holds it; the id of the new entry.
 
-        A key for the same pattern is replaced.
+        A key for the same pattern is replaced. It is bound to the provider's present address: moved elsewhere, the
+        provider needs it again.
 
         Raises:
             UsageError: neither or both were given, or a name or pattern that makes no sense.
@@ -121,13 +128,13 @@ class ProviderKeys:
         if len(pattern) > 200 or not pattern.isprintable():
             raise UsageError("That is no pattern for model names.", remedy="Write it like gpt-4*.")
         row = ProviderKeyRow(
-            id=uuid.uuid4().hex, provider=provider, pattern=pattern, label=" ".join(label.split())[:100], env=env
+            id=uuid.uuid4().hex, provider=provider.id, pattern=pattern, label=" ".join(label.split())[:100], env=env
         )
         if secret is not None:
-            await self._vault.put(_place(provider, row.id), secret)
+            await self._vault.put(_place(provider.id, row.id), secret, bound_to=_origin(provider))
         for replaced in await self._store.write(_insert, row):
-            await self._drop(provider, replaced)
-        self._tell(provider)
+            await self._drop(provider.id, replaced)
+        self._tell(provider.id)
         return row.id
 
     @require(Role.ADMIN, "provider.key.remove")
@@ -157,11 +164,12 @@ class ProviderKeys:
         """The environment variables that are named for a provider, by pattern: what an export may hold."""
         return {row.pattern: row.env for row in await self._store.read(_rows, provider) if row.env}
 
-    async def _value(self, row: ProviderKeyRow) -> Secret | None:
+    async def _value(self, row: ProviderKeyRow, config: ProviderConfig) -> Secret | None:
+        """The key itself. One that was entered for another address is not there for this one."""
         if row.env:
             return self.named(row.env)
         try:
-            return await self._vault.get(_place(row.provider, row.id))
+            return await self._vault.get(_place(row.provider, row.id), bound_to=_origin(config))
         except NotFound:
             return None
 
@@ -184,6 +192,10 @@ class ProviderKeys:
 
 def _place(provider: str, key: str) -> str:
     return f"provider/{provider}/{key}"
+
+
+def _origin(config: ProviderConfig) -> str:
+    return str(URL(config.url).origin()) if config.url else ""
 
 
 def _by_fit(rows: Sequence[ProviderKeyRow], model: str) -> Sequence[ProviderKeyRow]:

@@ -12,7 +12,7 @@ from modelshelf.errors import UnsafeAddress, UsageError
 from modelshelf.network.addresses import is_loopback
 from modelshelf.providers.addresses import clean_url
 from modelshelf.providers.kinds import Kinds
-from modelshelf.providers.spec import FieldKind, ProviderConfig, ProviderFactory
+from modelshelf.providers.spec import Field, FieldKind, ProviderConfig, ProviderFactory
 
 PLAIN_HTTP = "plain_http"
 _OURS = frozenset({PLAIN_HTTP, "found"})
@@ -82,7 +82,7 @@ class Maker:
     def settings(self, factory: ProviderFactory, given: Mapping[str, Any]) -> dict[str, Any]:
         """What was set, each of the form that the kind declares; what is empty is left out."""
         known = {field.key: field for field in factory.fields}
-        told = {}
+        told: dict[str, Any] = {}
         for key, value in given.items():
             if key in _OURS and isinstance(value, bool):
                 told[key] = value
@@ -93,12 +93,18 @@ class Maker:
                 raise UsageError(f"{factory.label} has no setting “{key}”.", remedy=f"It has: {allowed}.")
             if value in (None, "", []):
                 continue
-            if not isinstance(value, _TYPES[field.kind]) or (field.choices and value not in field.choices):
-                raise UsageError(
-                    f"“{field.label}” has a value that makes no sense.", remedy=field.help or "Correct it."
-                )
-            told[key] = [name.strip() for name in value if name.strip()] if field.kind is FieldKind.NAMES else value
+            told[key] = _checked(field, value)
         return told
+
+
+def _checked(field: Field, value: Any) -> Any:
+    fits = isinstance(value, _TYPES[field.kind]) and (not field.choices or value in field.choices)
+    if field.kind is FieldKind.NAMES and fits:
+        fits = all(isinstance(name, str) for name in value)
+        value = [name.strip() for name in value if name.strip()] if fits else value
+    if not fits:
+        raise UsageError(f"“{field.label}” has a value that makes no sense.", remedy=field.help or "Correct it.")
+    return value
 
 
 def _numbered(kind: str) -> Iterator[str]:

@@ -2,42 +2,45 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from importlib.metadata import entry_points
-from itertools import count
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from yarl import URL
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ModelshelfError, ProviderError, UnsafeAddress, UsageError
+from modelshelf.errors import ModelshelfError, ProviderError, UsageError
 from modelshelf.events import EventBus, ProviderChanged
 from modelshelf.ids import split_served
 from modelshelf.library import ModelLibrary
 from modelshelf.network.addresses import is_loopback
 from modelshelf.providers import rows
-from modelshelf.providers.addresses import clean_url
 from modelshelf.providers.boundary import contained
+from modelshelf.providers.cloud_catalogue import CloudCatalogue
 from modelshelf.providers.discovery import Discovered, find_ollama, ollama_url
+from modelshelf.providers.drafts import Drafts
+from modelshelf.providers.exchange import Exchange
+from modelshelf.providers.held import HeldAdapters
+from modelshelf.providers.keys import KeyInfo, ProviderKeys, SecretStore
+from modelshelf.providers.kinds import Kinds
+from modelshelf.providers.making import Maker
 from modelshelf.providers.spec import (
     Ability,
+    KeyUse,
+    LoadSettings,
     Provider,
     ProviderConfig,
     ProviderContext,
     ProviderFactory,
     ServedModel,
+    check_load_settings,
     unsupported,
 )
 from modelshelf.store import Store
+from modelshelf.vault import Secret
 
 log = logging.getLogger(__name__)
-
-GROUP = "modelshelf.providers"
-_ID = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,39}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +58,90 @@ class ProviderRegistry:
     name = "providers"
 
     def __init__(
-        self, config: ConfigManager, store: Store, events: EventBus, access: AccessService, library: ModelLibrary
+        self,
+        config: ConfigManager,
+        store: Store,
+        events: EventBus,
+        access: AccessService,
+        library: ModelLibrary,
+        vault: SecretStore,
     ) -> None:
         self.access = access
         self._config = config
         self._store = store
         self._events = events
-        self._context = ProviderContext(config, library, self._tell)
-        self._adapters: dict[str, Provider] = {}
+        self.cloud = CloudCatalogue(config)
+        self._kinds = Kinds(self.cloud)
+        self._maker = Maker(config, self._kinds)
+        self.keys = ProviderKeys(config, store, access, vault, self.tell)
+        context = ProviderContext(config, library, self.tell, self.key, self.load_settings)
+        self._held = HeldAdapters(self._kinds, context)
+        self.drafts = Drafts(self, self._kinds, self._maker, context)
+        self.exchange = Exchange(self, store, self._maker)
         self._search: asyncio.Task[None] | None = None
+        self._fresh: asyncio.Task[bool] | None = None
 
     async def start(self) -> None:
         """Look for engines on this machine, in the background."""
+        await self.cloud.start()
         self._search = asyncio.create_task(self._join_found(), name="providers.discovery")
 
     async def stop(self) -> None:
         """Close every adapter and end the engine's children."""
-        if self._search:
-            self._search.cancel()
-            await asyncio.gather(self._search, return_exceptions=True)
-        adapters, self._adapters = list(self._adapters.values()), {}
-        for outcome in await asyncio.gather(*(item.aclose() for item in adapters), return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.warning("a provider did not close cleanly: %s", outcome)
+        for task in (self._search, self._fresh):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self._held.aclose()
+        await self.cloud.stop()
 
     def kinds(self) -> Mapping[str, ProviderFactory]:
-        """What can be added: adapters by the name of their entry point. One that cannot be loaded is left out."""
-        return self._kinds
+        """The kinds that can be added, by the name of their entry point; cloud services are in `cloud` beside them."""
+        return self._kinds.plugged
+
+    async def cloud_kinds(self) -> Mapping[str, ProviderFactory]:
+        """The cloud services that can be added by name, beside those of `kinds`; newer facts are fetched meanwhile."""
+        if self._fresh is None or self._fresh.done():
+            self._fresh = asyncio.create_task(self.cloud.refresh(), name="providers.clouds")
+        return await asyncio.to_thread(self.cloud.kinds)
+
+    def kind(self, kind: str) -> ProviderFactory | None:
+        """The adapters of a kind, a cloud service by its name included; None if nothing here speaks to it."""
+        return self._kinds.find(kind)
+
+    async def key(self, config: ProviderConfig, model: str = "") -> Secret | None:
+        """The key of a provider for a model, or for its other routes where `model` is empty."""
+        factory = self._kinds.find(config.kind)
+        return await self.keys.find(factory, config, model) if factory else None
+
+    async def keys_of(self, provider: str) -> Sequence[KeyInfo]:
+        """The keys of a provider, as they may be shown.
+
+        Raises:
+            NotFound: there is no such provider.
+        """
+        config = await self.config(provider)
+        factory = self._kinds.find(config.kind)
+        return await self.keys.list(factory, config) if factory else ()
+
+    async def add_key(
+        self, provider: str, *, secret: Secret | None = None, env: str = "", pattern: str = "*", label: str = ""
+    ) -> str:
+        """Give a provider another key, for all its models or for those of a pattern; the id of the entry.
+
+        Raises:
+            NotFound: there is no such provider.
+            UsageError, RoleRequired, VaultError.
+        """
+        config = await self.config(provider)
+        return await self.keys.add(config, secret=secret, env=env, pattern=pattern, label=label)
+
+    async def lacks_key(self, config: ProviderConfig) -> bool:
+        """Whether a provider needs a key and has none."""
+        factory = self._kinds.find(config.kind)
+        if factory is None or factory.key_use is not KeyUse.REQUIRED:
+            return False
+        return not any(key.present for key in await self.keys.list(factory, config))
 
     async def list(self) -> tuple[ProviderConfig, ...]:
         """The providers in their order, the built-in engine first, those switched off included."""
@@ -94,13 +154,22 @@ class ProviderRegistry:
             NotFound: there is no such provider.
             ProviderError: it is switched off, or nothing here speaks to its kind.
         """
-        known = await self.list()
-        config = next((item for item in known if item.id == provider), None)
-        if config is None:
-            raise rows.unknown(provider, known)
+        config = await self.config(provider)
         if not config.enabled:
             raise ProviderError(f"{config.name} is switched off.", remedy="Switch it on in LLM Settings.")
-        return await self._adapter(config)
+        return await self._held.adapter(config)
+
+    async def config(self, provider: str) -> ProviderConfig:
+        """The provider of an id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        known = await self.list()
+        found = next((item for item in known if item.id == provider), None)
+        if found is None:
+            raise rows.unknown(provider, known)
+        return found
 
     async def models(self, provider: str | None = None) -> Sequence[ServedModel]:
         """What a provider offers; without a name, what all of them do: those that cannot say are left out.
@@ -128,19 +197,10 @@ class ProviderRegistry:
             UsageError: no such kind, or an id or address that makes no sense or is taken.
             UnsafeAddress: an address that no provider may have.
         """
-        factory = self._factory(kind)
         taken = {item.id for item in await self.list()}
-        chosen = provider or next(name for name in _numbered(kind) if name not in taken)
-        if not _ID.match(chosen):
-            raise UsageError(
-                f"“{chosen}” is no id of a provider.", remedy="Use small letters, digits, dots and dashes, 40 at most."
-            )
-        settings = dict(settings or {})
-        config = ProviderConfig(
-            chosen, kind, _name(name or factory.label), self._url(url or factory.default_url, settings), True, settings
-        )
+        config = self._maker.make(kind, url=url, provider=provider, name=name, settings=settings, taken=taken)
         await self._store.write(rows.insert, config)
-        self._tell(chosen)
+        self.tell(config.id)
         return config
 
     @require(Role.ADMIN, "provider.change")
@@ -158,13 +218,15 @@ class ProviderRegistry:
             NotFound: there is no such provider.
             UsageError, UnsafeAddress: as `add`.
         """
+        config = await self.config(provider)
         changes: dict[str, Any] = {}
-        if settings is not None:
-            changes["settings"] = dict(settings)
+        if settings is not None and (factory := self._kinds.find(config.kind)):
+            kept = {"found": True} if config.settings.get("found") else {}
+            changes["settings"] = self._maker.settings(factory, settings) | kept
         if name is not None:
-            changes["name"] = _name(name)
+            changes["name"] = self._maker.name(name)
         if url is not None:
-            changes["url"] = self._url(url, settings or {})
+            changes["url"] = self._maker.url(url, changes.get("settings", config.settings))
         return await self._change(provider, changes)
 
     @require(Role.ADMIN, "provider.enable")
@@ -172,7 +234,7 @@ class ProviderRegistry:
         """Switch a provider on or off; what it holds in memory is given back when it is switched off."""
         changed = await self._change(provider, {"enabled": enabled})
         if not enabled:
-            await self._forget(provider)
+            await self._held.forget(provider)
         return changed
 
     @require(Role.ADMIN, "provider.remove")
@@ -186,19 +248,51 @@ class ProviderRegistry:
         if provider == rows.BUILTIN.id:
             raise UsageError("The built-in engine cannot be removed.", remedy="Switch it off instead.")
         await self._store.write(rows.delete, provider)
-        await self._forget(provider)
-        self._tell(provider)
+        await self.keys.forget(provider)
+        await self._held.forget(provider)
+        self.tell(provider)
+
+    @require(Role.ADMIN, "provider.order")
+    async def reorder(self, providers: Sequence[str]) -> None:
+        """Put these providers first, in this order; the others follow as they were, the built-in engine leads.
+
+        Raises:
+            NotFound: one of them does not exist.
+        """
+        await self._store.write(rows.reorder, tuple(providers))
+        self.tell(providers[0] if providers else rows.BUILTIN.id)
+
+    async def load_settings(self, provider: str, model: str) -> LoadSettings:
+        """How a person wants a model of a provider to be loaded."""
+        known = {item.name for item in fields(LoadSettings)}
+        told = await self._store.read(rows.load_settings, provider, model)
+        return LoadSettings(**{name: value for name, value in told.items() if name in known})
+
+    @require(Role.OPERATOR, "model.settings")
+    async def set_load_settings(self, model: str, settings: LoadSettings) -> None:
+        """Keep how `provider/model` is to be loaded from now on.
+
+        Raises:
+            UsageError: a value makes no sense, or the provider does not heed it.
+        """
+        adapter, name = await self._able(model, Ability.LOAD)
+        self._heeded(adapter.config, settings)
+        await self._store.write(rows.set_load_settings, adapter.config.id, name, settings.as_dict())
+        self.tell(adapter.config.id)
 
     @require(Role.OPERATOR, "model.load")
-    async def load(self, model: str) -> None:
-        """Have `provider/model` brought into memory.
+    async def load(self, model: str, settings: LoadSettings | None = None) -> None:
+        """Have `provider/model` brought into memory, as `settings` say and else as it was settled for it.
 
         Raises:
             UsageError, NotFound, Unsupported, Unreachable, ProviderError.
         """
         adapter, name = await self._able(model, Ability.LOAD)
+        kept = await self.load_settings(adapter.config.id, name)
+        if settings is not None:
+            self._heeded(adapter.config, settings)
         with contained(adapter.config):
-            await adapter.load(name)
+            await adapter.load(name, settings.over(kept) if settings else kept)
 
     @require(Role.OPERATOR, "model.unload")
     async def unload(self, model: str) -> None:
@@ -222,10 +316,10 @@ class ProviderRegistry:
             for item in await self.discover():
                 if is_loopback(URL(item.url).host or ""):
                     config = ProviderConfig(
-                        item.kind, item.kind, self._factory(item.kind).label, item.url, True, {"found": True}
+                        item.kind, item.kind, self._kinds.get(item.kind).label, item.url, True, {"found": True}
                     )
                     if await self._store.write(rows.insert_found, config):
-                        self._tell(config.id)
+                        self.tell(config.id)
         except ModelshelfError as error:
             log.warning("engines on this machine were not looked for: %s", error)
 
@@ -233,75 +327,28 @@ class ProviderRegistry:
         provider, name = split_served(model)
         adapter = await self.get(provider)
         if ability not in adapter.abilities:
-            raise unsupported(adapter.config.name, ability)
+            raise unsupported(adapter.config.name, ability, adapter.missing.get(ability, ""))
         return adapter, name
 
     async def _offer(self, config: ProviderConfig) -> Offer:
         try:
             with contained(config):
-                return Offer(config, await (await self._adapter(config)).models())
+                return Offer(config, await (await self._held.adapter(config)).models())
         except ModelshelfError as error:
             return Offer(config, error=error)
 
-    async def _adapter(self, config: ProviderConfig) -> Provider:
-        held = self._adapters.get(config.id)
-        if held is not None and replace(held.config, name=config.name, enabled=config.enabled) == config:
-            # Another name is no reason to break answers under way off.
-            held.config = config
-            return held
-        with contained(config):
-            made = self._factory(config.kind)(config, self._context)
-        self._adapters[config.id] = made
-        if held is not None:
-            await held.aclose()
-        return made
-
-    async def _forget(self, provider: str) -> None:
-        if adapter := self._adapters.pop(provider, None):
-            await adapter.aclose()
+    def _heeded(self, config: ProviderConfig, settings: LoadSettings) -> None:
+        options = self._kinds.get(config.kind).load_options
+        if odd := sorted(settings.as_dict().keys() - options):
+            known = ", ".join(sorted(options)) or "nothing"
+            raise UsageError(f"{config.name} cannot be told {', '.join(odd)}.", remedy=f"It can be told: {known}.")
+        check_load_settings(settings)
 
     async def _change(self, provider: str, changes: Mapping[str, Any]) -> ProviderConfig:
         config = await self._store.write(rows.update, provider, changes)
-        self._tell(provider)
+        self.tell(provider)
         return config
 
-    def _factory(self, kind: str) -> ProviderFactory:
-        try:
-            return self.kinds()[kind]
-        except KeyError:
-            known = ", ".join(sorted(self.kinds()))
-            raise UsageError(f"There is no kind of provider “{kind}”.", remedy=f"Known: {known}.") from None
-
-    def _url(self, url: str, settings: Mapping[str, Any]) -> str:
-        if not url:
-            return ""
-        cleaned = clean_url(url, plain_http=settings.get("plain_http") is True)
-        server, address = self._config.config.server, URL(cleaned)
-        if address.port == server.port and (is_loopback(address.host or "") or address.host == server.host):
-            raise UnsafeAddress("That is the address of this Modelshelf itself.", remedy="Name the provider's port.")
-        return cleaned
-
-    def _tell(self, provider: str) -> None:
+    def tell(self, provider: str) -> None:
+        """Say that something about a provider is other now."""
         self._events.publish(ProviderChanged(provider=provider))
-
-    @cached_property
-    def _kinds(self) -> Mapping[str, ProviderFactory]:
-        found: dict[str, ProviderFactory] = {}
-        for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-            try:
-                found[entry.name] = entry.load()
-            except (ImportError, AttributeError) as error:
-                log.warning("the provider kind %s cannot be loaded: %s", entry.name, error)
-        return found
-
-
-def _name(text: str) -> str:
-    cleaned = " ".join(text.split())
-    if not cleaned or len(cleaned) > 100 or not cleaned.isprintable():
-        raise UsageError("A provider's name has 1 to 100 characters.", remedy="Choose a short name.")
-    return cleaned
-
-
-def _numbered(kind: str) -> Iterator[str]:
-    yield kind
-    yield from (f"{kind}-{number}" for number in count(2))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
@@ -11,7 +12,9 @@ from modelshelf.events import (
     JobChanged,
     JobProgress,
     LibraryChanged,
+    ProfileChanged,
     ProviderChanged,
+    ProviderLooked,
     QuarantineChanged,
     SourceChanged,
 )
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 log = logging.getLogger(__name__)
+
+OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
 
 class StateKeeper:
@@ -41,6 +46,7 @@ class StateKeeper:
             "library": self._read_library,
             "quarantine": self._read_quarantine,
             "providers": self._read_providers,
+            "profiles": self._read_profiles,
             "sources": self._read_sources,
         }
         for name, read in readers.items():
@@ -61,6 +67,8 @@ class StateKeeper:
             async for event in events:
                 if isinstance(event, JobProgress) and (job := self._shelf.downloads_state.find(event.job)):
                     job.advance(event)
+                if isinstance(event, ProviderLooked) and (item := self._shelf.providers_state.find(event.provider)):
+                    self._take_pulse(item)
                 for name in _touched(event):
                     self._due[name].set()
 
@@ -95,6 +103,17 @@ class StateKeeper:
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
 
+    async def _read_profiles(self) -> None:
+        state = self._shelf.profiles_state
+        try:
+            profiles = list(await self._shelf.profiles.list())
+            state.param.update(profiles=profiles, loaded=True, error="")
+            # To look at the providers may take a while: the profiles themselves need not wait for that.
+            state.states = {item.name: item for item in await self._shelf.profiles.states()}
+        except ModelshelfError as error:
+            state.param.update(error=f"{error} {error.remedy}", loaded=True)
+            raise
+
     async def _read_providers(self) -> None:
         state = self._shelf.providers_state
         try:
@@ -104,31 +123,46 @@ class StateKeeper:
             raise
         known = {item.id: item for item in state.providers}
         states = [known.get(config.id) or ProviderState(id=config.id, kind=config.kind) for config in configs]
+        await self._shelf.health.refresh()
         for config, item in zip(configs, states, strict=True):
-            self._describe(config, item)
+            await self._describe(config, item)
         if states != state.providers or state.error:
             state.param.update(providers=states, error="")
-        # Every provider on its own: one that hangs must not hold back the others' models.
-        await asyncio.gather(*(self._read_models(item) for item in states if item.enabled))
+        await asyncio.gather(*(self._read_own_models(item) for item in states if item.enabled and item.kind in OWN))
 
-    def _describe(self, config: "ProviderConfig", item: ProviderState) -> None:
-        kind = self._shelf.providers.kinds().get(config.kind)
-        item.param.update(
-            name=config.name,
-            label=kind.label if kind else config.kind,
-            url=config.url,
-            enabled=config.enabled,
-            abilities=tuple(kind.abilities) if kind else (),
-            health=self._shelf.health.latest.get(config.id, UNSEEN),
-        )
+    async def _describe(self, config: "ProviderConfig", item: ProviderState) -> None:
+        """Everything about a provider in one update; its models are those that were written down, nobody is asked."""
+        shelf = self._shelf
+        kind, listed = shelf.providers.kind(config.kind), shelf.health.listed.get(config.id)
+        told: dict[str, object] = {
+            "name": config.name,
+            "label": kind.label if kind else config.kind,
+            "url": config.url,
+            "enabled": config.enabled,
+            "abilities": tuple((listed and listed.abilities) or (kind.abilities if kind else ())),
+            "missing": dict(listed.missing) if listed else {},
+            "load_options": tuple(sorted(kind.load_options)) if kind else (),
+            "keys": tuple(await shelf.providers.keys_of(config.id)),
+            "lacks_key": await shelf.providers.lacks_key(config),
+            "health": shelf.health.latest.get(config.id, UNSEEN),
+            "pulse": shelf.health.pulse(config.id),
+        }
+        if listed and config.kind not in OWN:
+            told |= {"models": list(listed.models), "error": listed.error, "listed": listed.at}
+        item.param.update(**told)
 
-    async def _read_models(self, item: ProviderState) -> None:
+    def _take_pulse(self, item: ProviderState) -> None:
+        health = self._shelf.health
+        item.param.update(health=health.latest.get(item.id, UNSEEN), pulse=health.pulse(item.id))
+
+    async def _read_own_models(self, item: ProviderState) -> None:
+        """What is loaded in the built-in engine differs from process to process: each asks its own."""
         try:
             models = list(await self._shelf.providers.models(item.id))
         except ModelshelfError as error:
             item.error = error.message
         else:
-            item.param.update(models=models, error="")
+            item.param.update(models=models, error="", listed=datetime.now(UTC))
 
 
 def _touched(event: Event) -> tuple[str, ...]:
@@ -137,11 +171,13 @@ def _touched(event: Event) -> tuple[str, ...]:
         case JobChanged():
             return ("jobs",)
         case LibraryChanged():
-            return ("library", "providers")
+            return ("library", "providers", "profiles")
         case QuarantineChanged():
             return ("quarantine",)
         case ProviderChanged():
-            return ("providers",)
+            return ("providers", "profiles")
+        case ProfileChanged():
+            return ("profiles",)
         case SourceChanged():
             return ("sources",)
         case _:

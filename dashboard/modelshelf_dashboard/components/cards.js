@@ -4,7 +4,7 @@ export function render({model, el}) {
   root.className = 'side-by-side'
   el.append(root)
   const pair = (p) => `<div class="pair"><dt>${p.dot ? `<i class="dot ${esc(p.dot)}" aria-hidden="true"></i> ` : ''}${esc(p.name)}</dt><dd class="${esc(p.tone || '')}">${esc(p.when ? when(p.when) : p.value)}</dd></div>`
-  const card = (c) => `<section data-id="${esc(c.id)}" aria-label="${esc(c.title)}"><h2>${esc(c.title)} <small>${esc(c.sub || '')}</small></h2>${c.pairs?.length ? `<dl>${c.pairs.map(pair).join('')}</dl>` : ''}${c.text ? `<p>${esc(c.text)}</p>` : ''}${c.actions?.length ? `<div class="buttons">${c.actions.map((a) => button(a)).join('')}</div>` : ''}</section>`
+  const card = (c) => `<section data-id="${esc(c.id)}" aria-label="${esc(c.title)}"><h2>${esc(c.title)} <small>${esc(c.sub || '')}</small></h2>${c.lead ? `<p class="lead">${esc(c.lead)}</p>` : ''}${c.pairs?.length ? `<dl>${c.pairs.map(pair).join('')}</dl>` : ''}${c.text ? `<p>${esc(c.text)}</p>` : ''}${c.actions?.length ? `<div class="buttons">${c.actions.map((a) => button(a)).join('')}</div>` : ''}</section>`
   const ghost = '<section aria-busy="true"><i></i><i></i><i></i></section>'
   const draw = () => { root.innerHTML = model.cards.length ? model.cards.map(card).join('') : ghost.repeat(2) }
   root.onclick = (event) => {

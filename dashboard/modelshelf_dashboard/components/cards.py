@@ -11,7 +11,9 @@ class Cards(Piece):
     """Tells `{do, id}` for its buttons."""
 
     cards = param.List(
-        default=[], item_type=dict, doc="`{id, title, sub, pairs: [{name, value, tone}], text, actions}` in their order"
+        default=[],
+        item_type=dict,
+        doc="`{id, title, sub, lead, pairs: [{name, value, tone}], text, actions}` in their order",
     )
 
     _esm = script("cards")

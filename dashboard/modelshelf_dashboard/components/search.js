@@ -9,7 +9,12 @@ export function render({model, el}) {
     <kbd aria-hidden="true">/</kbd>
     ${model.sheet ? `<button type="button" class="filters" data-help="searchFiltering">${esc(w.filters)}</button>` : ''}
     <ul id="${id}" role="listbox" aria-label="${esc(w.suggestions)}" hidden></ul>`
-  el.append(box)
+  const line = document.createElement('div')
+  line.className = 'beside'
+  line.append(box)
+  if (model.action.do) line.insertAdjacentHTML('beforeend', button(model.action))
+  line.onclick = (event) => { const b = event.target.closest('.beside>button'); if (b) model.send_msg({do: b.dataset.do}) }
+  el.append(line)
   const input = box.querySelector('input'), tokens = box.querySelector('.tokens'), list = box.querySelector('ul')
   let at = -1, proposals = []
   const drawTokens = () => {

@@ -9,13 +9,14 @@ from modelshelf_dashboard.texts import _
 
 
 class Search(Piece):
-    """Tells by its parameters `text` and `tokens`."""
+    """Tells by its parameters `text` and `tokens`, and `{do}` for the button beside it."""
 
     text = param.String(default="", doc="the words as typed")
     tokens = param.List(default=[], item_type=str, doc="the filters, as the query language writes them")
     known = param.List(default=[], item_type=str, doc="what it proposes while one types")
     label = param.String(default="", doc="what it finds, as its placeholder says")
     topic = param.String(default="searchFiltering", doc="its help topic")
+    action = param.Dict(default={}, doc="`{do, word, kind, help}`: a button beside it")
     sheet = param.Boolean(default=False, doc="whether a phone shows the button of the filters")
 
     _esm = script("search")

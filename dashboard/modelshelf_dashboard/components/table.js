@@ -7,8 +7,19 @@ export function render({model, el}) {
   const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note')
   const kept = new Map()
   let current = 0
+  // A point of -1 did not answer: the line breaks there and a mark stands at the bottom, since colour is not enough.
+  const line = (cell) => {
+    const points = cell.points || [], most = Math.max(1, ...points.filter((p) => p != null)), x = (i) => (i / Math.max(1, points.length - 1) * 68 + 1).toFixed(1)
+    if (!points.some((p) => p != null)) return ''
+    const runs = [[]]
+    points.forEach((p, i) => { if (p == null) return; if (p < 0) runs.push([]); else runs.at(-1).push([x(i), (19 - p / most * 15).toFixed(1)]) })
+    const drawn = runs.filter((run) => run.length).map((run) => run.length > 1 ? `<polyline points="${run.map((at) => at.join(',')).join(' ')}"/>` : `<circle cx="${run[0][0]}" cy="${run[0][1]}" r="1.4"/>`)
+    const failed = points.map((p, i) => p === -1 ? `<path d="M${x(i)} 17v6"/>` : '')
+    return `<svg class="line ${esc(cell.tone || '')}" viewBox="0 0 70 24" width="70" height="24" role="img" aria-label="${esc(cell.label || '')}">${drawn.join('')}${failed.join('')}</svg>`
+  }
   const cellOf = (column, cell = {}) => {
     if (column.kind === 'fit') return scoreOf(cell.score)
+    if (column.kind === 'line') return `${line(cell)}<span>${esc(cell.main)}</span>`
     if (column.kind === 'progress' && cell.percent != null) return `<span class="track" data-job="${esc(cell.job)}" role="progressbar" aria-label="${esc(cell.label)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${cell.percent}"><i style="width:${cell.percent}%"></i></span><small class="told">${esc(cell.main)}</small>`
     const moment = cell.when ? when(cell.when) : cell.main
     return `<span class="${esc(cell.tone || '')}">${esc(moment)}</span>${cell.sub ? `<small>${esc(cell.sub)}</small>` : ''}`

@@ -11,8 +11,9 @@ from modelshelf_dashboard.texts import _
 class Table(Piece):
     """Tells `{do: open, id}` and, for buttons, `{do, id}`; a `do` of `navigate-to-…` goes out as an event on window.
 
-    columns: `{key, label, kind, width, wide}`; kind is figure | fit | text | progress | dot, `wide` gives way first.
-    rows: `{id, title, sub, more, dot, chips, cells, actions}`; a cell is `{main, sub, score, tone, job, percent}`,
+    columns: `{key, label, kind, width, wide}`; kind is figure | fit | text | progress | line, `wide` gives way first.
+    rows: `{id, title, sub, more, dot, chips, cells, actions}`; a cell is `{main, sub, score, tone, job, percent}` or,
+    for a line, `{main, points, tone, label}` (points: numbers, -1 where something failed, None where nothing is known),
     an action `{do, word, kind, label, help, context}`. `more` is what a narrow list says in place of its columns.
     note: `{text, remedy, action}`, for the states empty, error and stale.
     """

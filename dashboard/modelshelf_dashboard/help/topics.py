@@ -110,6 +110,41 @@ TOPICS = (
         ),
     ),
     Topic(
+        "addProvider",
+        N_("Adding a provider"),
+        N_(
+            "Pick what serves your models: an engine on this or another machine, or a cloud service by its name. "
+            "Engines that already run here are found by themselves. Fill in address and key; it is tested before it "
+            "is saved."
+        ),
+    ),
+    Topic(
+        "testProvider",
+        N_("Testing a provider"),
+        N_(
+            "Asks a route that needs the key and says what is wrong, if something is: the key, its permissions, the "
+            "credit, the address, the certificate, or that nobody answers. Where every free route is open to all, "
+            "only a question to a model proves a key."
+        ),
+    ),
+    Topic(
+        "providerKeys",
+        N_("Keys"),
+        N_(
+            "A key is kept encrypted, shown to nobody again, and sent to its provider only. A provider may have "
+            "several, each for the models whose names fit a pattern. A key in an environment variable is read from "
+            "there and copied nowhere."
+        ),
+    ),
+    Topic(
+        "loadSettings",
+        N_("Loading a model"),
+        N_(
+            "How much a model can take in at once, how precisely it remembers, how much of it goes to the graphics "
+            "card, and when it leaves the memory again. A longer context takes more memory."
+        ),
+    ),
+    Topic(
         "providerHealth",
         N_("How providers are"),
         N_(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import panel as pn
 
+from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.tabs import Tabs
 from modelshelf_dashboard.library.view import PADDING
 from modelshelf_dashboard.session import Session
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 class LLMSettings:
     """Side, body and drawer of the settings."""
 
-    def __init__(self, shelf: "Shelf", session: Session) -> None:
+    def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog) -> None:
         self._shelf = shelf
         self._session = session
+        self._dialog = dialog
         self._filled = False
         self.sections = Tabs(value=session.navigation.section, label=_("Sections of the settings"), aside=True)
         self.sections.views = [
@@ -42,7 +44,7 @@ class LLMSettings:
         if self._filled or self._session.navigation.tab != "settings":
             return
         self._filled = True
-        self.providers = Providers(self._shelf, self._session)
+        self.providers = Providers(self._shelf, self._session, self._dialog)
         self.machine = ThisMachine(self._shelf, self._session)
         self.status = Status(self._shelf, self._session)
         self.try_it = TryIt(self._shelf, self._session)

@@ -17,6 +17,7 @@ from modelshelf.providers.registry import ProviderRegistry
 from modelshelf.samples import CHAT_REPO
 from modelshelf.samples.shipped import repositories
 from modelshelf.store import Store
+from modelshelf.vault import Vault
 from modelshelf.vetting import VettingService
 from tests.conftest import LoopRunner, running
 from tests.engines.ollama import OllamaSimulator
@@ -64,6 +65,12 @@ def library(
 
 
 @pytest.fixture
+def vault(loop: LoopRunner, config: ConfigManager, store: Store, access: AccessService) -> Vault:
+    """An open vault without secrets."""
+    return loop.enter(running(Vault(config, store, access)))
+
+
+@pytest.fixture
 def registry(
     loop: LoopRunner,
     config: ConfigManager,
@@ -71,11 +78,12 @@ def registry(
     events: EventBus,
     access: AccessService,
     library: ModelLibrary,
+    vault: Vault,
     ollama: OllamaSimulator,
 ) -> ProviderRegistry:
     """A registry whose machine has the simulated Ollama, not the developer's own."""
     config.environ["OLLAMA_HOST"] = ollama.url
-    return loop.enter(running(ProviderRegistry(config, store, events, access, library)))
+    return loop.enter(running(ProviderRegistry(config, store, events, access, library, vault)))
 
 
 @pytest.fixture

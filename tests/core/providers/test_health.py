@@ -18,6 +18,7 @@ from modelshelf.providers import Ability, HealthMonitor, HealthStatus, ProviderR
 from modelshelf.providers.health import MOST_BACKOFF, next_look
 from modelshelf.store import Store
 from modelshelf.store.tables import HealthRow
+from modelshelf.vault import Vault
 from tests.conftest import LoopRunner, running
 from tests.engines.faults import Fault
 from tests.engines.ollama import OllamaSimulator
@@ -84,12 +85,14 @@ async def test_a_hanging_provider_neither_blocks_nor_delays_the_others(
 
 async def test_one_process_looks_and_the_others_follow(
     monitor: HealthMonitor, config: ConfigManager, store: Store, access: AccessService, library: ModelLibrary,
-    ollama: OllamaSimulator,
+    vault: Vault, ollama: OllamaSimulator,
 ) -> None:  # fmt: skip
     await until(monitor, "ollama", HealthStatus.WELL)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(running(EventBus(store)))
-        registry = await stack.enter_async_context(running(ProviderRegistry(config, store, bus, access, library)))
+        registry = await stack.enter_async_context(
+            running(ProviderRegistry(config, store, bus, access, library, vault))
+        )
         follower = await stack.enter_async_context(running(HealthMonitor(config, store, bus, registry)))
         await until(follower, "ollama", HealthStatus.WELL)
         assert not follower.leading

@@ -18,6 +18,7 @@ from modelshelf.events import EventBus, ProviderChanged
 from modelshelf.library import ModelLibrary
 from modelshelf.providers import ProviderConfig, ProviderRegistry
 from modelshelf.store import Store
+from modelshelf.vault import Vault
 from tests.conftest import running
 from tests.core.providers.conftest import ask, collect
 from tests.engines.faults import Fault
@@ -50,11 +51,11 @@ async def test_an_ollama_on_this_machine_joins_by_itself_once(
 
 async def test_one_that_was_removed_is_not_found_again(
     registry: ProviderRegistry, config: ConfigManager, store: Store, events: EventBus, access: AccessService,
-    library: ModelLibrary, ollama: OllamaSimulator,
+    library: ModelLibrary, vault: Vault, ollama: OllamaSimulator,
 ) -> None:  # fmt: skip
     await found(registry)
     await registry.remove("ollama")
-    again = ProviderRegistry(config, store, events, access, library)
+    again = ProviderRegistry(config, store, events, access, library, vault)
     async with running(again):
         assert [item.url for item in await again.discover()] == [ollama.url]
         assert again._search
@@ -199,10 +200,13 @@ async def test_load_and_unload_by_served_name(registry: ProviderRegistry, ollama
 
 async def test_another_process_s_change_is_seen(
     registry: ProviderRegistry, config: ConfigManager, store: Store, access: AccessService, library: ModelLibrary,
-    ollama: OllamaSimulator,
+    vault: Vault, ollama: OllamaSimulator,
 ) -> None:  # fmt: skip
     await found(registry)
-    async with running(EventBus(store)) as bus, running(ProviderRegistry(config, store, bus, access, library)) as other:
+    async with (
+        running(EventBus(store)) as bus,
+        running(ProviderRegistry(config, store, bus, access, library, vault)) as other,
+    ):
         await other.change("ollama", url=GONE)
         with pytest.raises(Unreachable):
             await registry.models("ollama")
