@@ -15,6 +15,7 @@ from modelshelf.api import (
     events,
     library,
     problems,
+    profiles,
     providers,
     quarantine,
     system,
@@ -26,7 +27,7 @@ from modelshelf.api.problems import RESPONSES, Problem
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-PARTS = (catalog, compatibility, downloads, library, quarantine, providers, chat, system, events, docs)
+PARTS = (catalog, compatibility, downloads, library, quarantine, providers, profiles, chat, system, events, docs)
 ROUTERS = tuple(part.router for part in PARTS)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from modelshelf.api.needs import Answer, TheShelf
 from modelshelf.errors import ModelshelfError
+from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.spec import ChatChunk, ChatMessage
 
 router = APIRouter(prefix="/chat", tags=["chat"])
@@ -26,10 +27,10 @@ class Turn(BaseModel):
 class Question(BaseModel):
     """What to ask whom."""
 
-    model: str = Field(max_length=300, description="provider/model, for example builtin/tiny-llama")
+    model: str = Field(max_length=300, description="provider/model, for example builtin/tiny-llama, or @ and a profile")
     messages: Annotated[list[Turn], Field(min_length=1, max_length=1000)]
-    max_tokens: int | None = Field(default=512, ge=1, le=1_048_576)
-    temperature: float | None = Field(default=None, ge=0, le=5)
+    max_tokens: int | None = Field(default=512, ge=1, le=1_048_576, description="left out: a profile's own, or 512")
+    temperature: float | None = Field(default=None, ge=0, le=5, description="left out: a profile's own")
     stream: bool = False
 
 
@@ -46,9 +47,9 @@ class Reply(Answer):
 
 @router.post("", response_model=Reply, responses={200: {"content": {"text/event-stream": {}}}})
 async def chat(shelf: TheShelf, question: Question) -> Reply | StreamingResponse:
-    """Ask. With `stream`, each event is {"text"}, the last {"finish", "usage", "timings"}; closing stops the model."""
+    """Ask. With `stream`, each event is {"text"}, the last tells finish, usage, timings and model; closing stops it."""
     turns = [ChatMessage(turn.role, turn.content) for turn in question.messages]
-    limits: dict[str, Any] = {"max_tokens": question.max_tokens, "temperature": question.temperature}
+    limits = Limits(**question.model_dump(include=question.model_fields_set & Limits.__optional_keys__))
     if not question.stream:
         return Reply.model_validate(await shelf.chat(question.model, turns, **limits))
     chunks = shelf.chat_stream(question.model, turns, **limits)
@@ -73,4 +74,5 @@ def _event(chunk: ChatChunk) -> str:
     piece: dict[str, Any] = {"text": chunk.text}
     if chunk.finish or chunk.usage or chunk.timings:
         piece |= {"finish": chunk.finish, "usage": dict(chunk.usage or {}), "timings": dict(chunk.timings or {})}
+        piece["model"] = chunk.model
     return f"data: {json.dumps(piece)}\n\n"

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from modelshelf import __version__
-from modelshelf.cli import fetch, find, manage, use
+from modelshelf.cli import fetch, find, manage, profiles, use
 from modelshelf.cli.output import NO_SPACE, Output, exit_code, is_disk_full
 from modelshelf.errors import ModelshelfError, NotEnoughDisk, UsageError
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (find, fetch, use, manage):
+for module in (find, fetch, use, profiles, manage):
     module.register(app)
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelshelf.cli import providers
-from modelshelf.cli.output import Output, out
+from modelshelf.cli.output import Output, err, out
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
     from modelshelf.providers import ChatReply
+    from modelshelf.providers.profile_spec import Limits
     from modelshelf.shelf import Shelf
 
 
@@ -45,26 +46,33 @@ def serve(
 
 
 def chat(
-    model: Annotated[str, typer.Argument(metavar="PROVIDER/MODEL", help="For example builtin/tiny-llama.")],
+    model: Annotated[
+        str, typer.Argument(metavar="PROVIDER/MODEL", help="For example builtin/tiny-llama; or a profile as @NAME.")
+    ],
     prompt: Annotated[str, typer.Argument(help="What to say.")],
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens at most.")] = 512,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens at most; 512 unless a profile says.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=5, help="0 always gives the same answer.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a model and print its answer as it comes."""
+    """Ask a model or a profile and print the answer as it comes."""
     output = Output(as_json)
+    limits: Limits = {} if max_tokens is None else {"max_tokens": max_tokens}
+    if temperature is not None:
+        limits["temperature"] = temperature
 
     async def work(shelf: "Shelf") -> "ChatReply":
         if as_json:
-            return await shelf.chat(model, prompt, max_tokens=max_tokens, temperature=temperature)
+            return await shelf.chat(model, prompt, **limits)
         from modelshelf.providers import ChatReply
 
         reply = ChatReply("", "", "", {}, {})
-        async with aclosing(shelf.chat_stream(model, prompt, max_tokens=max_tokens, temperature=temperature)) as chunks:
+        async with aclosing(shelf.chat_stream(model, prompt, **limits)) as chunks:
             async for chunk in chunks:
                 out.print(chunk.text, end="", markup=False, soft_wrap=True)
-                reply = replace(reply, timings=chunk.timings or reply.timings)
+                reply = replace(reply, model=chunk.model, timings=chunk.timings or reply.timings)
         out.print()
+        if model.startswith("@"):
+            err.print(reply.model, style="dim", markup=False, soft_wrap=True)
         return reply
 
     reply = with_shelf(work)

@@ -1,16 +1,16 @@
 """How a profile is, given what the providers offer at the moment."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from modelshelf.errors import Unsupported
+from modelshelf.errors import ModelshelfError, Unsupported
 from modelshelf.ids import split_served
 from modelshelf.providers.nearest import NOTHING, Traits, nearest
+from modelshelf.providers.offers import Listed
 from modelshelf.providers.profile_rows import Kept
 from modelshelf.providers.profile_spec import Cause, ProfileState, ProfileStatus
-from modelshelf.providers.registry import Offer
-from modelshelf.providers.spec import Health, HealthStatus, ProviderConfig, ServedModel
+from modelshelf.providers.spec import Ability, Health, HealthStatus, ProviderConfig, ServedModel
 
 SOON = timedelta(days=90)  # before a retirement, from when on it is said
 
@@ -21,9 +21,25 @@ class Standing:
 
     name: str
     enabled: bool = True
-    models: Mapping[str, ServedModel] | None = None
+    models: Mapping[str, ServedModel] = field(default_factory=dict)
     problem: str = ""
     lists: bool = True
+
+    @classmethod
+    def of(cls, config: ProviderConfig, models: Sequence[ServedModel], error: ModelshelfError | None) -> "Standing":
+        """As it answers now."""
+        lists = not isinstance(error, Unsupported)
+        problem = error.message if error and lists else ""
+        return cls(config.name, config.enabled, _named(models), problem, lists)
+
+    @classmethod
+    def remembered(cls, config: ProviderConfig, listed: Listed, look: Health) -> "Standing":
+        """As the last look at it saw it."""
+        lists = not listed.abilities or Ability.LIST in listed.abilities
+        problem = listed.error if lists else ""
+        if look.status in {HealthStatus.DOWN, HealthStatus.REFUSED}:
+            problem = look.detail or f"{config.name} does not answer."
+        return cls(config.name, config.enabled, _named(listed.models), problem, lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +50,6 @@ class _Trouble:
     @property
     def stops(self) -> bool:
         return self.cause not in {Cause.NONE, Cause.DEPRECATED}
-
-
-def standings(
-    configs: Iterable[ProviderConfig], offers: Iterable[Offer], looks: Mapping[str, Health]
-) -> Mapping[str, Standing]:
-    """Every provider by its id."""
-    known = {offer.provider.id: offer for offer in offers}
-    return {item.id: _standing(item, known.get(item.id), looks.get(item.id)) for item in configs}
 
 
 def judge(kept: Kept, providers: Mapping[str, Standing], today: date) -> ProfileState:
@@ -63,17 +71,12 @@ def traits_of(model: str, providers: Mapping[str, Standing]) -> Traits:
     """What is to be remembered of a model; nothing if nobody lists it."""
     provider, name = split_served(model)
     listed = providers.get(provider)
-    found = (listed.models or {}).get(name) if listed else None
+    found = listed.models.get(name) if listed else None
     return Traits.of(found) if found else NOTHING
 
 
-def _standing(config: ProviderConfig, offer: Offer | None, look: Health | None) -> Standing:
-    models = {model.name: model for model in offer.models} if offer else None
-    lists = not (offer and isinstance(offer.error, Unsupported))
-    problem = offer.error.message if offer and offer.error and lists else ""
-    if look and look.status in {HealthStatus.DOWN, HealthStatus.REFUSED}:
-        problem = look.detail or f"{config.name} does not answer."
-    return Standing(config.name, config.enabled, models, problem, lists)
+def _named(models: Sequence[ServedModel]) -> Mapping[str, ServedModel]:
+    return {model.name: model for model in models}
 
 
 def _look(model: str, providers: Mapping[str, Standing], today: date) -> _Trouble:
@@ -87,7 +90,7 @@ def _look(model: str, providers: Mapping[str, Standing], today: date) -> _Troubl
         return _Trouble(Cause.DOWN, f"Its model {model} is out of reach: {listed.problem}")
     if not listed.lists:
         return _Trouble()
-    found = (listed.models or {}).get(name)
+    found = listed.models.get(name)
     if found is None:
         return _Trouble(Cause.MISSING, f"Its model {model} is gone: {listed.name} no longer offers it.")
     return _age(found, listed.name, today)

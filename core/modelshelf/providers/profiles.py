@@ -13,11 +13,12 @@ from modelshelf.events import EventBus, ProfileChanged
 from modelshelf.providers import asking, profile_rows, profile_text
 from modelshelf.providers.health import HealthMonitor
 from modelshelf.providers.profile_checks import clean_model, clean_name, cleaned, same
-from modelshelf.providers.profile_judge import Standing, judge, standings, traits_of
+from modelshelf.providers.profile_judge import Standing, judge, traits_of
 from modelshelf.providers.profile_rows import Imported, Kept
 from modelshelf.providers.profile_spec import Cause, Limits, Profile, ProfileState, ProfileStatus
 from modelshelf.providers.registry import ProviderRegistry
-from modelshelf.providers.spec import ChatChunk, ChatMessage, ChatReply, ChatRequest
+from modelshelf.providers.rows import BUILTIN
+from modelshelf.providers.spec import ChatChunk, ChatMessage, ChatReply, ChatRequest, ProviderConfig
 from modelshelf.store import Store
 
 MARK = "@"  # `@coding` is a profile where `provider/model` is a model
@@ -209,8 +210,23 @@ class ProfileManager:
         return found
 
     async def _standings(self) -> Mapping[str, Standing]:
-        configs, offers = await asyncio.gather(self._providers.list(), self._providers.offers())
-        return standings(configs, offers, self._health.latest)
+        """Every provider by its id. Who was looked at lately is not asked again: one that hangs holds nobody up."""
+        configs = await self._providers.list()
+        if self._health.latest:
+            await self._health.refresh()
+        found = await asyncio.gather(*(self._standing(config) for config in configs))
+        return {config.id: standing for config, standing in zip(configs, found, strict=True)}
+
+    async def _standing(self, config: ProviderConfig) -> Standing:
+        look, listed = self._health.latest.get(config.id), self._health.listed.get(config.id)
+        if not config.enabled:
+            return Standing.of(config, listed.models if listed else (), None)
+        if look is not None and listed is not None and config.id != BUILTIN.id:
+            return Standing.remembered(config, listed, look)
+        try:
+            return Standing.of(config, await self._providers.models(config.id), None)
+        except ModelshelfError as error:
+            return Standing.of(config, (), error)
 
     async def _judged(self, kept: Sequence[Kept], here: Mapping[str, Standing]) -> tuple[ProfileState, ...]:
         today = datetime.now(UTC).date()

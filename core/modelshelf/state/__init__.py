@@ -3,6 +3,15 @@
 from modelshelf.state.downloads import DownloadsState, DownloadState
 from modelshelf.state.keeper import StateKeeper
 from modelshelf.state.models import ModelsState
+from modelshelf.state.profiles import ProfilesState
 from modelshelf.state.providers import ProvidersState, ProviderState
 
-__all__ = ["DownloadState", "DownloadsState", "ModelsState", "ProviderState", "ProvidersState", "StateKeeper"]
+__all__ = [
+    "DownloadState",
+    "DownloadsState",
+    "ModelsState",
+    "ProfilesState",
+    "ProviderState",
+    "ProvidersState",
+    "StateKeeper",
+]
