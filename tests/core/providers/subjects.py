@@ -6,15 +6,19 @@ from functools import partial
 from typing import Any
 
 from modelshelf.providers.adapters.anthropic import AnthropicProvider
+from modelshelf.providers.adapters.cloud import factory_of
 from modelshelf.providers.adapters.compatible import CompatibleProvider
 from modelshelf.providers.adapters.llamacpp import LlamaCppProvider
 from modelshelf.providers.adapters.lmstudio import LmStudioProvider
 from modelshelf.providers.adapters.ollama import OllamaProvider
 from modelshelf.providers.adapters.openai_cloud import OpenAIProvider
 from modelshelf.providers.adapters.vllm import VllmProvider
+from modelshelf.providers.cloud_services import CloudModel, CloudService
 from modelshelf.providers.spec import Ability
 from tests.engines.anthropic import KEY as ANTHROPIC_KEY
 from tests.engines.anthropic import AnthropicSimulator
+from tests.engines.cloud import KEY as CLOUD_KEY
+from tests.engines.cloud import CloudSimulator
 from tests.engines.compatible import CompatibleSimulator
 from tests.engines.llamacpp import LlamaCppSimulator
 from tests.engines.lmstudio import KEY as LMSTUDIO_KEY
@@ -70,6 +74,14 @@ class Subject:
 
 
 LLAMACPP_KEY = "llama-simulated-000000"
+CLOUD = CloudService(
+    "cloudy",
+    "Cloudy",
+    "https://api.cloudy.example/v1",
+    ("CLOUDY_API_KEY",),
+    models={"tiny-embed": CloudModel("tiny-embed", abilities=("embed",))},
+    proof="key",
+)
 # The built-in engine is the real one and takes part by the name "builtin".
 SUBJECTS: dict[str, Subject] = {
     "ollama": Subject(OllamaProvider, _ollama, embedder="tiny-llama"),
@@ -100,6 +112,7 @@ SUBJECTS: dict[str, Subject] = {
         OpenAIProvider, OpenAISimulator, model=OPENAI_MODEL, embedder=EMBEDDER, path="/v1", key=OPENAI_KEY
     ),
     "openai-thinking": Subject(OpenAIProvider, OpenAISimulator, model="o3-mini", path="/v1", key=OPENAI_KEY),
+    "cloud": Subject(factory_of(CLOUD), CloudSimulator, embedder="tiny-embed", path="/v1", key=CLOUD_KEY),
     "compatible": Subject(CompatibleProvider, CompatibleSimulator, embedder="tiny-embed", path="/v1"),
     "compatible-key": Subject(
         CompatibleProvider,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 from yarl import URL
 
-from modelshelf.errors import NoCredit, NotFound, UsageError
+from modelshelf.errors import NoCredit, NotFound, UsageError, WrongAddress
 from modelshelf.providers.adapters.compatible import CompatibleProvider
 from modelshelf.providers.addresses import clean_url
 from modelshelf.providers.answers import mapping, number, objects, text
@@ -60,20 +60,24 @@ class CloudProvider(CompatibleProvider):
     async def _proven(self) -> Mapping[str, Any] | None:
         """What the route answers that needs the key; None if it is not there, or not at this address."""
         proof = self.service.proof
+        there = "://" in proof
+        if there and not self._at_home():
+            return None
         try:
-            if not proof.startswith("https://") and not proof.startswith("http://"):
-                return mapping(await self.http.json("GET", proof))
-            return await self._ask_there(proof) if self._at_home() else None
+            found = await (self._ask_there(proof) if there else self.http.json("GET", proof))
         except NotFound:
             return None
+        if not isinstance(found, dict):
+            raise WrongAddress(f"{self.name} answers {proof} with something else than expected.")
+        return found
 
-    async def _ask_there(self, address: str) -> Mapping[str, Any]:
+    async def _ask_there(self, address: str) -> Any:
         """The answer of the service's other host."""
         config = self.context.config
         seconds = config.config.providers.timeout_seconds
         endpoint = Endpoint(self.name, address, seconds=seconds, settings=config, sign=self.sign)
         async with aclosing(endpoint):
-            return mapping(await endpoint.json("GET", ""))
+            return await endpoint.json("GET", "")
 
     def _at_home(self) -> bool:
         fixed = self.service.fixed_url
