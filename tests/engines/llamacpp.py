@@ -67,7 +67,8 @@ class LlamaCppSimulator(ChatSimulator):
 
     `loading` has it answer everything with 503; `embeds` says whether it was started with --embeddings, `pools` whether
     with a pooling. `slow` is how often a router's list shows a model under way. `hub` is what it can fetch: after
-    `PIECES` pieces, each at the `gate`; `deaf` leaves the events out, `lost` has a download fail.
+    `PIECES` pieces, each at the `gate`, which with `stepwise` closes after each. `deaf` leaves the events out, `heard`
+    is set when somebody listens to them; `lost` has a download fail.
     """
 
     router: bool = False
@@ -81,6 +82,8 @@ class LlamaCppSimulator(ChatSimulator):
     hub: dict[str, int] = field(default_factory=lambda: {"samples/tiny-GGUF:Q8_0": 4_000_000})
     deaf: bool = False
     lost: bool = False
+    stepwise: bool = False
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     _ears: list[asyncio.Queue[dict[str, Any]]] = field(default_factory=list)
     _fetching: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -108,7 +111,7 @@ class LlamaCppSimulator(ChatSimulator):
         router.add_route("*", "/{path:.*}", self._unknown_route)
 
     def open_to_all(self, path: str) -> bool:
-        """Its health needs no key; its list did not in older builds, which the real engine corrected."""
+        """Its health alone; in older builds its list too, as the real engine showed."""
         return path in {"/health", "/v1/health"}
 
     def wrong_key(self) -> web.Response:
@@ -215,7 +218,9 @@ class LlamaCppSimulator(ChatSimulator):
     async def _download(self, name: str) -> None:
         for piece in range(1, PIECES + 1):
             await self.gate.wait()
-            await asyncio.sleep(0.01)
+            if self.stepwise:
+                self.gate.clear()
+            await asyncio.sleep(0)
             part = {"done": self.hub[name] * piece // PIECES, "total": self.hub[name]}
             self.models[name].progress = {f"https://hub.example/{name}.gguf": part}
             self._tell(name, "download_progress", self.models[name].progress)
@@ -234,6 +239,7 @@ class LlamaCppSimulator(ChatSimulator):
         await response.prepare(request)
         ear: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._ears.append(ear)
+        self.heard.set()
         try:
             while True:
                 await response.write(sse(await ear.get()))

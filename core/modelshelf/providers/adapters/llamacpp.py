@@ -94,7 +94,8 @@ class LlamaCppProvider(LocalServer):
     async def models(self) -> Sequence[ServedModel]:
         """Its model, or what the router knows of and which of that is in memory."""
         props, items = await asyncio.gather(self._props(), self._items())
-        return tuple(self._describe(item, props) for item in items)
+        # Off the loop: a hostile list is long.
+        return await asyncio.to_thread(lambda: tuple(self._describe(item, props) for item in items))
 
     async def detail(self, model: str) -> Mapping[str, Any]:
         """What it tells of a model: its entry in the list, and while it runs its `props`."""
@@ -284,7 +285,7 @@ class LlamaCppProvider(LocalServer):
             name,
             size=count(meta.get("size")),
             context=of_slot or count(meta.get("n_ctx")) or trained,
-            quantisation=text(meta.get("ftype")) or quantisation_of(text(item.get("path")) or name),
+            quantisation=text(meta.get("ftype")) or quantisation_of(text(item.get("path")) or name.replace(":", "-")),
             repo=repo if repo.count("/") == 1 else None,
             loaded=status == "loaded" if status else props.get("is_sleeping") is not True,
             abilities=("chat", "vision") if "image" in takes else ("chat",),

@@ -31,7 +31,9 @@ class Following:
     async def __aexit__(self, *_: object) -> None:
         if self._listener:
             self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+            [outcome] = await asyncio.gather(self._listener, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def steps(self) -> AsyncGenerator[Progress, None]:
         """How far it is, until it is done.
@@ -64,7 +66,7 @@ class Following:
 
     async def _listen(self) -> None:
         try:
-            async with aclosing(self._http.sse("models/sse", method="GET")) as events:
+            async with aclosing(self._http.sse("models/sse", None, method="GET")) as events:
                 async for event in events:
                     if event.get("model") == self._model:
                         await self._events.put(event)

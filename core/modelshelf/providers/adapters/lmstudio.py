@@ -89,7 +89,8 @@ class LmStudioProvider(LocalServer):
         """What it has, and what of it is in memory where this version tells."""
         api, items = await self._list()
         describe = _described if api is Api.V1 else _described_before
-        return tuple(describe(self.config.id, item) for item in items if _key(item))
+        # Off the loop: a hostile list is long.
+        return await asyncio.to_thread(lambda: tuple(describe(self.config.id, item) for item in items if _key(item)))
 
     async def detail(self, model: str) -> Mapping[str, Any]:
         """What LM Studio tells of a model in its list."""
