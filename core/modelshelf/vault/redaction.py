@@ -26,7 +26,8 @@ _FIELDS = (
     r"(?:api|master|private)[_-]?key|(?:(?:access|refresh|auth|id|hf)[_-]?)?token"
     r"|(?:(?:client|app)[_-]?)?secret|passw(?:or)?d"
 )
-_QUOTE = r"""(?:\\*['"])?"""
+_QUOTE = r"""(?:b?\\*['"])?"""
+_SCHEME = r"(?:(?:bearer|basic|token)\s+)?"
 _NOT_YET = r"(?!\(secret\))"
 _SHAPES = (
     # Keys that say by their first letters what they are.
@@ -38,12 +39,15 @@ _SHAPES = (
     # Headers: as text, as a mapping, as pairs of bytes.
     (
         re.compile(
-            rf"(?i)((?<![\w-])(?:{_HEADERS}){_QUOTE}\s*(?:[:=]|(?<=['\"]),)\s*b?{_QUOTE}(?:(?:bearer|basic|token)\s+)?)"
+            rf"(?i)(?>((?<![\w-])(?:{_HEADERS}){_QUOTE}\s*(?:[:=]|(?<=['\"]),)\s*{_QUOTE}{_SCHEME}))"
             rf"""{_NOT_YET}[^\s'",;)}}\]\\]+"""
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(rf"(?i)((?<![\w-])(?:set-)?cookie{_QUOTE}\s*[:=]\s*{_QUOTE}){_NOT_YET}[^'\"\r\n\\]+"), rf"\1{HIDDEN}"),
+    (
+        re.compile(rf"(?i)(?>((?<![\w-])(?:set-)?cookie{_QUOTE}\s*[:=]\s*{_QUOTE})){_NOT_YET}[^'\"\r\n\\]+"),
+        rf"\1{HIDDEN}",
+    ),
     (re.compile(rf"(?i)(\bbearer\s+){_NOT_YET}[\w.~+/=-]{{8,}}"), rf"\1{HIDDEN}"),
     # Addresses: a query, a password before the host, our own one-time link.
     (re.compile(rf"(?i)([?&;](?:key|sig|signature|x-amz-\w+|{_FIELDS})=){_NOT_YET}[^&\s'\"#]+"), rf"\1{HIDDEN}"),

@@ -112,7 +112,6 @@ class Vault:
         self._opened = {fresh.id: key}
         return rotation
 
-    @require(Role.ADMIN, "secret.rotate-master")
     async def rotate_master(self, new: Secret | None = None) -> Rotation:
         """Change the master key. A new one is made unless `new` is given; it is kept where the old one was.
 
@@ -124,6 +123,27 @@ class Vault:
             UsageError: `new` is no master key.
             VaultError: the old key is missing, or the new one cannot be kept where the old one is.
         """
+        # The record names the first argument, which must be no secret.
+        return await self._rotate_master("made here" if new is None else "given", new)
+
+    async def status(self) -> VaultStatus:
+        """How the vault is, found by opening every secret."""
+        locks = await self._store.read(rows.locks)
+        if locks.active is None or not locks.secrets:
+            return VaultStatus("empty")
+        status = partial(
+            VaultStatus, master=locks.active.master[:12], secrets=locks.secrets, rotated=locks.active.created
+        )
+        try:
+            found = await asyncio.to_thread(self.masters.find, locks.active.master)
+        except VaultError as error:
+            return status("closed", error=error.message, remedy=error.remedy)
+        damaged = await asyncio.to_thread(records.damaged, await self._store.read(rows.every), found.key)
+        place = found.place
+        return status("damaged" if damaged else "well", source=place.source, place=place.where, damaged=damaged)
+
+    @require(Role.ADMIN, "secret.rotate-master")
+    async def _rotate_master(self, _how: str, new: Secret | None) -> Rotation:
         given = records.given(new) if new is not None else None
         async with self._alone():
             locks = await self._store.read(rows.locks)
@@ -142,22 +162,6 @@ class Vault:
             if old.place.ours and old.key.fingerprint != key.fingerprint:
                 await asyncio.to_thread(old.place.remove, old.key)
         return Rotation(locks.secrets)
-
-    async def status(self) -> VaultStatus:
-        """How the vault is, found by opening every secret."""
-        locks = await self._store.read(rows.locks)
-        if locks.active is None or not locks.secrets:
-            return VaultStatus("empty")
-        status = partial(
-            VaultStatus, master=locks.active.master[:12], secrets=locks.secrets, rotated=locks.active.created
-        )
-        try:
-            found = await asyncio.to_thread(self.masters.find, locks.active.master)
-        except VaultError as error:
-            return status("closed", error=error.message, remedy=error.remedy)
-        damaged = await asyncio.to_thread(records.damaged, await self._store.read(rows.every), found.key)
-        place = found.place
-        return status("damaged" if damaged else "well", source=place.source, place=place.where, damaged=damaged)
 
     async def _get(self, name: str, bound_to: str) -> Secret:
         found = await self._store.read(rows.one, name)
