@@ -60,7 +60,6 @@ def served(
         "OLLAMA_HOST": NO_OLLAMA,
         "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
         "MODELSHELF_VAULT__KEYCHAIN": "false",
-        "MODELSHELF_VAULT__KEYCHAIN": "false",
         "HF_HUB_CACHE": str(home.parent / "hub"),
         **(settings or {}),
     }

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.errors import NotFound, ProviderError
+from modelshelf.errors import ModelshelfError, NotFound, ProviderError
 from modelshelf.providers.boundary import contained
 from modelshelf.providers.kinds import Kinds
 from modelshelf.providers.making import Maker
@@ -100,18 +100,23 @@ class Drafts:
         seen = None if insist else await self.try_out(draft, ping=ping)
         if seen is not None and not (seen.good or seen.outcome is Outcome.UNPROVEN):
             raise NotValidated(seen)
-        saved = await self._save(draft)
+        config = await self._config(draft)
+        # The key comes first: a provider that is there without it would be looked at and found to refuse us.
+        key = None
         if draft.key is not None or draft.key_env:
-            await self._registry.add_key(saved.id, secret=draft.key, env=draft.key_env)
-        return Saved(saved, seen)
+            key = await self._registry.keys.add(config, secret=draft.key, env=draft.key_env)
+        try:
+            return Saved(await self._save(draft, config), seen)
+        except ModelshelfError:
+            if key is not None and not draft.existing:
+                await self._registry.keys.remove(config.id, key)
+            raise
 
-    async def _save(self, draft: Draft) -> ProviderConfig:
+    async def _save(self, draft: Draft, config: ProviderConfig) -> ProviderConfig:
         if draft.existing:
-            return await self._registry.change(
-                draft.provider, name=draft.name or None, url=draft.url or None, settings=draft.settings
-            )
+            return await self._registry.change(config.id, name=config.name, url=config.url, settings=draft.settings)
         return await self._registry.add(
-            draft.kind, url=draft.url, provider=draft.provider, name=draft.name, settings=draft.settings
+            config.kind, url=config.url, provider=config.id, name=config.name, settings=config.settings
         )
 
     async def _config(self, draft: Draft) -> ProviderConfig:

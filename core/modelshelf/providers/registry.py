@@ -103,7 +103,8 @@ class ProviderRegistry:
         """The cloud services that can be added by name, beside those of `kinds`; newer facts are fetched meanwhile."""
         if self._fresh is None or self._fresh.done():
             self._fresh = asyncio.create_task(self.cloud.refresh(), name="providers.clouds")
-        return await asyncio.to_thread(self.cloud.kinds)
+        found = await asyncio.to_thread(self.cloud.kinds)
+        return {kind: factory for kind, factory in found.items() if kind not in self._kinds.plugged}
 
     def kind(self, kind: str) -> ProviderFactory | None:
         """The adapters of a kind, a cloud service by its name included; None if nothing here speaks to it."""

@@ -3,7 +3,7 @@ export function render({model, el}) {
   const root = document.createElement('div')
   root.className = 'side-by-side'
   el.append(root)
-  const pair = (p) => `<div class="pair"><dt>${p.dot ? `<i class="dot ${esc(p.dot)}" aria-hidden="true"></i> ` : ''}${esc(p.name)}</dt><dd class="${esc(p.tone || '')}">${esc(p.when ? when(p.when) : p.value)}</dd></div>`
+  const pair = (p) => `<div class="pair ${p.stack ? 'stack' : ''}"><dt>${p.dot ? `<i class="dot ${esc(p.dot)}" aria-hidden="true"></i> ` : ''}${esc(p.name)}</dt><dd class="${esc(p.tone || '')}">${esc(p.when ? when(p.when) : p.value)}</dd></div>`
   const card = (c) => `<section data-id="${esc(c.id)}" aria-label="${esc(c.title)}"><h2>${esc(c.title)} <small>${esc(c.sub || '')}</small></h2>${c.lead ? `<p class="lead">${esc(c.lead)}</p>` : ''}${c.pairs?.length ? `<dl>${c.pairs.map(pair).join('')}</dl>` : ''}${c.text ? `<p>${esc(c.text)}</p>` : ''}${c.actions?.length ? `<div class="buttons">${c.actions.map((a) => button(a)).join('')}</div>` : ''}</section>`
   const ghost = '<section aria-busy="true"><i></i><i></i><i></i></section>'
   const draw = () => { root.innerHTML = model.cards.length ? model.cards.map(card).join('') : ghost.repeat(2) }
@@ -15,5 +15,6 @@ export function render({model, el}) {
     else model.send_msg({do: b.dataset.do, id, context: action.context ?? {}})
   }
   model.on('cards', draw)
+  model.on('reveal', () => { if (shown(root)) root.firstElementChild?.scrollIntoView({block: 'nearest', behavior: 'instant'}) })
   draw()
 }

@@ -13,8 +13,10 @@ class Cards(Piece):
     cards = param.List(
         default=[],
         item_type=dict,
-        doc="`{id, title, sub, lead, pairs: [{name, value, tone}], text, actions}` in their order",
+        doc="`{id, title, sub, lead, pairs: [{name, value, tone, stack}], text, actions}` in their order",
     )
+
+    reveal = param.Integer(default=0, doc="raised when a person asked for them: they come into sight")
 
     _esm = script("cards")
     _stylesheets = style("cards")

@@ -43,7 +43,7 @@ class AddProvider:
         plugged = {kind: item for kind, item in registry.kinds().items() if kind != "builtin"}
         cloud = await registry.cloud_kinds()
         known = [_kind(kind, item, _("Servers and services")) for kind, item in plugged.items()]
-        services = [_kind(kind, item, _("Cloud services")) for kind, item in cloud.items() if kind not in plugged]
+        services = [_kind(kind, item, _("Cloud services")) for kind, item in cloud.items()]
         self.form.kinds = [*known, *services]
         found = [
             {
@@ -118,9 +118,7 @@ class AddProvider:
             self._saved(saved.provider.id)
             seen = saved.validation
             told = seen.message if seen else _("It was not tested.")
-            self._session.notice(
-                _("{name} is saved.", name=saved.provider.name), told, tone="good", id=f"saved {saved.provider.id}"
-            )
+            self._session.notice(_("{name} is saved.", name=saved.provider.name), told, tone="good", id="saved")
         finally:
             self.form.busy = ""
 

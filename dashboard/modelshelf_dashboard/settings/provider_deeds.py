@@ -33,10 +33,11 @@ class ProviderDeeds:
         self._session = session
         self._dialog = dialog
         self._adding = adding
+        self.opened: Callable[[], object] = lambda: None
         registry, run, nav = shelf.providers, session.run, session.navigation
         self._deeds: dict[str, Callable[[str], object]] = {
             "add": lambda _which: adding.start(),
-            "open": lambda which: nav.param.update(provider=which),
+            "open": self._open,
             "edit": lambda which: adding.change(which),
             "key": lambda which: adding.change(which, focus="key"),
             "test": lambda which: run(self._test(which), what=f"test {which}"),
@@ -50,6 +51,10 @@ class ProviderDeeds:
             "load": lambda which: run(self._ask_how(which), what="load"),
             "unload": lambda which: run(registry.unload(which), what="unload"),
         }
+
+    def _open(self, provider: str) -> None:
+        self._session.navigation.provider = provider
+        self.opened()
 
     def heard(self, message: dict[str, Any]) -> None:
         """A button of any part of the section."""

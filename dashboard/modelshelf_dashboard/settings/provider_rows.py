@@ -123,13 +123,16 @@ def provider_card(item: "ProviderState", *, ends: tuple[bool, bool]) -> dict[str
 def abilities_card(item: "ProviderState") -> dict[str, Any]:
     """What it can do, and why the rest is not possible."""
     able = [_(word) for ability, word in ABILITY_WORDS.items() if ability in item.abilities]
-    missing = [
-        {"name": _(word), "value": item.missing.get(ability, ""), "tone": "muted"}
-        for ability, word in ABILITY_WORDS.items()
-        if ability not in item.abilities
-    ]
+    by_reason: dict[str, list[str]] = {}
+    for ability, word in ABILITY_WORDS.items():
+        if ability in item.missing and ability not in item.abilities:
+            by_reason.setdefault(item.missing[ability], []).append(_(word))
     text = _("It can {list}.", list=", ".join(able)) if able else ""
-    return {"id": f"{item.id} abilities", "title": _("What it can do"), "lead": text, "pairs": missing}
+    pairs = [
+        {"name": _("It cannot {list}", list=", ".join(names)), "value": why, "tone": "muted", "stack": True}
+        for why, names in by_reason.items()
+    ]
+    return {"id": f"{item.id} abilities", "title": _("What it can do"), "lead": text, "pairs": pairs}
 
 
 def model_row(model: ServedModel, item: "ProviderState") -> dict[str, Any]:

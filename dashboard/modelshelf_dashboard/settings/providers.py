@@ -36,11 +36,12 @@ class Providers:
         self.adding = AddProvider(shelf, session, saved=lambda provider: nav.param.update(provider=provider))
         self.deeds = ProviderDeeds(shelf, session, dialog, self.adding)
         add = {"do": "add", "word": _("Add provider"), "kind": "primary", "help": "addProvider"}
-        self.search = Search(label=_("Find a provider or a model of theirs"), topic="llmSettings", action=add)
+        self.search = Search(label=_("Find a provider or a model"), topic="llmSettings", action=add)
         self.search.listen(self.deeds.heard)
         self.trouble = Notices(heard=self.deeds.heard)
         self.providers = self._provider_table()
         self.card = Cards(heard=self.deeds.heard)
+        self.deeds.opened = lambda: self.card.param.update(reveal=self.card.reveal + 1)
         self.models = self._model_table()
         self.view = pn.Column(
             self.search, self.trouble, self.providers, self.card, self.models, self.adding.form,

@@ -1,5 +1,6 @@
 """A real library with the sample model in a real cache, the real engine, and simulators of the others."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -84,6 +85,18 @@ def registry(
     """A registry whose machine has the simulated Ollama, not the developer's own."""
     config.environ["OLLAMA_HOST"] = ollama.url
     return loop.enter(running(ProviderRegistry(config, store, events, access, library, vault)))
+
+
+@pytest.fixture
+def joined(loop: LoopRunner, registry: ProviderRegistry) -> None:
+    """The simulated Ollama was found and is among the providers: the list changes no more by itself."""
+
+    async def wait() -> None:
+        async with asyncio.timeout(5):
+            while len(await registry.list()) < 2:
+                await asyncio.sleep(0.01)
+
+    loop.runner.run(wait())
 
 
 @pytest.fixture
