@@ -49,7 +49,11 @@ class Reply(Answer):
 async def chat(shelf: TheShelf, question: Question) -> Reply | StreamingResponse:
     """Ask. With `stream`, each event is {"text"}, the last tells finish, usage, timings and model; closing stops it."""
     turns = [ChatMessage(turn.role, turn.content) for turn in question.messages]
-    limits = Limits(**question.model_dump(include=question.model_fields_set & Limits.__optional_keys__))
+    limits: Limits = {}
+    if "max_tokens" in question.model_fields_set:
+        limits["max_tokens"] = question.max_tokens
+    if "temperature" in question.model_fields_set:
+        limits["temperature"] = question.temperature
     if not question.stream:
         return Reply.model_validate(await shelf.chat(question.model, turns, **limits))
     chunks = shelf.chat_stream(question.model, turns, **limits)
