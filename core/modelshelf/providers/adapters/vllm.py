@@ -45,6 +45,11 @@ class VllmProvider(CompatibleProvider):
         """Everything of OpenAI's shape lies there."""
         return "v1/"
 
+    @property
+    def exposed(self) -> bool:
+        """Whether it is reached over a network without encryption."""
+        return self.http.url.scheme == "http" and not is_loopback(self.http.url.host or "")
+
     async def look(self) -> str:
         """Ask for its health, which needs no key, and its models, which do; its version."""
         _, version, _ = await asyncio.gather(
@@ -55,8 +60,7 @@ class VllmProvider(CompatibleProvider):
     async def health(self) -> Health:
         """One look; of one that others can reach too, what its key does not guard."""
         found = await super().health()
-        url = self.http.url
-        if found.status is HealthStatus.WELL and url.scheme == "http" and not is_loopback(url.host or ""):
+        if found.status is HealthStatus.WELL and self.exposed:
             warning = "Not encrypted; vLLM's key guards only the routes below /v1."
             return replace(found, detail=warning, remedy="Let nobody else reach its port.")
         return found
