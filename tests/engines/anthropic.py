@@ -12,7 +12,8 @@ from aiohttp import web
 
 from tests.engines.simulator import BODY, Simulator, sse
 
-VERSION = "2023-06-01"
+NO_SAMPLING = "2026-10-21"
+VERSIONS = frozenset({"2023-06-01", NO_SAMPLING})
 DEFAULT_PAGE = 20
 KEY = "sk-ant-simulated-000000000000"
 CREDIT = (
@@ -47,13 +48,15 @@ class AnthropicSimulator(Simulator):
     """An Anthropic without a model in it.
 
     `failures` are answered by their path; `fails_after` pieces an answer ends in an `overloaded_error` event. `stuck`
-    sends the first page of the list for ever, `endless` an empty page with another id each time.
+    sends the first page of the list for ever, `endless` an empty page with another id each time. `samples_itself` are
+    newer models, which take no temperature.
     """
 
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     fails_after: int | None = None
     stuck: bool = False
+    samples_itself: set[str] = field(default_factory=set)
     endless: Iterator[int] | None = None
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -81,8 +84,8 @@ class AnthropicSimulator(Simulator):
         router.add_post("/v1/messages", self._messages)
 
     def told_key(self, request: web.Request) -> str:
-        """It is no bearer token here."""
-        return request.headers.get("x-api-key", "")
+        """In a header of its own, or as the official client sends it since October 2026."""
+        return request.headers.get("x-api-key") or super().told_key(request)
 
     def wrong_key(self) -> web.Response:
         """As Anthropic answers."""
@@ -98,8 +101,13 @@ class AnthropicSimulator(Simulator):
         """What is wrong with a request before anything else."""
         if failure := self.failures.get(request.path):
             return self.fail(failure.kind, failure.message, failure.retry_after)
-        if request.headers.get("anthropic-version") != VERSION:
+        version = request.headers.get("anthropic-version", "")
+        if version not in VERSIONS:
             return self.fail("invalid_request_error", "anthropic-version: header is required")
+        body = request[BODY]
+        for name in ("temperature", "top_p", "top_k"):
+            if name in body and (version == NO_SAMPLING or body.get("model") in self.samples_itself):
+                return self.fail("invalid_request_error", f"`{name}` is deprecated for this model.")
         return None
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -145,6 +153,8 @@ class AnthropicSimulator(Simulator):
             return self.fail("invalid_request_error", "messages: text content blocks must be non-empty")
         if not 0 <= body.get("temperature", 1) <= 1:
             return self.fail("invalid_request_error", "temperature: range: 0..1")
+        if {"temperature", "top_p"} <= body.keys():
+            return self.fail("invalid_request_error", "`temperature` and `top_p` cannot both be specified.")
         return None
 
     async def _at_once(self, _: web.Request, body: Mapping[str, Any]) -> web.Response:

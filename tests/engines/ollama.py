@@ -3,22 +3,18 @@
 It answers a chat by counting words, so that a test sees the pieces in their order, and remembers what it was asked.
 """
 
-import asyncio
 import hashlib
 import json
-import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from tests.engines.faults import Faults, misbehaving
-from tests.engines.serving import serving
+from tests.engines.simulator import BODY, Simulator
 
 VERSION = "0.9.7"
-BODY = web.RequestKey("body", dict[str, Any])
 MOMENT = "2026-08-21T10:00:00.123456789+02:00"
 
 
@@ -36,6 +32,18 @@ class SimulatedModel:
         """A stable digest."""
         return hashlib.sha256(self.name.encode()).hexdigest()
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What it is made of."""
+        return {
+            "parent_model": "",
+            "format": "gguf",
+            "family": self.family,
+            "families": [self.family],
+            "parameter_size": "7.6B",
+            "quantization_level": self.quantisation,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """As /api/tags lists it."""
         return {
@@ -44,84 +52,48 @@ class SimulatedModel:
             "modified_at": MOMENT,
             "size": self.size,
             "digest": self.digest,
-            "details": {
-                "parent_model": "",
-                "format": "gguf",
-                "family": self.family,
-                "families": [self.family],
-                "parameter_size": "7.6B",
-                "quantization_level": self.quantisation,
-            },
+            "details": self.details,
         }
 
 
 @dataclass
-class OllamaSimulator:
-    """An Ollama without a model in it. `sent` counts the pieces of answers, `running` the answers under way.
-
-    `hidden` are routes that an older version has not; an answer breaks off after `break_after` pieces.
-    """
+class OllamaSimulator(Simulator):
+    """An Ollama without a model in it; `blobs` are what was uploaded, by digest, with their sizes."""
 
     models: dict[str, SimulatedModel] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
     blobs: dict[str, int] = field(default_factory=dict)
-    requests: list[tuple[str, str, Any]] = field(default_factory=list)
-    faults: Faults = field(default_factory=Faults)
-    words: int = 12
-    sent: int = 0
-    running: int = 0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    break_after: int | None = None
-    hidden: set[str] = field(default_factory=set)
-    url: str = ""
 
-    @asynccontextmanager
-    async def serve(self, context: ssl.SSLContext | None = None) -> AsyncIterator["OllamaSimulator"]:
-        """Serve on loopback; `url` is its address."""
-        self.gate.set()
-        app = web.Application(middlewares=[self._note, misbehaving(self.faults)], client_max_size=1 << 30)
-        app.router.add_get("/", self._banner)
-        app.router.add_get("/api/version", self._version)
-        app.router.add_get("/api/tags", self._tags)
-        app.router.add_get("/api/ps", self._ps)
-        app.router.add_post("/api/show", self._show)
-        app.router.add_post("/api/generate", self._generate)
-        app.router.add_post("/api/chat", self._chat)
-        app.router.add_post("/api/embed", self._embed)
-        app.router.add_post("/api/pull", self._pull)
-        app.router.add_head("/api/blobs/{digest}", self._has_blob)
-        app.router.add_post("/api/blobs/{digest}", self._take_blob)
-        app.router.add_post("/api/create", self._create)
-        app.router.add_delete("/api/delete", self._delete)
-        async with serving(app, context) as self.url:
-            try:
-                yield self
-            finally:
-                self.faults.released.set()
-                self.gate.set()
+    def routes(self, router: web.UrlDispatcher) -> None:
+        """Its own API."""
+        router.add_get("/", self._banner)
+        router.add_get("/api/version", self._version)
+        router.add_get("/api/tags", self._tags)
+        router.add_get("/api/ps", self._ps)
+        router.add_post("/api/show", self._show)
+        router.add_post("/api/generate", self._generate)
+        router.add_post("/api/chat", self._chat)
+        router.add_post("/api/embed", self._embed)
+        router.add_post("/api/pull", self._pull)
+        router.add_head("/api/blobs/{digest}", self._has_blob)
+        router.add_post("/api/blobs/{digest}", self._take_blob)
+        router.add_post("/api/create", self._create)
+        router.add_post("/api/copy", self._copy)
+        router.add_delete("/api/delete", self._delete)
+
+    async def _body(self, request: web.Request) -> Any:
+        # The official client calls the bytes of a file JSON too.
+        return None if "/blobs/" in request.path else await super()._body(request)
+
+    def wrong_key(self) -> web.Response:
+        """As Ollama's cloud answers."""
+        return web.json_response({"error": "unauthorized"}, status=401)
 
     def add(self, name: str, **traits: Any) -> SimulatedModel:
         """Put a model on its disk; a name without a tag gets `:latest`, as in Ollama."""
         model = SimulatedModel(_tagged(name), **traits)
         self.models[model.name] = model
         return model
-
-    def asked(self, path: str) -> list[Any]:
-        """The bodies of the requests to a path."""
-        return [body for _, found, body in self.requests if found == path]
-
-    @web.middleware
-    async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        body = None
-        if request.can_read_body and "/blobs/" not in request.path:
-            body = await request.json()
-        self.requests.append((request.method, request.path, body))
-        request[BODY] = body or {}
-        if request.path in self.hidden:
-            raise web.HTTPNotFound
-        answer: web.StreamResponse = await handler(request)
-        return answer
 
     async def _banner(self, _: web.Request) -> web.Response:
         return web.Response(text="Ollama is running")
@@ -140,55 +112,70 @@ class OllamaSimulator:
     async def _show(self, request: web.Request) -> web.Response:
         model = self._find(request)
         info = {"general.architecture": model.family, f"{model.family}.context_length": 8192}
-        return web.json_response({"template": "{{ .Prompt }}", "model_info": info, "capabilities": ["completion"]})
+        return web.json_response(
+            {
+                "modelfile": f"FROM {model.name}",
+                "parameters": 'stop "</s>"',
+                "template": "{{ .Prompt }}",
+                "license": "Apache License 2.0",
+                "details": model.details,
+                "model_info": info,
+                "capabilities": ["completion"],
+                "modified_at": MOMENT,
+            }
+        )
 
-    async def _generate(self, request: web.Request) -> web.Response:
-        model = self._find(request)
-        unload = request[BODY].get("keep_alive") == 0
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
+        model, body = self._find(request), request[BODY]
+        if body.get("prompt"):
+            return await self._answer(request, model, lambda word: {"response": word})
+        unload = body.get("keep_alive") == 0
         (self.loaded.discard if unload else self.loaded.add)(model.name)
         reason = "unload" if unload else "load"
-        return web.json_response({"model": model.name, "response": "", "done": True, "done_reason": reason})
+        return web.json_response({**_said(model), "response": "", "done": True, "done_reason": reason})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         model = self._find(request)
+        return await self._answer(request, model, lambda word: {"message": {"role": "assistant", "content": word}})
+
+    async def _answer(
+        self, request: web.Request, model: SimulatedModel, form: Callable[[str], Mapping[str, Any]]
+    ) -> web.StreamResponse:
         self.loaded.add(model.name)
-        limit = request[BODY].get("options", {}).get("num_predict", self.words)
-        count = min(limit, self.words)
-        self.running += 1
-        self.idle.clear()
-        try:
+        count = min((request[BODY].get("options") or {}).get("num_predict", self.words), self.words)
+        times = {"total_duration": 700_000_000, "load_duration": 100_000_000, "prompt_eval_duration": 100_000_000}
+        counts = {"prompt_eval_count": 9, "eval_count": count, "eval_duration": 500_000_000}
+        end = {"done": True, "done_reason": "stop" if count == self.words else "length", **times, **counts}
+        async with self.answering():
+            if request[BODY].get("stream") is False:
+                text = "".join(f"word{number} " for number in range(count))
+                return web.json_response({**_said(model), **form(text), **end})
             async with _lines(request) as write:
                 for number in range(count):
-                    await self.gate.wait()
-                    await asyncio.sleep(0)
-                    if number == self.break_after:
-                        assert request.transport
-                        request.transport.close()
+                    if (word := await self.next_word(request, number)) is None:
                         return web.Response()
-                    await write({"model": model.name, "message": _said(f"word{number} "), "done": False})
-                    self.sent += 1
-                last = {"prompt_eval_count": 9, "eval_count": count, "eval_duration": 500_000_000}
-                reason = "stop" if count == self.words else "length"
-                await write({"message": _said(""), "done": True, "done_reason": reason, **last})
+                    await write({**_said(model), **form(word), "done": False})
+                await write({**_said(model), **form(""), **end})
                 return write.response
-        finally:
-            self.running -= 1
-            if self.running == 0:
-                self.idle.set()
 
     async def _embed(self, request: web.Request) -> web.Response:
         model, asked = self._find(request), request[BODY]["input"]
         texts = [asked] if isinstance(asked, str) else asked
         vectors = [[float(byte) for byte in hashlib.sha256(text.encode()).digest()[:8]] for text in texts]
-        return web.json_response({"model": model.name, "embeddings": vectors, "prompt_eval_count": len(texts)})
+        times = {"total_duration": 20_000_000, "load_duration": 1_000_000, "prompt_eval_count": len(texts)}
+        return web.json_response({"model": model.name, "embeddings": vectors, **times})
 
     async def _pull(self, request: web.Request) -> web.StreamResponse:
         name = request[BODY]["model"]
+        missing = {"error": "pull model manifest: file does not exist"} if name.startswith("missing") else None
+        if request[BODY].get("stream") is False:
+            if missing is None:
+                self.add(name)
+            return web.json_response(missing or {"status": "success"}, status=500 if missing else 200)
         async with _lines(request) as write:
             await write({"status": "pulling manifest"})
-            if name.startswith("missing"):
-                # Ollama says so in the stream, the status being sent already.
-                await write({"error": "pull model manifest: file does not exist"})
+            if missing:  # the status was sent already, so that the stream says it
+                await write(missing)
                 return write.response
             for done in (None, 1000, 2000):
                 part = {} if done is None else {"completed": done}
@@ -214,14 +201,25 @@ class OllamaSimulator:
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         body = request[BODY]
-        missing = [digest for digest in body["files"].values() if digest not in self.blobs]
-        if missing:
+        files = body.get("files") or {}
+        if not files and not body.get("from"):
+            return web.json_response({"error": "neither 'from' or 'files' was specified"}, status=400)
+        if any(digest not in self.blobs for digest in files.values()):
             return web.json_response({"error": "one or more blobs not found"}, status=400)
+        size = sum(self.blobs[digest] for digest in files.values())
+        if body.get("stream") is False:
+            self.add(body["model"], size=size)
+            return web.json_response({"status": "success"})
         async with _lines(request) as write:
             await write({"status": "parsing GGUF"})
-            self.add(body["model"], size=sum(self.blobs[digest] for digest in body["files"].values()))
+            self.add(body["model"], size=size)
             await write({"status": "success"})
             return write.response
+
+    async def _copy(self, request: web.Request) -> web.Response:
+        source = self._named(request[BODY].get("source", ""))
+        self.add(request[BODY]["destination"], size=source.size)
+        return web.Response()
 
     async def _delete(self, request: web.Request) -> web.Response:
         model = self._find(request)
@@ -230,7 +228,9 @@ class OllamaSimulator:
         return web.Response()
 
     def _find(self, request: web.Request) -> SimulatedModel:
-        name = request[BODY].get("model", "")
+        return self._named(request[BODY].get("model", ""))
+
+    def _named(self, name: str) -> SimulatedModel:
         model = self.models.get(_tagged(name))
         if model is None:
             body = json.dumps({"error": f"model '{name}' not found"})
@@ -254,8 +254,8 @@ async def _lines(request: web.Request) -> AsyncIterator[_Writer]:
     await response.write_eof()
 
 
-def _said(text: str) -> dict[str, str]:
-    return {"role": "assistant", "content": text}
+def _said(model: SimulatedModel) -> dict[str, Any]:
+    return {"model": model.name, "created_at": MOMENT}
 
 
 def _tagged(name: str) -> str:

@@ -13,7 +13,8 @@ from modelshelf.config import ConfigManager
 from modelshelf.errors import NoCredit, NoPermission, NotFound, ProviderError, RateLimited, WrongAddress
 from modelshelf.library import ModelLibrary
 from modelshelf.providers import ChatMessage, ChatRequest, HealthStatus, ProviderConfig, ProviderContext
-from modelshelf.providers.adapters.anthropic import AnthropicProvider, chat_body, delta, tokens
+from modelshelf.providers.adapters.anthropic import AnthropicProvider
+from modelshelf.providers.anthropic import chat_body, delta, tokens
 from modelshelf.vault import Secret
 from tests.conftest import LoopRunner
 from tests.core.providers.conftest import ask, collect
@@ -124,6 +125,29 @@ async def test_turns_get_the_shape_that_the_api_wants(
     assert pieces[-1].finish == "stop"
 
 
+async def test_what_a_model_chooses_itself_is_left_out_once_it_said_so(
+    provider: AnthropicProvider, simulator: AnthropicSimulator
+) -> None:
+    simulator.add("claude-new-9")
+    simulator.samples_itself.add("claude-new-9")
+    for _ in range(2):
+        text, _ = await collect(provider.chat("claude-new-9", ask("hello")))
+        assert text.startswith("word0 ")
+    await collect(provider.chat(MODEL, ask("hello")))
+    assert ["temperature" in body for body in simulator.asked("/v1/messages")] == [True, False, False, True]
+
+
+async def test_how_to_sample_and_where_to_stop(provider: AnthropicProvider, simulator: AnthropicSimulator) -> None:
+    turns = (ChatMessage("user", "hello"),)
+    await collect(provider.chat(MODEL, ChatRequest(turns, temperature=0.5, top_p=0.9, seed=7, stop=("END",))))
+    await collect(provider.chat(MODEL, ChatRequest(turns, top_p=0.9)))
+    both, one = simulator.asked("/v1/messages")
+    assert (both["temperature"], both["stop_sequences"]) == (0.5, ["END"])
+    assert not {"top_p", "seed"} & both.keys()
+    assert one["top_p"] == 0.9
+    assert not {"temperature", "stop_sequences", "system"} & one.keys()
+
+
 async def test_extra_words_go_along(provider: AnthropicProvider, simulator: AnthropicSimulator) -> None:
     await collect(provider.chat(MODEL, ask("hello", top_k=5)))
     assert simulator.asked("/v1/messages")[0]["top_k"] == 5
@@ -138,7 +162,7 @@ ERRORS: list[tuple[Failure, type[Exception], str, str]] = [
     (Failure("api_error", "Internal server error"), ProviderError, "error 500: Internal server error.", "own log"),
     (Failure("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), ProviderError,
      f"longer than {MODEL} can take in", "new one"),
-    (Failure("invalid_request_error", "temperature: range"), ProviderError, "error 400: temperature: range", "log"),
+    (Failure("invalid_request_error", "metadata: odd"), ProviderError, "error 400: metadata: odd", "Change what"),
 ]  # fmt: skip
 
 
@@ -169,7 +193,7 @@ async def test_an_error_in_mid_answer_is_an_error(provider: AnthropicProvider, s
 
 async def test_a_web_page_is_no_answer(provider: AnthropicProvider, simulator: AnthropicSimulator) -> None:
     simulator.faults.everywhere(Fault.PAGE)
-    with pytest.raises(WrongAddress, match="something else than a stream of events"):
+    with pytest.raises(WrongAddress, match="v1/messages with a web page"):
         await collect(provider.chat(MODEL, ask("hello")))
 
 

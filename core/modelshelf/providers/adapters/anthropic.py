@@ -8,22 +8,20 @@ from urllib.parse import quote
 from modelshelf.errors import ModelshelfError, NoCredit, NotFound, ProviderError, WrongAddress
 from modelshelf.providers.adapter import HttpAdapter
 from modelshelf.providers.answers import MOST_MODELS, count, day, mapping, objects, text
-from modelshelf.providers.openai import Stopwatch
+from modelshelf.providers.anthropic import SAMPLING, chat_body, stream_chat
 from modelshelf.providers.spec import (
     Ability,
     ChatChunk,
-    ChatMessage,
     ChatRequest,
     KeyUse,
+    ProviderConfig,
+    ProviderContext,
     ServedModel,
 )
 
-VERSION = "2023-06-01"
-MAX_TOKENS = 4096
+VERSION = "2023-06-01"  # the later 2026-10-21 takes no temperature for any model
 PAGE = 1000
 MOST_PAGES = 100
-HOTTEST = 1.0
-_LENGTH = frozenset({"max_tokens", "model_context_window_exceeded"})
 _CLOUD = "Anthropic runs its models itself: nothing is loaded, fetched or deleted there."
 _FILES = "Anthropic serves its own models only; a local engine serves yours."
 
@@ -50,6 +48,10 @@ class AnthropicProvider(HttpAdapter):
         Ability.REGISTER_UPLOAD: _FILES,
         Ability.ESTIMATE: "Anthropic's models take no memory of yours.",
     }
+
+    def __init__(self, config: ProviderConfig, context: ProviderContext) -> None:
+        super().__init__(config, context)
+        self._samples_itself: set[str] = set()
 
     def base(self) -> str:
         """People write the address with and without /v1."""
@@ -111,25 +113,29 @@ class AnthropicProvider(HttpAdapter):
         Raises:
             Unreachable, NotSignedIn, NotFound, ProviderError; also when the answer ends before its end was said.
         """
-        clock, usage, finish = Stopwatch(), dict[str, int](), ""
+        body = chat_body(model, request)
+        if model in self._samples_itself:
+            body = _without_sampling(body)
+        try:
+            async with aclosing(self._answer(model, body)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except ProviderError as error:
+            if not _unwanted(error, body):
+                raise
+        else:
+            return
+        # Newer models choose their words themselves and refuse to be told how, before they say anything.
+        self._samples_itself.add(model)
+        async with aclosing(self._answer(model, _without_sampling(body))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _answer(self, model: str, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         with self._explained(model):
-            path, body = "v1/messages", chat_body(model, request)
-            async with aclosing(self.http.sse(path, body, model=model)) as events:
-                async for event in events:
-                    said = delta(event)
-                    usage |= tokens(event)
-                    finish = text(mapping(event.get("delta")).get("stop_reason")) or finish
-                    if said:
-                        clock.token()
-                        yield ChatChunk(said)
-                    if event.get("type") == "message_stop":
-                        told = _totals(usage)
-                        ending = "length" if finish in _LENGTH else "stop"
-                        yield ChatChunk(finish=ending, usage=told, timings=clock.timings(None, told))
-                        return
-        if not usage:
-            raise WrongAddress(f"{self.name} answers with something else than a stream of events.")
-        raise ProviderError(f"{self.name} broke the answer off.", remedy="Ask again.")
+            async with aclosing(stream_chat(self.http, body)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def _page(self, **query: str | int) -> Mapping[str, Any]:
         with self._explained(""):
@@ -168,62 +174,13 @@ class AnthropicProvider(HttpAdapter):
             raise
 
 
-def chat_body(model: str, request: ChatRequest) -> dict[str, Any]:
-    """The body of POST /v1/messages.
-
-    System turns go to a place of their own, blank turns are left out and neighbours of one role become one, since the
-    API wants user and assistant by turns. A limit is mandatory there: 4096 where none is set. Temperatures end at 1.
-    There are no seeds.
-    """
-    system = "\n\n".join(turn.content for turn in request.messages if turn.role == "system" and turn.content.strip())
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": _turns(request.messages),
-        "max_tokens": request.max_tokens or MAX_TOKENS,
-        "stream": True,
-    }
-    if system:
-        body["system"] = system
-    if request.temperature is not None:
-        body["temperature"] = min(request.temperature, HOTTEST)
-    if request.top_p is not None:
-        body["top_p"] = request.top_p
-    if request.stop:
-        body["stop_sequences"] = list(request.stop)
-    return {**body, **request.extra}
+def _unwanted(error: ModelshelfError, body: Mapping[str, Any]) -> bool:
+    """Whether a question was refused for how the answer should be sampled."""
+    return error.facts.get("status") == 400 and any(name in body and name in error.message for name in SAMPLING)
 
 
-def delta(event: Mapping[str, Any]) -> str:
-    """The piece of text in an event; nothing where it carries something else."""
-    if event.get("type") != "content_block_delta":
-        return ""
-    said = mapping(event.get("delta")).get("text")
-    return said if isinstance(said, str) else ""
-
-
-def tokens(event: Mapping[str, Any]) -> dict[str, int]:
-    """The counts in an event, by Anthropic's names for them; each replaces what was counted before."""
-    told = mapping(event.get("message")).get("usage") if event.get("type") == "message_start" else event.get("usage")
-    counts = {name: count(value) for name, value in mapping(told).items()}
-    return {name: value for name, value in counts.items() if value is not None}
-
-
-def _turns(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
-    turns: list[dict[str, str]] = []
-    for turn in messages:
-        if turn.role == "system" or not turn.content.strip():
-            continue
-        if turns and turns[-1]["role"] == turn.role:
-            turns[-1]["content"] += "\n\n" + turn.content
-        else:
-            turns.append({"role": turn.role, "content": turn.content})
-    return turns
-
-
-def _totals(usage: Mapping[str, int]) -> dict[str, int]:
-    read = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    prompt, answer = sum(usage.get(name, 0) for name in read), usage.get("output_tokens", 0)
-    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+def _without_sampling(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in SAMPLING}
 
 
 def _served(item: Mapping[str, Any]) -> bool:
@@ -253,4 +210,6 @@ def _meaning(who: str, model: str, error: ModelshelfError) -> ModelshelfError | 
         )
     if status == 529 or kind == "overloaded_error" or "overloaded" in said:
         return ProviderError(f"{who} is overloaded.", remedy="Ask again in a minute.", **error.facts)
+    if kind == "invalid_request_error":
+        return ProviderError(error.message, remedy="Change what is asked for, as the sentence says.", **error.facts)
     return None
