@@ -1,8 +1,8 @@
 """The child that holds one model: run as a script, isolated, never imported by the application.
 
-On standard input it gets one line of JSON, `{"model", "alias", "key", "parent", "context", "slots", "kv", "threads"}`;
-on standard output it answers one line, `{"url"}` or `{"error"}`. It ends when its standard input does, that is, with
-its parent, whatever the parent died of.
+On standard input it gets one line of JSON, `{"model", "alias", "key", "parent", "context", "slots", "kv", "threads",
+"gpu_layers", "flash_attention", "embeds", "batch"}`; on standard output it answers one line, `{"url"}` or `{"error"}`.
+It ends when its standard input does, that is, with its parent, whatever the parent died of.
 """
 
 import ctypes
@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+EVERY_LAYER = -2  # to the engine -1 means as many as fit
 
 
 def end_with(parent: int) -> None:
@@ -43,6 +44,15 @@ def parameters(order: dict[str, Any]) -> Any:
     made.n_parallel = order["slots"]
     made.kv_unified = True
     made.cache_type_k = made.cache_type_v = getattr(xllamacpp.ggml_type, "GGML_TYPE_" + order["kv"].upper())
+    made.n_ubatch = order["batch"]
+    made.n_batch = max(made.n_batch, made.n_ubatch)
+    made.embedding = order["embeds"]
+    if order["gpu_layers"] is not None:
+        made.n_gpu_layers = order["gpu_layers"] if order["gpu_layers"] >= 0 else EVERY_LAYER
+    if order["flash_attention"] is not None:
+        kinds = xllamacpp.llama_flash_attn_type
+        name = "ENABLED" if order["flash_attention"] else "DISABLED"
+        made.flash_attn_type = getattr(kinds, "LLAMA_FLASH_ATTN_TYPE_" + name)
     if order["threads"]:
         made.cpuparams.n_threads = order["threads"]
         made.cpuparams_batch.n_threads = order["threads"]

@@ -24,6 +24,13 @@ class _Place:
         self.loading = loading
         self.users = 0
         self.used = time.monotonic()
+        self.idle_seconds = model.idle_seconds
+        self.expiry: asyncio.TimerHandle | None = None
+
+    def stay(self) -> None:
+        """It is used again."""
+        if self.expiry:
+            self.expiry.cancel()
 
     @property
     def process(self) -> EngineProcess | None:
@@ -41,7 +48,8 @@ class _Place:
 class Engine:
     """Holds up to `held` models at a time, each in a child; the one unused longest makes room for the next.
 
-    `changed` is called when a model was loaded or left, by itself too.
+    A model that nobody used for its `idle_seconds` is let go. `changed` is called when a model was loaded or left, by
+    itself too.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Engine:
         self._fit = fit
         self._changed = changed
         self._places: dict[Path, _Place] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._room = asyncio.Condition()
 
     @property
@@ -81,6 +90,8 @@ class Engine:
         finally:
             place.users -= 1
             place.used = time.monotonic()
+            if not place.users and place.idle_seconds:
+                place.expiry = asyncio.get_running_loop().call_later(place.idle_seconds, self._expire, place)
             async with self._room:
                 self._room.notify_all()
 
@@ -92,7 +103,7 @@ class Engine:
     async def aclose(self) -> None:
         """End every child."""
         places, self._places = list(self._places.values()), {}
-        await asyncio.gather(*(self._leave(place) for place in places))
+        await asyncio.gather(*(self._leave(place) for place in places), *self._leaving)
 
     async def _enter(self, model: EngineModel) -> _Place:
         try:
@@ -100,6 +111,8 @@ class Engine:
                 while (place := await self._place(model)) is None:
                     await self._room.wait()
                 place.users += 1
+                place.stay()
+                place.idle_seconds = model.idle_seconds
                 return place
         except TimeoutError:
             raise ProviderError(
@@ -150,7 +163,16 @@ class Engine:
             del self._places[place.model.file]
         await self._leave(place)
 
+    def _expire(self, place: _Place) -> None:
+        # Out of its place at once: whoever comes from now on must not find it.
+        if not place.users and self._places.get(place.model.file) is place:
+            del self._places[place.model.file]
+            task = asyncio.create_task(self._leave(place), name=f"engine.idle.{place.model.name}")
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
     async def _leave(self, place: _Place) -> None:
+        place.stay()
         place.loading.cancel()
         await asyncio.wait({place.loading})
         if process := place.process:

@@ -19,6 +19,8 @@ from modelshelf.providers.engine.log import EngineLog
 
 CHILD = Path(__file__).with_name("child.py")
 STOP_SECONDS = 3.0
+BATCH = 512
+EMBED_BATCH = 2048
 _LINE = 1 << 16
 
 # The child needs to find its libraries and its devices, and nothing else: no token, no proxy, no key.
@@ -33,7 +35,9 @@ _KEPT_PREFIXES = ("CUDA_VISIBLE_", "HIP_VISIBLE_", "ROCR_VISIBLE_", "NVIDIA_VISI
 class EngineModel:
     """What a child is to load: the (first) GGUF file, the name it is served under, and how it is loaded.
 
-    `context` in tokens over all `slots`; `kv` is f16, q8_0 or q4_0; `threads` 0 leaves their number to the engine.
+    `context` in tokens over all `slots`; `kv` is f16, q8_0 or q4_0; `threads` 0 leaves their number to the engine, and
+    None so the layers on the GPU (-1 is all) and flash attention. `embeds` says that it makes vectors. `idle_seconds`
+    until it is unloaded when nobody uses it, 0 for never; another number of these is no reason to load it anew.
     """
 
     file: Path
@@ -42,6 +46,15 @@ class EngineModel:
     slots: int = 1
     kv: str = "f16"
     threads: int = 0
+    gpu_layers: int | None = None
+    flash_attention: bool | None = None
+    embeds: bool = False
+    idle_seconds: int = field(default=0, compare=False)
+
+    @property
+    def batch(self) -> int:
+        """Tokens that are computed at once: an embedder takes in a text whole."""
+        return min(self.context, EMBED_BATCH) if self.embeds else BATCH
 
 
 @dataclass(slots=True)
@@ -132,6 +145,10 @@ class EngineProcess:
             "slots": self.model.slots,
             "kv": self.model.kv,
             "threads": self.model.threads,
+            "gpu_layers": self.model.gpu_layers,
+            "flash_attention": self.model.flash_attention,
+            "embeds": self.model.embeds,
+            "batch": self.model.batch,
         }
         try:
             orders.write(json.dumps(order).encode() + b"\n")
