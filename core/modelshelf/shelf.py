@@ -11,6 +11,7 @@ from typing import Any, Protocol, Unpack
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog import CatalogService
+from modelshelf.catalog.sources.signin import HuggingFaceSignIn
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import ConfigManager
@@ -77,7 +78,8 @@ class Shelf:
         self.events = EventBus(self.store)
         self.access = AccessService(self.store)
         self.vault = Vault(config, self.store, self.access)
-        self.catalog = CatalogService(config, self.store, self.events)
+        self.catalog = CatalogService(config, self.store, self.events, self.vault)
+        self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
         self.metadata = MetadataService(config, self.catalog)
         self.vetting = VettingService(config, self.store, self.events, self.access)
         self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)

@@ -3,10 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
-from modelshelf.catalog.source import Source, SourceFactory
+from modelshelf.catalog.source import Source, SourceFactory, WantsSecrets
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import ModelshelfError, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from modelshelf.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +20,9 @@ GROUP = "modelshelf.sources"
 class SourceRegistry:
     """Follows the settings: a source that was changed is made anew when it is next asked for."""
 
-    def __init__(self, config: ConfigManager) -> None:
+    def __init__(self, config: ConfigManager, secrets: "Vault | None" = None) -> None:
         self._config = config
+        self._secrets = secrets
         self._seen: object = None
         self._sources: dict[str, tuple[SourceConfig, Source]] = {}
         self._broken: dict[str, ModelshelfError] = {}
@@ -94,7 +99,10 @@ class SourceRegistry:
     def _make(self, settings: SourceConfig) -> None:
         try:
             factory: SourceFactory = _factory(settings.kind)
-            self._sources[settings.name] = settings, factory(settings, self._config)
+            made = factory(settings, self._config)
+            if self._secrets is not None and isinstance(made, WantsSecrets):
+                made.use_secrets(self._secrets)
+            self._sources[settings.name] = settings, made
         except ModelshelfError as error:
             self._broken[settings.name] = error
 

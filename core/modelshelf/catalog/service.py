@@ -24,6 +24,8 @@ from modelshelf.store.tables import now
 if TYPE_CHECKING:
     import pandas as pd
 
+    from modelshelf.vault import Vault
+
 log = logging.getLogger(__name__)
 
 SAMPLES = "samples"
@@ -39,12 +41,12 @@ class CatalogService:
 
     name = "catalog"
 
-    def __init__(self, config: ConfigManager, store: Store, events: EventBus) -> None:
+    def __init__(self, config: ConfigManager, store: Store, events: EventBus, secrets: "Vault | None" = None) -> None:
         self.checks: dict[str, Callable[[RepoCard], bool]] = {}
         self._config = config
         self._events = events
         self._answers = Answers(store)
-        self._registry = SourceRegistry(config)
+        self._registry = SourceRegistry(config, secrets)
         self._reports: dict[str, SourceReport] = {}
         self._resting: dict[str, tuple[float, ModelshelfError]] = {}
         self._details: dict[tuple[str, str, str | None], tuple[float, RepoDetail]] = {}

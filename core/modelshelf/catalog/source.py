@@ -1,10 +1,13 @@
 """The door for sources: whatever implements `Source` and is named in the entry points `modelshelf.sources`."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail
 from modelshelf.config import ConfigManager, SourceConfig
+
+if TYPE_CHECKING:
+    from modelshelf.vault import Vault
 
 
 class Source(Protocol):
@@ -40,6 +43,15 @@ class Source(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and children."""
+        ...
+
+
+@runtime_checkable
+class WantsSecrets(Protocol):
+    """A source that sends a token which a person may have saved."""
+
+    def use_secrets(self, secrets: "Vault") -> None:
+        """Where to ask for it, each time anew; called once, before the first question."""
         ...
 
 

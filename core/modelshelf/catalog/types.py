@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from ssl import SSLContext
+from typing import Literal
 
 from modelshelf.ids import ModelId
 
@@ -71,10 +72,33 @@ class Location:
     """
 
     url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ssl: SSLContext | None = None
     hosts: frozenset[str] = frozenset()
     path: Path | None = None
+
+
+RepoAccess = Literal["open", "granted", "ask", "waiting", "refused", "unknown"]
+"""open to everyone | gated: granted, to be asked for, waiting for an answer, refused | the Hub does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class HfAccount:
+    """Whose token it is, and what that may do.
+
+    `permission` is as the Hub names it (read, write, fineGrained …); `gated` tells whether it opens the gated
+    repositories that let the account in, None where that is not said; `label` is the token's own name; `expires` is
+    None for never. `origin` is where the token is from: vault | file | the name of an environment variable.
+    """
+
+    name: str
+    kind: str = "user"
+    orgs: tuple[str, ...] = ()
+    permission: str = ""
+    gated: bool | None = None
+    label: str = ""
+    expires: datetime | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

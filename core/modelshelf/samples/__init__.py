@@ -1,9 +1,9 @@
 """A small HTTPS hub of tiny real models, made on the spot: offline demo, self-test, tests."""
 
+from modelshelf.samples.accounts import READER_TOKEN, REFUSED_TOKEN, STRANGER_TOKEN, WAITING_TOKEN
 from modelshelf.samples.faults import ALWAYS, Faults
 from modelshelf.samples.hub import SampleHub
 from modelshelf.samples.log import HubRequest
-from modelshelf.samples.routes import READER_TOKEN, STRANGER_TOKEN
 
 CHAT_REPO = "samples/tiny-llama-GGUF"
 """The repository whose model answers in a chat."""
@@ -20,8 +20,10 @@ __all__ = [
     "CHAT_REPO",
     "GATED_REPO",
     "READER_TOKEN",
+    "REFUSED_TOKEN",
     "STRANGER_TOKEN",
     "SUSPICIOUS_REPO",
+    "WAITING_TOKEN",
     "Faults",
     "HubRequest",
     "SampleHub",

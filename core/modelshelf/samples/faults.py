@@ -67,6 +67,9 @@ class Faults:
     lying_body: int = 0
     """Requests for a range that get the bytes of another one under the right Content-Range."""
 
+    revoked: bool = False
+    """Whether no token is accepted any more."""
+
     plain_redirect: int = 0
     """Redirects that lead to plain http."""
     signature_uses: int = 0

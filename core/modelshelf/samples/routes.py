@@ -7,6 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from modelshelf.samples import answers
+from modelshelf.samples.accounts import ACCOUNTS, READER_TOKEN, Account
 from modelshelf.samples.delivery import Delivery
 from modelshelf.samples.faults import Place
 from modelshelf.samples.log import ENTRY
@@ -14,11 +15,6 @@ from modelshelf.samples.repository import Commit, HubFile, HubRepo
 
 if TYPE_CHECKING:
     from modelshelf.samples.hub import SampleHub
-
-READER_TOKEN = "hf_samplereader"  # noqa: S105 - opens nothing but the gated sample
-"""The token of an account that the gated repository has let in."""
-STRANGER_TOKEN = "hf_samplestranger"  # noqa: S105 - opens nothing
-"""The token of an account that it has not."""
 
 PAGE = 20
 
@@ -53,6 +49,7 @@ class Routes:
             web.get("/api/models", self._guarded("api", self.search)),
             web.get(f"/api/models/{repo}", self._guarded("api", self.model)),
             web.get(f"/api/models/{repo}/revision/{{revision}}", self._guarded("api", self.model)),
+            web.get(f"/api/models/{repo}/auth-check", self._guarded("api", self.access)),
             web.get(f"/api/models/{repo}/refs", self._guarded("api", self.refs)),
             web.get(f"/api/models/{repo}/tree/{{revision}}", self._guarded("api", self.tree)),
             web.get(f"/api/models/{repo}/tree/{{revision}}/{{folder:.*}}", self._guarded("api", self.tree)),
@@ -92,17 +89,20 @@ class Routes:
 
     async def whoami(self, request: web.Request) -> web.StreamResponse:
         """Who the token belongs to."""
-        token = self._token(request)
-        if token is None:
+        account = self._account(request)
+        if account is None:
             raise Refused(401, "Invalid credentials in Authorization header")
-        name = "reader" if token == READER_TOKEN else "stranger"
-        access = {"type": "access_token", "accessToken": {"displayName": name, "role": "read"}}
-        said = {"type": "user", "id": name, "name": name, "fullname": name.title(), "orgs": [], "auth": access}
-        return web.json_response(said)
+        return web.json_response(account.whoami())
+
+    async def access(self, request: web.Request) -> web.StreamResponse:
+        """Whether the files of a repository are open to who asks."""
+        repo, _ = self._found(request)
+        self._let_in(request, repo)
+        return web.json_response({})
 
     async def search(self, request: web.Request) -> web.StreamResponse:
         """A page of the list; the Link header leads to the next."""
-        self._token(request)
+        self._account(request)
         query = {key: request.query.getall(key) for key in request.query}
         hits = answers.found(self._hub.repos.values(), query)
         wanted = _number(request.query.get("limit"), 1000)
@@ -200,20 +200,20 @@ class Routes:
         finally:
             request[ENTRY].sent = delivery.sent
 
-    def _token(self, request: web.Request) -> str | None:
+    def _account(self, request: web.Request) -> Account | None:
         header = request.headers.get("Authorization")
         if header is None:
             return None
         scheme, _, token = header.partition(" ")
-        if scheme != "Bearer" or token not in {READER_TOKEN, STRANGER_TOKEN}:
+        if scheme != "Bearer" or token not in ACCOUNTS or self._hub.faults.revoked:
             raise Refused(401, "Invalid credentials in Authorization header")
-        return token
+        return ACCOUNTS[token]
 
     def _found(self, request: web.Request) -> tuple[HubRepo, Commit]:
-        token = self._token(request)
+        account = self._account(request)
         repo = self._hub.repos.get(f"{request.match_info['org']}/{request.match_info['name']}")
-        if repo is None or (repo.private and token != READER_TOKEN):
-            if token is None:
+        if repo is None or (repo.private and account != ACCOUNTS[READER_TOKEN]):
+            if account is None:
                 raise Refused(401, "Invalid username or password.", "RepoNotFound")
             raise Refused(404, "Repository not found", "RepoNotFound")
         revision = request.match_info.get("revision", "main")
@@ -224,17 +224,21 @@ class Routes:
 
     def _file(self, request: web.Request) -> tuple[HubRepo, Commit, HubFile]:
         repo, commit = self._found(request)
-        token = self._token(request)
-        if repo.gated and token != READER_TOKEN:
-            restricted = f"Access to model {repo.id} is restricted"
-            if token is None:
-                wanted = f"{restricted}. You must have access to it and be authenticated to access it. Please log in."
-                raise Refused(401, wanted, "GatedRepo")
-            raise Refused(403, f"{restricted} and you are not in the authorized list.", "GatedRepo")
+        self._let_in(request, repo)
         file = commit.files.get(request.match_info["path"])
         if file is None:
             raise Refused(404, "Entry not found", "EntryNotFound", X_Repo_Commit=commit.id)
         return repo, commit, file
+
+    def _let_in(self, request: web.Request, repo: HubRepo) -> None:
+        account = self._account(request)
+        if not repo.gated:
+            return
+        if account is None:
+            wanted = "You must have access to it and be authenticated to access it. Please log in."
+            raise Refused(401, f"Access to model {repo.id} is restricted. {wanted}", "GatedRepo")
+        if refusal := account.refusal(repo.id, self._hub.url):
+            raise Refused(403, refusal, "GatedRepo")
 
 
 def _on(request: web.Request, name: str) -> bool:

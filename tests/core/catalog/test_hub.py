@@ -4,11 +4,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from modelshelf.catalog.sources.hub import HubSource, find_token
+from modelshelf.catalog.sources.hub import HubSource
+from modelshelf.catalog.sources.tokens import find_token
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import GatedRepository, NotSignedIn, RepositoryNotFound, RevisionNotFound, Unreachable
 from modelshelf.samples import READER_TOKEN, Faults, SampleHub
+from modelshelf.vault import Secret
 from tests.conftest import LoopRunner
 from tests.core.catalog.conftest import Serve
 
@@ -148,20 +150,27 @@ async def test_plain_http_is_not_asked(config: ConfigManager, tiny_hub: SampleHu
     await source.aclose()
 
 
+def token(settings: SourceConfig, config: ConfigManager, saved: str = "") -> str | None:
+    found = find_token(settings, config, Secret(saved) if saved else None)
+    return found.secret.reveal() if found else None
+
+
 def test_the_token_goes_where_huggingface_hub_would_send_it(config: ConfigManager, tmp_path: Path) -> None:
     public = SourceConfig(name="hf", kind="huggingface")
     other = SourceConfig(name="other", kind="huggingface", url="https://hub.example.org", token_env="OTHER")
-    assert find_token(public, config) is None
+    assert token(public, config) is None
     stored = tmp_path / ".cache" / "huggingface" / "token"
     stored.parent.mkdir(parents=True)
     stored.write_text("hf_stored\n")
-    assert find_token(public, config) == "hf_stored"
+    assert token(public, config) == "hf_stored"
+    assert token(public, config, "hf_saved") == "hf_saved"
     config.environ["HF_TOKEN"] = "hf_env"
-    assert find_token(public, config) == "hf_env"
+    assert token(public, config, "hf_saved") == "hf_env"
     # Another hub gets the token that was named for it, and no other.
-    assert find_token(other, config) is None
+    assert token(other, config) is None
+    assert token(other, config, "hf_saved") == "hf_saved"
     config.environ["OTHER"] = "secret"
-    assert find_token(other, config) == "secret"
-    assert find_token(public, config) == "hf_env"
+    assert token(other, config, "hf_saved") == "secret"
+    assert token(public, config) == "hf_env"
     config.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
-    assert find_token(public, config) is None
+    assert token(public, config) is None

@@ -5,7 +5,7 @@ import json
 import os
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -44,7 +44,7 @@ class Page:
 class Access:
     """What a request needs beside its address; asked for anew each time, since settings change."""
 
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     proxy: str | None = None
     context: ssl.SSLContext | None = None
 
@@ -157,7 +157,8 @@ class HubApi:
         what, code = about or "what was asked for", headers.get("X-Error-Code", "")
         if known := _BY_CODE.get(code):
             kind, sentence = known
-            raise kind(sentence.format(what=what, label=self.label))
+            said = headers.get("X-Error-Message", "")[:500]
+            raise kind(sentence.format(what=what, label=self.label), said=said)
         if status in (401, 407):
             reason = "does not accept the token" if signed_in else "wants a token"
             raise NotSignedIn(f"{self.label} {reason} for {what}.")

@@ -1,4 +1,4 @@
-"""From a Hub's JSON to cards and files. Whatever does not have the expected type counts as not said."""
+"""From a Hub's JSON to cards, files and accounts. Whatever does not have the expected type counts as not said."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from modelshelf.catalog.files import default_variant, format_of, formats_of, quantisations_of
-from modelshelf.catalog.types import RepoCard, RepoFile
+from modelshelf.catalog.types import HfAccount, RepoCard, RepoFile
 from modelshelf.errors import UsageError
 from modelshelf.ids import ModelId
 
@@ -27,6 +27,7 @@ _TYPE_BITS = {
     "U8": 8, "U16": 16, "U32": 32, "BOOL": 8, "F4": 4,
 }  # fmt: skip
 _COUNT_LIMIT = 2**60
+_MOST_ORGS = 1000
 
 
 def card(source: str, data: Any) -> RepoCard | None:
@@ -85,6 +86,28 @@ def weights_size(sizes: Mapping[str, int]) -> int | None:
     parts = default_variant(sizes) if formats[0] == "gguf" else ()
     parts = parts or tuple(path for path in sizes if format_of(path) == formats[0])
     return sum(sizes[path] for path in parts)
+
+
+def account(said: Any) -> HfAccount | None:
+    """Whose token it is; None if that is not said."""
+    fields = _mapping(said)
+    name = _text(fields.get("name"))
+    if name is None:
+        return None
+    auth = _mapping(fields.get("auth"))
+    token = _mapping(auth.get("accessToken"))
+    fine, role = token.get("fineGrained"), _text(token.get("role")) or ""
+    gated = _mapping(fine).get("canReadGatedRepos") if isinstance(fine, dict) else role in ("read", "write") or None
+    orgs = (_text(_mapping(item).get("name")) for item in _list(fields.get("orgs"))[:_MOST_ORGS])
+    return HfAccount(
+        name,
+        _text(fields.get("type")) or "user",
+        tuple(org for org in orgs if org),
+        role,
+        gated if isinstance(gated, bool) else None,
+        _text(token.get("displayName")) or "",
+        _moment(auth.get("expiresAt")) or _moment(token.get("expiration")),
+    )
 
 
 def is_repo(name: str) -> bool:

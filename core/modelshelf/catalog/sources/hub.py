@@ -1,21 +1,24 @@
 """Any server that speaks the Hub API: huggingface.co, a private hub, a mirror."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from modelshelf.catalog.sources import cards
 from modelshelf.catalog.sources.api import Access, HubApi, Params
+from modelshelf.catalog.sources.tokens import Secrets, environment_token, find_token, hub_endpoint, saved_token
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
 from modelshelf.config import ConfigManager, SourceConfig
-from modelshelf.errors import ModelshelfError, Unreachable
+from modelshelf.errors import ModelshelfError, StoreError, Unreachable
 from modelshelf.network.addresses import is_loopback
 from modelshelf.network.client import tls_context
+from modelshelf.vault import Secret
 
-PUBLIC_HUB = "https://huggingface.co"
+log = logging.getLogger(__name__)
+
 README_LIMIT = 2 * 2**20
 FILE_LIMIT = 100_000
 SEARCH_LIMIT = 1000
@@ -32,7 +35,13 @@ class HubSource:
         self.label = settings.label or settings.name
         self._settings, self._config = settings, config
         self._context: ssl.SSLContext | None = None
+        self._secrets: Secrets | None = None
+        self._saved: Secret | None = None
         self._api = HubApi(endpoint, self.label, self._access)
+
+    def use_secrets(self, secrets: Secrets) -> None:
+        """Look there for the token that a person saved."""
+        self._secrets = secrets
 
     async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
         """The repositories whose names match, most downloaded first."""
@@ -61,9 +70,20 @@ class HubSource:
         if self._context is None:
             ca_file = self._config.config.network.ca_file
             self._context = await asyncio.to_thread(tls_context, ca_file, self._config.environ)
+        if environment_token(self._settings, self._config) is None:
+            self._saved = await self._saved_token()
+
+    async def _saved_token(self) -> Secret | None:
+        try:
+            return await saved_token(self._settings, self._config, self._secrets)
+        except StoreError as error:
+            # Most of a hub is open to everyone: it goes on without the token.
+            log.warning("The token of %s is not used: %s", self.label, error)
+            return None
 
     def _access(self) -> Access:
-        token = find_token(self._settings, self._config)
+        found = find_token(self._settings, self._config, self._saved)
+        token = found.secret.reveal() if found else None
         proxy = None if is_loopback(urlsplit(self._api.endpoint).hostname or "") else self._config.config.network.proxy
         return Access(token, proxy or None, self._context)
 
@@ -136,31 +156,3 @@ async def _readme(api: HubApi, repo: str, commit: str, files: Sequence[RepoFile]
 def file_url(endpoint: str, repo: str, commit: str, path: str) -> str:
     """Where a Hub serves a file of a commit."""
     return f"{endpoint}/{repo}/resolve/{quote(commit, safe='')}/{quote(path)}"
-
-
-def hub_endpoint(settings: SourceConfig, config: ConfigManager) -> str:
-    """The address of a source of this kind, without a slash at its end."""
-    return (settings.url or config.environ.get("HF_ENDPOINT", "") or PUBLIC_HUB).rstrip("/")
-
-
-def find_token(settings: SourceConfig, config: ConfigManager) -> str | None:
-    """The token for a source: of the variable it names, else HF_TOKEN, else what `hf auth login` stored.
-
-    The latter two belong to the Hub that huggingface_hub itself would ask: no other address ever gets them.
-    """
-    environ = config.environ
-    if settings.token_env and (token := environ.get(settings.token_env, "").strip()):
-        return token
-    if hub_endpoint(settings, config) != hub_endpoint(settings.model_copy(update={"url": ""}), config):
-        return None
-    if environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return None
-    if token := (environ.get("HF_TOKEN") or environ.get("HUGGING_FACE_HUB_TOKEN") or "").strip():
-        return token
-    caches = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "~")) / ".cache"
-    folder = environ.get("HF_HOME") or Path(caches) / "huggingface"
-    file = Path(environ.get("HF_TOKEN_PATH") or Path(folder) / "token")
-    try:
-        return file.expanduser().read_text("utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
