@@ -140,7 +140,7 @@ def _left(key: Mapping[str, Any]) -> str:
         raise NoCredit("The limit that was set for this key is used up.", remedy="Raise it at the provider.")
     if left is not None:
         return f"{left:,.2f} US dollars are left of the key's limit."
-    return f"{used:,.2f} US dollars were used; the key has no limit." if used is not None else ""
+    return f"{used:,.2f} US dollars were used, and the key has no limit." if used is not None else ""
 
 
 def _field(variable: str) -> Field:
