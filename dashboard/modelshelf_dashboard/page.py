@@ -80,7 +80,7 @@ class Parts:
         drawer = bool(nav.model) if nav.tab == "library" else bool(nav.chat)
         with pn.io.hold():
             self.top.tab = nav.tab
-            self.shell.param.update(tab=nav.tab, drawer=drawer)
+            self.shell.param.update(tab=nav.tab, drawer=drawer, wide=nav.tab == "settings" and bool(nav.beside))
             if changes and not self._reading:
                 typing = {change.name for change in changes} == {"q"}
                 self.router.place = {"address": nav.address(), "push": not typing}
@@ -104,7 +104,7 @@ class Parts:
 
     def _closed(self, _message: dict[str, Any]) -> None:
         nav = self.navigation
-        nav.param.update(**({"model": ""} if nav.tab == "library" else {"chat": ""}))
+        nav.param.update(**({"model": ""} if nav.tab == "library" else {"chat": "", "beside": ""}))
 
     def _title(self) -> str:
         nav = self.navigation

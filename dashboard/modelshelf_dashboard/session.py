@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 TO_LIBRARY = "navigate-to-model-library"
 TO_SETTINGS = "navigate-to-llm-settings"
 LIBRARY_VIEWS = ("discover", "installed", "downloads", "quarantine")
-SETTINGS_VIEWS = ("providers", "machine", "status")
+SETTINGS_VIEWS = ("providers", "profiles", "machine", "status")
 
 
 class Navigation(param.Parameterized):
@@ -41,10 +41,11 @@ class Navigation(param.Parameterized):
     model = param.String(default="", doc="the model whose drawer is open, `source:org/name`")
     provider = param.String(default="", doc="the provider whose models are shown")
     chat = param.String(default="", doc="the model one talks to, `provider/name`")
+    beside = param.String(default="", doc="a second model that is asked the same, `provider/name`")
 
     _names: ClassVar[dict[str, tuple[str, ...]]] = {
         "library": ("view", "q", "filters", "model"),
-        "settings": ("section", "provider", "chat"),
+        "settings": ("section", "provider", "chat", "beside"),
     }
 
     def address(self) -> str:

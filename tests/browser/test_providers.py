@@ -122,6 +122,37 @@ def test_a_model_is_loaded_tried_and_unloaded_at_its_provider(open_page: Opener,
     expect(row(page, "Loader")).to_have_count(0)
 
 
+def test_two_models_answer_the_same_side_by_side(
+    open_page: Opener, engines: dict[str, Any], picture: Callable[[Page, str], Path]
+) -> None:
+    page = open_page("?tab=settings")
+    add(page, "ollama", engines["ollama"].url, name="Left").get_by_role("button", name="Save", exact=True).click()
+    expect(row(page, "Left")).to_contain_text("well")
+    dialog = add(page, "openai-compatible", engines["compatible"].url, name="Right", key=KEY)
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    row(page, "Left").locator(".names").click()
+    row(page, "tiny-llama:latest").get_by_role("button", name="Try it").click()
+    page.locator(".compare:visible select").select_option(label="tiny-llama · Right")
+    expect(page).to_have_url(re.compile("beside="))
+    page.locator("textarea:visible").fill("hello")
+    page.locator("textarea:visible").press("Enter")
+    answers = page.locator(".turn.assistant:not(.live):visible")
+    expect(answers).to_have_count(2)
+    for answer in answers.all():
+        expect(answer).to_contain_text("tokens/s")
+    picture(page, "settings-compare")
+    page.reload()
+    expect(page.get_by_role("button", name="End the comparison")).to_be_visible()
+    page.get_by_role("button", name="End the comparison").click()
+    expect(page.locator(".talk:visible")).to_have_count(1)
+    page.get_by_role("button", name="Close").filter(visible=True).click()
+    for name in ("Left", "Right"):
+        row(page, name).locator(".names").click()
+        page.get_by_role("region", name=name).get_by_role("button", name="Remove").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        expect(row(page, name)).to_have_count(0)
+
+
 def test_a_provider_that_goes_down_is_seen_in_two_open_pages(
     chromium: Browser, server: Served, signed_in: Any, engines: dict[str, Any], picture: Callable[[Page, str], Path]
 ) -> None:

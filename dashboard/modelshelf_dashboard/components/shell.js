@@ -37,6 +37,7 @@ export function render({model, el}) {
       view.hidden = !here
       view.classList.toggle('open', open)
       view.querySelector('.drawer').inert = !open
+      view.classList.toggle('broad', open && model.wide)
       view.querySelector('.middle').inert = (open && narrow.matches) || view.classList.contains('sheet')
     }
     const view = views[model.tab]
@@ -61,6 +62,6 @@ export function render({model, el}) {
     else if (model.drawer && !typing(event)) close()
   })
   listen(model, narrow, 'change', show)
-  model.on(['drawer', 'tab'], show)
+  model.on(['drawer', 'tab', 'wide'], show)
   show()
 }

@@ -23,6 +23,7 @@ class Shell(Piece):
     overlays = Child()
     tab: "param.Selector[str]" = param.Selector(default="library", objects=["library", "settings"])
     drawer = param.Boolean(default=False, doc="whether the drawer of the present tab is open")
+    wide = param.Boolean(default=False, doc="whether the drawer shows two things side by side")
     embedded = param.Boolean(default=False, doc="in a notebook: of a height of its own")
 
     _esm = script("shell")

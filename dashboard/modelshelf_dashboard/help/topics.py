@@ -161,6 +161,23 @@ TOPICS = (
         ),
     ),
     Topic(
+        "compareModels",
+        N_("Two models side by side"),
+        N_(
+            "Choose a second model and both are asked the same. Below each answer stands how many tokens it has, how "
+            "fast they came and how long the first took."
+        ),
+    ),
+    Topic(
+        "profiles",
+        N_("Profiles"),
+        N_(
+            "A model under a name of yours: with a system prompt, settings, and fallbacks that are asked while it does "
+            "not answer. Ask it as @name where a model is named; @ and a purpose means the default of that purpose.\n"
+            "When a model is gone you are told, and offered the nearest that can do the same."
+        ),
+    ),
+    Topic(
         "memory",
         N_("Memory"),
         N_(

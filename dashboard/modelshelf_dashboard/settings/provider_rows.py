@@ -160,10 +160,13 @@ def model_row(model: ServedModel, item: "ProviderState") -> dict[str, Any]:
     }
 
 
+def talks(model: ServedModel, item: "ProviderState") -> bool:
+    """Whether one can talk to a model. Ollama calls that completion; who says nothing is given the benefit."""
+    return Ability.CHAT in item.abilities and (not model.abilities or bool({"chat", "completion"} & {*model.abilities}))
+
+
 def _model_actions(model: ServedModel, item: "ProviderState") -> list[dict[str, Any]]:
-    talks = Ability.CHAT in item.abilities and (not model.abilities or "chat" in model.abilities)
-    talks = talks or (Ability.CHAT in item.abilities and "completion" in model.abilities)
-    actions = [{"do": "try", "word": _("Try it"), "kind": "primary", "help": "tryIt"}] if talks else []
+    actions = [{"do": "try", "word": _("Try it"), "kind": "primary", "help": "tryIt"}] if talks(model, item) else []
     if model.loaded and Ability.UNLOAD in item.abilities:
         actions.append({"do": "unload", "word": _("Unload"), "help": "memory"})
     elif model.loaded is not True and Ability.LOAD in item.abilities:

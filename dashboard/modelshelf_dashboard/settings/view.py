@@ -9,6 +9,7 @@ from modelshelf_dashboard.components.tabs import Tabs
 from modelshelf_dashboard.library.view import PADDING
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.settings.machine import ThisMachine
+from modelshelf_dashboard.settings.profiles import Profiles
 from modelshelf_dashboard.settings.providers import Providers
 from modelshelf_dashboard.settings.status import Status
 from modelshelf_dashboard.settings.try_it import TryIt
@@ -29,6 +30,7 @@ class LLMSettings:
         self.sections = Tabs(value=session.navigation.section, label=_("Sections of the settings"), aside=True)
         self.sections.views = [
             {"key": "providers", "label": _("Providers"), "topic": "llmSettings"},
+            {"key": "profiles", "label": _("Profiles"), "topic": "profiles"},
             {"key": "machine", "label": _("This machine"), "topic": "memory"},
             {"key": "status", "label": _("Status"), "topic": "selfTest"},
         ]
@@ -45,18 +47,20 @@ class LLMSettings:
             return
         self._filled = True
         self.providers = Providers(self._shelf, self._session, self._dialog)
+        self.profiles = Profiles(self._shelf, self._session, self._dialog)
         self.machine = ThisMachine(self._shelf, self._session)
         self.status = Status(self._shelf, self._session)
         self.try_it = TryIt(self._shelf, self._session)
         self._views = {
             "providers": self.providers.view,
+            "profiles": self.profiles.view,
             "machine": self.machine.cards,
             "status": self.status.cards,
         }
         self._switch()
         with pn.io.hold():
             self.body[:] = list(self._views.values())
-            self.drawer[:] = [self.try_it.chat]
+            self.drawer[:] = [self.try_it.view]
 
     def _switch(self) -> None:
         section = self._session.navigation.section
