@@ -132,9 +132,12 @@ async def test_what_is_left_is_told(make: Make, path: str, answer: dict[str, Any
 async def test_the_service_s_other_host_sees_the_key_only_when_it_is_that_service(make: Make) -> None:
     async with CloudSimulator().serve() as own, CloudSimulator().serve() as other, CloudSimulator().serve() as strange:
         service = replace(CLOUDY, url=own.url + "/v1", proof=other.url + "/api/whoami-v2")
-        assert await make(service, own.url + "/v1").check_key() == "The key is ada's."
+        provider = make(service, own.url + "/v1")
+        assert await provider.check_key() == "The key is ada's."
         assert other.asked("/api/whoami-v2")
         other.requests.clear()
+        assert (await provider.health()).status is HealthStatus.WELL
+        assert other.requests == []
         with pytest.raises(KeyUnproven):
             await make(service, strange.url + "/v1").check_key()
         assert other.requests == []

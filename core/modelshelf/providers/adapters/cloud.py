@@ -42,8 +42,12 @@ class CloudProvider(CompatibleProvider):
         return {name: model.served(self.config.id) for name, model in self.service.models.items()}
 
     async def look(self) -> str:
-        """Ask the route that needs the key where there is one; the list of models otherwise."""
-        if not self.service.proof or await self._proven() is None:
+        """Ask the route that needs the key where the service has one; the list of models otherwise.
+
+        Another host is not asked: it may limit how often, and says nothing of this one.
+        """
+        proof = self.service.proof
+        if not proof or "://" in proof or await self._proven() is None:
             return await super().look()
         return ""
 
