@@ -1,17 +1,19 @@
 """The page: the same views for a browser and for a notebook."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelshelf_dashboard.page import Dashboard, create_page
+    from modelshelf_dashboard.settings.dialog import SettingsDialog
 
-__all__ = ["Dashboard", "create_page"]
+__all__ = ["Dashboard", "SettingsDialog", "create_page"]
+
+_WHERE = {"Dashboard": "page", "SettingsDialog": "settings.dialog", "create_page": "page"}
 
 
 def __getattr__(name: str) -> Any:
     """Panel takes a second to import; only who asks for a view waits for it."""
-    if name in __all__:
-        from modelshelf_dashboard import page
-
-        return getattr(page, name)
+    if name in _WHERE:
+        return getattr(import_module(f"modelshelf_dashboard.{_WHERE[name]}"), name)
     raise AttributeError(name)

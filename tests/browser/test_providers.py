@@ -179,6 +179,8 @@ def test_a_provider_that_goes_down_is_seen_in_two_open_pages(
 
 def test_an_engine_that_runs_here_joins_by_itself(chromium: Browser, tmp_path: Path, engines: dict[str, Any]) -> None:
     settings = {"OLLAMA_HOST": engines["ollama"].url}
-    with served(tmp_path / "home", settings=settings) as found:
-        with opener(chromium, found, sign_in(chromium, found)) as opens:
-            expect(row(opens("?tab=settings"), "Ollama")).to_contain_text("well")
+    with (
+        served(tmp_path / "home", settings=settings) as found,
+        opener(chromium, found, sign_in(chromium, found)) as opens,
+    ):
+        expect(row(opens("?tab=settings"), "Ollama")).to_contain_text("well")

@@ -11,7 +11,7 @@ from modelshelf_dashboard import theme
 
 HERE = Path(__file__).parent
 Message = dict[str, Any]
-Heard = Callable[[Message], None]
+Heard = Callable[[Message], object]
 
 
 def script(name: str) -> str:
