@@ -15,6 +15,7 @@ from modelshelf.library import ModelLibrary
 from modelshelf.providers import ChatMessage, ChatRequest, HealthStatus, ProviderConfig, ProviderContext
 from modelshelf.providers.adapters.anthropic import AnthropicProvider
 from modelshelf.providers.anthropic import chat_body, delta, tokens
+from modelshelf.providers.spec import Price
 from modelshelf.vault import Secret
 from tests.conftest import LoopRunner
 from tests.core.providers.conftest import ask, collect
@@ -65,6 +66,8 @@ async def test_a_model_carries_what_anthropic_tells(provider: AnthropicProvider,
     assert (old.context, old.deprecated, old.retires) == (100_000, True, date(2026, 12, 1))
     assert old.abilities == ("chat", "tools", "vision", "reasoning")
     assert (await provider.detail("claude-gone-2"))["lifecycle"] == "retired"
+    simulator.add("claude-haiku-4-5")
+    assert (await provider.models())[-1].price == Price(1.0, 5.0)
     with pytest.raises(NotFound, match="Mine has no model claude-none"):
         await provider.detail("claude-none")
 

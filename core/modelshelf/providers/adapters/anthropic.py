@@ -1,11 +1,13 @@
 """Anthropic: its own Messages API, which has another shape than OpenAI's."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from modelshelf.errors import ModelshelfError, NoCredit, NotFound, ProviderError, WrongAddress
+from modelshelf.providers import cloud_data, listing
 from modelshelf.providers.adapter import HttpAdapter
 from modelshelf.providers.answers import MOST_MODELS, count, day, mapping, objects, text
 from modelshelf.providers.anthropic import SAMPLING, chat_body, stream_chat
@@ -75,17 +77,21 @@ class AnthropicProvider(HttpAdapter):
         return await self.look()
 
     async def models(self) -> Sequence[ServedModel]:
-        """What this key may use, without the models that were retired.
+        """What this key may use, without the models that were retired; their prices are those of models.dev.
 
         Raises:
             Unreachable, NotSignedIn, ProviderError; also for a list that never ends.
         """
+        services = await asyncio.to_thread(cloud_data.load, self.context.config.home)
+        models = services[self.kind].models if self.kind in services else {}
+        known = {name: model.served(self.config.id) for name, model in models.items()}
         found: list[ServedModel] = []
         seen = {""}
         last = ""
         for _ in range(MOST_PAGES):
             page = await self._page(limit=PAGE, **({"after_id": last} if last else {}))
-            found += [self._describe(item) for item in objects(page["data"]) if _served(item)]
+            told = [self._describe(item) for item in objects(page["data"]) if _served(item)]
+            found += [listing.over(item, known.get(item.name)) for item in told]
             if page.get("has_more") is not True:
                 return tuple(found)
             last = text(page.get("last_id"))
@@ -188,12 +194,9 @@ def _served(item: Mapping[str, Any]) -> bool:
 
 
 def _abilities(told: Mapping[str, Any]) -> tuple[str, ...]:
-    names = {"image_input": "vision", "pdf_input": "pdf", "thinking": "reasoning", "structured_outputs": "json"}
-    return (
-        "chat",
-        "tools",
-        *(word for name, word in names.items() if mapping(told.get(name)).get("supported") is True),
-    )
+    names = {"image_input": "vision", "thinking": "reasoning"}
+    more = (word for name, word in names.items() if mapping(told.get(name)).get("supported") is True)
+    return ("chat", "tools", *more)
 
 
 def _meaning(who: str, model: str, error: ModelshelfError) -> ModelshelfError | None:
