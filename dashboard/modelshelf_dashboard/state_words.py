@@ -2,6 +2,7 @@
 
 from modelshelf.compat.types import Confidence
 from modelshelf.downloads.types import JobStatus
+from modelshelf.providers.profile_spec import Cause, ProfileState, ProfileStatus
 from modelshelf.providers.spec import HealthStatus
 from modelshelf_dashboard.texts import N_, _
 
@@ -34,6 +35,11 @@ _HEALTH = {
     HealthStatus.DOWN: (N_("does not answer"), "bad"),
     HealthStatus.REFUSED: (N_("refuses us"), "bad"),
     HealthStatus.UNKNOWN: (N_("not looked at yet"), ""),
+}
+_PROFILES = {
+    ProfileStatus.OK: (N_("well"), "well"),
+    ProfileStatus.FALLBACK: (N_("by a fallback"), "slow"),
+    ProfileStatus.BROKEN: (N_("cannot answer"), "bad"),
 }
 _CONFIDENCE = {
     Confidence.EXACT: N_("exact, from the file's header"),
@@ -78,6 +84,18 @@ def health_word(status: HealthStatus) -> str:
 def health_dot(status: HealthStatus) -> str:
     """The dot that goes with the word."""
     return _HEALTH[status][1]
+
+
+def profile_word(how: ProfileState | None) -> str:
+    """How a profile is; None before it was looked at."""
+    if how is None:
+        return _("not looked at yet")
+    return _("well for now") if how.cause is Cause.DEPRECATED else _(_PROFILES[how.status][0])
+
+
+def profile_dot(how: ProfileState | None) -> str:
+    """The dot that goes with the word."""
+    return ("slow" if how.cause is Cause.DEPRECATED else _PROFILES[how.status][1]) if how else "off"
 
 
 def confidence_word(confidence: Confidence) -> str:

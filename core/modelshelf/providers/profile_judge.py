@@ -41,6 +41,10 @@ class Standing:
             problem = look.detail or f"{config.name} does not answer."
         return cls(config.name, config.enabled, _named(listed.models), problem, lists)
 
+    def find(self, name: str) -> ServedModel | None:
+        """The model of this name; what Ollama lists as `name:latest` answers to `name` too."""
+        return self.models.get(name) or self.models.get(f"{name}:latest")
+
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
@@ -71,7 +75,7 @@ def traits_of(model: str, providers: Mapping[str, Standing]) -> Traits:
     """What is to be remembered of a model; nothing if nobody lists it."""
     provider, name = split_served(model)
     listed = providers.get(provider)
-    found = listed.models.get(name) if listed else None
+    found = listed.find(name) if listed else None
     return Traits.of(found) if found else NOTHING
 
 
@@ -90,7 +94,7 @@ def _look(model: str, providers: Mapping[str, Standing], today: date) -> _Troubl
         return _Trouble(Cause.DOWN, f"Its model {model} is out of reach: {listed.problem}")
     if not listed.lists:
         return _Trouble()
-    found = listed.models.get(name)
+    found = listed.find(name)
     if found is None:
         return _Trouble(Cause.MISSING, f"Its model {model} is gone: {listed.name} no longer offers it.")
     return _age(found, listed.name, today)

@@ -7,7 +7,7 @@ export function render({model, el}) {
   const draw = () => {
     const ids = new Set(model.items.map((item) => item.id))
     for (const [id, known] of kept) if (!ids.has(id)) { known.node.remove(); kept.delete(id) }
-    for (const item of model.items) {
+    for (const [place, item] of model.items.entries()) {
       const html = fillIn(item)
       let known = kept.get(item.id)
       if (!known) {
@@ -15,10 +15,10 @@ export function render({model, el}) {
         known.node.dataset.id = item.id
         known.node.setAttribute('role', item.tone === 'bad' ? 'alert' : 'status')
         kept.set(item.id, known)
-        root.append(known.node)
       }
       known.node.className = `notice ${item.tone}`
       if (known.html !== html) { known.node.innerHTML = html; known.html = html }
+      if (root.children[place] !== known.node) root.insertBefore(known.node, root.children[place] ?? null)
     }
   }
   root.onclick = (event) => {
