@@ -115,6 +115,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "HF_HUB_CACHE": str(tmp_path / "hub"),
         "MODELSHELF_HOME": str(tmp_path / "home"),
         "OLLAMA_HOST": NO_OLLAMA,
+        "MODELSHELF_PROVIDERS__DISCOVER": "false",
         "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
         "MODELSHELF_VAULT__KEYCHAIN": "false",  # a developer's own keychain stays out of the tests too
     }

@@ -97,6 +97,9 @@ class ProvidersConfig(_Section):
 
     health_seconds: Annotated[float, Field(ge=1, description="between two rounds")] = 30.0
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 5.0
+    discover: Annotated[
+        bool, Field(description="look for engines at their usual ports of this machine when a provider is added")
+    ] = True
     models_dev_url: Annotated[
         str, Field(description="where newer facts about cloud services come from; empty: nowhere")
     ] = "https://models.dev/api.json"

@@ -28,6 +28,7 @@ def serve_app(folder: Path, script: str) -> Iterator[str]:
         "HOME": str(folder),
         "MODELSHELF_HOME": str(home),
         "OLLAMA_HOST": NO_OLLAMA,
+        "MODELSHELF_PROVIDERS__DISCOVER": "false",
         "HF_HUB_CACHE": str(folder / "hub"),
         "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
         "MODELSHELF_VAULT__KEYCHAIN": "false",

@@ -58,6 +58,7 @@ def served(
         "HOME": str(home.parent),
         "MODELSHELF_HOME": str(home),
         "OLLAMA_HOST": NO_OLLAMA,
+        "MODELSHELF_PROVIDERS__DISCOVER": "false",
         "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
         "MODELSHELF_VAULT__KEYCHAIN": "false",
         "HF_HUB_CACHE": str(home.parent / "hub"),

@@ -14,16 +14,17 @@ from tests.browser.simulated import simulated
 from tests.engines.ollama import OllamaSimulator
 
 APP = """
+import asyncio
 import panel as pn
 from modelshelf.shelf import Shelf
 from modelshelf.config import ConfigManager
 from modelshelf_dashboard import SettingsDialog
 
-shelf = pn.state.cache.get("shelf")
-if shelf is None:
-    shelf = pn.state.cache["shelf"] = Shelf(ConfigManager())
-    pn.state.onload(shelf.start)
-pn.Column("# Somebody else's app", SettingsDialog(shelf)).servable()
+if "shelf" not in pn.state.cache:
+    shelf = Shelf(ConfigManager())
+    pn.state.cache["shelf"] = shelf, asyncio.get_running_loop().create_task(shelf.start())
+shelf, ready = pn.state.cache["shelf"]
+pn.Column("# Somebody else's app", SettingsDialog(shelf, ready=ready)).servable()
 """
 
 
@@ -54,6 +55,7 @@ def test_it_opens_over_another_app_and_adds_a_provider(
         form.get_by_label("Address").fill(ollama.url)
         form.get_by_role("button", name="Save", exact=True).click()
         expect(row(page, "Ollama")).to_contain_text("well")
+        expect(page.locator(".notice.bad:visible")).to_have_count(0)
         picture(page, f"settings-dialog-{width}")
         page.get_by_role("dialog", name="LLM Settings").get_by_role("button", name="Close").first.click()
         expect(row(page, "Ollama")).to_have_count(0)

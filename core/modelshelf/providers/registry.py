@@ -18,7 +18,7 @@ from modelshelf.network.addresses import is_loopback
 from modelshelf.providers import rows
 from modelshelf.providers.boundary import contained
 from modelshelf.providers.cloud_catalogue import CloudCatalogue
-from modelshelf.providers.discovery import Discovered, find_ollama, ollama_url
+from modelshelf.providers.discovery import PORTS, Discovered, find_engines, find_ollama, ollama_url
 from modelshelf.providers.drafts import Drafts
 from modelshelf.providers.exchange import Exchange
 from modelshelf.providers.held import HeldAdapters
@@ -308,19 +308,21 @@ class ProviderRegistry:
 
     async def discover(self) -> Sequence[Discovered]:
         """The engines that answer on this machine and are not configured yet."""
-        known = {item.url for item in await self.list()}
-        found = await find_ollama(ollama_url(self._config.environ))
-        return [found] if found and found.url not in known else []
+        known = {URL(item.url).origin() for item in await self.list() if item.url}
+        settings = self._config.config
+        ports = [port for port in PORTS if port != settings.server.port] if settings.providers.discover else []
+        found = await find_engines(ports=ports, urls=[ollama_url(self._config.environ)])
+        return [item for item in found if URL(item.url).origin() not in known]
 
     async def _join_found(self) -> None:
         try:
-            for item in await self.discover():
-                if is_loopback(URL(item.url).host or ""):
-                    config = ProviderConfig(
-                        item.kind, item.kind, self._kinds.get(item.kind).label, item.url, True, {"found": True}
-                    )
-                    if await self._store.write(rows.insert_found, config):
-                        self.tell(config.id)
+            item = await find_ollama(ollama_url(self._config.environ))
+            if item is not None and is_loopback(URL(item.url).host or ""):
+                config = ProviderConfig(
+                    item.kind, item.kind, self._kinds.get(item.kind).label, item.url, True, {"found": True}
+                )
+                if await self._store.write(rows.insert_found, config):
+                    self.tell(config.id)
         except ModelshelfError as error:
             log.warning("engines on this machine were not looked for: %s", error)
 

@@ -49,6 +49,7 @@ class AddProvider:
             {
                 "kind": item.kind,
                 "label": f"{item.label} {item.version}".strip(),
+                "name": item.label,
                 "about": item.url,
                 "url": item.url,
                 "group": _("Found on this machine"),
@@ -91,7 +92,8 @@ class AddProvider:
         self._kind, self._existing = kind, ""
         usual = next((name for name in factory.env_names if self._shelf.providers.keys.named(name)), "")
         told = _("Found in {name}: leave this empty to use it.", name=usual) if usual else ""
-        config = ProviderConfig("", kind, "", url)
+        here = next((item for item in self.form.kinds if url and item.get("url") == url), {})
+        config = ProviderConfig("", kind, str(here.get("name", "")), url)
         form = _form(_("Add {name}", name=factory.label), factory, config, key_help=told)
         self.form.param.update(form={**form, "back": True}, verdict={}, busy="")
 

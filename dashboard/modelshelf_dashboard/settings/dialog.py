@@ -1,5 +1,6 @@
 """The settings alone, for a notebook cell or inside another Panel app."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -23,21 +24,23 @@ class SettingsDialog(pn.viewable.Viewer):
     """A button that opens LLM Settings over the page it is on; `is_open` opens and closes it from Python.
 
     `SettingsDialog(shelf)` in a cell or a layout; with `button=False` it is only opened by `is_open`, and
-    `section` chooses what it shows first. It acts for the owner of the account, as everything in a notebook does.
+    `section` chooses what it shows first. `ready` is the task that starts the shelf, where that is still to come. It
+    acts for the owner of the account, as everything in a notebook does.
     """
 
     is_open = param.Boolean(default=False, doc="whether it is shown")
     button = param.Boolean(default=True, doc="whether it has a button of its own")
     section = param.String(default="providers", doc="the section of the settings it shows")
 
-    def __init__(self, shelf: "Shelf", **params: Any) -> None:
+    def __init__(self, shelf: "Shelf", *, ready: "asyncio.Task[None] | None" = None, **params: Any) -> None:
         self._shelf = shelf
+        self._ready = ready
         super().__init__(**params)
 
     def __panel__(self) -> pn.viewable.Viewable:
         texts.choose(self._shelf.config.config.ui.language)
         overlay = Overlay(
-            content=_settings(self._shelf, open_session(OWNER), self.section),
+            content=_settings(self._shelf, open_session(OWNER, ready=self._ready), self.section),
             word=_("LLM Settings") if self.button else "",
             title=_("LLM Settings"),
             open=self.is_open,
