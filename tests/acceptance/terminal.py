@@ -30,20 +30,24 @@ class Terminal:
             "HOME": str(folder),
             "MODELSHELF_HOME": str(self.home),
             "OLLAMA_HOST": NO_OLLAMA,
+            "MODELSHELF_PROVIDERS__DISCOVER": "false",
+            "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
             "MODELSHELF_VAULT__KEYCHAIN": "false",
             "HF_HOME": str(folder / "hf"),
             "COLUMNS": "160",
         }
 
-    def run(self, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *arguments: str | Path, stdin: str | None = None, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "modelshelf.cli", *arguments],
-            cwd=self.folder,
+            cwd=self.folder, input=stdin,
             env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
-    def at_a_terminal(self, *arguments: str, columns: int) -> str:
-        """As `run`, on a terminal of this width; what it shows."""
+    def at_a_terminal(self, *arguments: str, columns: int, asked: str = "", answer: str = "") -> str:
+        """As `run`, on a terminal of this width; what it shows. When it has `asked`, the answer is typed."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         environment = {name: value for name, value in self.environment.items() if name != "COLUMNS"}
@@ -54,6 +58,9 @@ class Terminal:
             with suppress(OSError):  # the terminal is hung up when the last one leaves it
                 while piece := os.read(ours, 65536):
                     said += piece
+                    if asked and asked.encode() in said:
+                        os.write(ours, f"{answer}\n".encode())
+                        asked = ""
         os.close(ours)
         return said.decode()
 

@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 
 from modelshelf import __version__
-from modelshelf.cli import fetch, find, manage, profiles, use
+from modelshelf.cli import account, fetch, find, manage, profiles, secrets, use
 from modelshelf.cli.output import NO_SPACE, Output, exit_code, is_disk_full
 from modelshelf.errors import ModelshelfError, NotEnoughDisk, UsageError
+from modelshelf.vault import redaction
 
 log = logging.getLogger("modelshelf")
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (find, fetch, use, profiles, manage):
+for module in (find, fetch, use, profiles, account, secrets, manage):
     module.register(app)
 
 
@@ -49,6 +50,7 @@ def root(
 def main() -> None:
     """Run the command and leave with its exit code; a user never meets a traceback."""
     logging.getLogger().addHandler(logging.NullHandler())
+    redaction.install()
     _never_fail_on_a_letter()
     output = Output("--json" in _options(sys.argv))
     try:
@@ -99,7 +101,7 @@ def _unexpected(error: Exception, output: Output) -> None:
     log.error("unexpected", exc_info=error)
     output.error(
         ModelshelfError(
-            f"Something went wrong that should not: {type(error).__name__}: {error}.",
+            redaction.redact(f"Something went wrong that should not: {type(error).__name__}: {error}."),
             remedy=f"The details are in {where}. `modelshelf doctor` may say what is wrong.",
         )
     )

@@ -47,8 +47,8 @@ class Masters:
                 return Found(key, place)
         raise VaultError(
             f"The master key of the saved secrets ({fingerprint[:8]}…) is missing. Nothing was deleted.",
-            remedy=f"Restore {self.folder.file(fingerprint)} or give the key as {VARIABLE} or vault.key_file; "
-            "if it is lost, delete the secrets and save them anew.",
+            remedy=f"Restore {self.folder.file(fingerprint)}, or give the key as {VARIABLE} or vault.key_file; "
+            "if it is lost, `modelshelf secrets delete` them and save them anew.",
             missing=True,
         )
 
