@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelshelf import __version__
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError
+from modelshelf.vault import redaction
+
+if TYPE_CHECKING:
+    from modelshelf.vault import VaultStatus
 
 LOW_DISK = 5_000_000_000
 LOG_TAIL = 200_000
@@ -71,7 +75,7 @@ def support_bundle(checks: Sequence[Check], folder: Path) -> Path:
 
 def redact(text: str) -> str:
     """The text without anything that looks like a key or a token, and without the home folder's name."""
-    return _SECRET.sub("(redacted)", text.replace(str(Path.home()), "~"))
+    return _SECRET.sub("(redacted)", redaction.redact(text).replace(str(Path.home()), "~"))
 
 
 def _logs() -> Iterable[Path]:
@@ -113,12 +117,24 @@ async def _services(config: ConfigManager) -> list[Check]:
         if shelf.services["store"].status == "failed":
             return checks
         checks.append(Check("database", "well", str(config.paths.database)))
+        if shelf.services["vault"].status == "running":
+            checks.append(_secrets(await shelf.vault.status()))
         answer = await shelf.catalog.find("", limit=1)
         checks += [_source(report) for report in answer.sources]
         enabled = [provider.id for provider in await shelf.providers.list() if provider.enabled]
         looks = await asyncio.gather(*(shelf.health.check(provider) for provider in enabled))
         checks.extend(_provider(provider, look) for provider, look in zip(enabled, looks, strict=True))
     return checks
+
+
+def _secrets(status: "VaultStatus") -> Check:
+    if status.state == "empty":
+        return Check("secrets", "well", "none saved")
+    if status.state == "well":
+        return Check("secrets", "well", f"{status.secrets} saved, the master key is in {status.place}")
+    if status.state == "closed":
+        return Check("secrets", "wrong", status.error, status.remedy)
+    return Check("secrets", "wrong", f"damaged: {', '.join(status.damaged)}", "Save them anew.")
 
 
 def _source(report: Any) -> Check:
