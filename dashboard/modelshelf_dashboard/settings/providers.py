@@ -48,7 +48,7 @@ class Providers:
             margin=0, sizing_mode="stretch_width",
         )  # fmt: skip
         self.search.param.watch(lambda _event: self._draw(), ["text"])
-        nav.param.watch(lambda _event: self._draw(), ["provider", "chat"])
+        nav.param.watch(lambda _event: self._choose(), ["provider", "chat"])
         session.follower.watch_items(shelf.providers_state, "providers", WATCHED, self._draw)
         session.follower.watch(shelf.providers_state, ["error"], self._draw)
         self._draw()
@@ -73,22 +73,33 @@ class Providers:
 
     def _draw(self) -> None:
         state = self._shelf.providers_state
-        typed = self.search.text.lower().split()
-        found = [item for item in state.providers if _matches(item, typed)]
-        chosen = state.find(self._session.navigation.provider) or (found[0] if found else None)
         with pn.io.hold():
             self.trouble.items = [words.trouble(item) for item in state.providers if words.troubled(item)]
-            self._draw_providers(found, chosen)
-            self._draw_card(chosen)
-            self._draw_models(chosen, typed)
+            self._draw_providers()
+            self._choose()
 
-    def _draw_providers(self, found: list["ProviderState"], chosen: "ProviderState | None") -> None:
-        state = self._shelf.providers_state
+    def _choose(self) -> None:
+        """Show the chosen provider; the rows of all of them stay as they are."""
+        nav, found = self._session.navigation, self._found()
+        chosen = self._shelf.providers_state.find(nav.provider) or (found[0] if found else None)
+        with pn.io.hold():
+            self.providers.chosen = chosen.id if chosen else ""
+            self._draw_card(chosen)
+            self._draw_models(chosen, self._typed())
+
+    def _typed(self) -> list[str]:
+        return self.search.text.lower().split()
+
+    def _found(self) -> list["ProviderState"]:
+        typed = self._typed()
+        return [item for item in self._shelf.providers_state.providers if _matches(item, typed)]
+
+    def _draw_providers(self) -> None:
+        state, found = self._shelf.providers_state, self._found()
         if state.error:
             self.providers.trouble(state.error, "")
         elif state.providers:
             status = _n("{n} provider", "{n} providers", len(found))
-            self.providers.chosen = chosen.id if chosen else ""
             self.providers.fill([words.provider_row(item) for item in found], status=status, empty=_nothing())
 
     def _draw_card(self, chosen: "ProviderState | None") -> None:
