@@ -68,7 +68,9 @@ def is_disk_full(error: BaseException | None) -> bool:
     full = {errno.ENOSPC, errno.EDQUOT}
     # SQLite says it by name, or as a write that the disk did not take.
     full_database = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # an adapter's error may be its own cause
+        seen.add(id(error))
         driver = getattr(error, "orig", None) or error  # SQLAlchemy keeps the driver's own error there
         if getattr(driver, "errno", None) in full or getattr(driver, "sqlite_errorcode", None) in full_database:
             return True

@@ -74,7 +74,8 @@ async def embeddings(
     try:
         found = mapping(await endpoint.json("POST", path, body, model=model, seconds=seconds))
     except ModelshelfError as error:
-        raise _plainly(error, endpoint.who, path, model) from error
+        plain = _plainly(error, endpoint.who, path, model)
+        raise plain from (error.__cause__ if plain is error else error)  # none is its own cause
     items = objects(found.get("data"))
     places = [count(item.get("index")) for item in items]
     if sorted(place for place in places if place is not None) == list(range(len(texts))):
@@ -97,7 +98,8 @@ async def _events(
         except ModelshelfError as error:
             milder = _without_refused(body, error)
             if milder is None:
-                raise _plainly(error, endpoint.who, path, model) from error
+                plain = _plainly(error, endpoint.who, path, model)
+                raise plain from (error.__cause__ if plain is error else error)
             body = milder
         else:
             return

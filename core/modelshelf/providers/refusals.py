@@ -15,8 +15,10 @@ from modelshelf.errors import (
     WrongAddress,
 )
 from modelshelf.providers.streams import decode_object
+from modelshelf.vault.redaction import redact
 
 SAID = 300
+READ = 4000
 NESTED = 4
 # OpenAI says so with 429, Anthropic with 400: the status alone would send a person to wait for nothing.
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_error", "billing_not_active", "insufficient_balance"})
@@ -72,7 +74,8 @@ def message(found: Any) -> str:
     for _ in range(NESTED):
         if isinstance(found, dict):
             found = found.get("error") or found.get("message") or found.get("detail") or ""
-    text = " ".join(found.split()) if isinstance(found, str) else ""
+    # Some providers quote the key that they refuse.
+    text = redact(" ".join(found[:READ].split())) if isinstance(found, str) else ""
     text = "".join(character for character in text if character.isprintable())[:SAID]
     return text if text.endswith((".", "!", "?")) or not text else text + "."
 

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 from filelock import FileLock
 
+from modelshelf.samples.accounts import ACCOUNTS, Account
 from modelshelf.samples.certificates import Certificates, certificates
 from modelshelf.samples.faults import Faults, Switchboard
 from modelshelf.samples.log import HubRequest, note
@@ -27,6 +28,8 @@ REMEMBERED = 20_000
 
 class SampleHub:
     """The hub. Start it on a running loop; it ends with `stop`.
+
+    `repos` are by name, `accounts` by token.
 
     `folder` keeps the certificates and the sample models, which are made at the first start. `port` 0 takes a free one.
     `samples=False` starts it empty, for tests that bring their own repositories.
@@ -40,6 +43,7 @@ class SampleHub:
         self.active = 0
         self.peak = 0
         self.repos: dict[str, HubRepo] = {}
+        self.accounts: dict[str, Account] = dict(ACCOUNTS)
         self.signatures: dict[str, tuple[HubFile, int]] = {}
         self._samples = samples
         self._port = port

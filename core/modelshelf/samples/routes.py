@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from modelshelf.samples import answers
-from modelshelf.samples.accounts import ACCOUNTS, READER_TOKEN, Account
+from modelshelf.samples.accounts import Account
 from modelshelf.samples.delivery import Delivery
 from modelshelf.samples.faults import Place
 from modelshelf.samples.log import ENTRY
@@ -205,14 +205,14 @@ class Routes:
         if header is None:
             return None
         scheme, _, token = header.partition(" ")
-        if scheme != "Bearer" or token not in ACCOUNTS or self._hub.faults.revoked:
+        if scheme != "Bearer" or token not in self._hub.accounts or self._hub.faults.revoked:
             raise Refused(401, "Invalid credentials in Authorization header")
-        return ACCOUNTS[token]
+        return self._hub.accounts[token]
 
     def _found(self, request: web.Request) -> tuple[HubRepo, Commit]:
         account = self._account(request)
         repo = self._hub.repos.get(f"{request.match_info['org']}/{request.match_info['name']}")
-        if repo is None or (repo.private and account != ACCOUNTS[READER_TOKEN]):
+        if repo is None or (repo.private and (account is None or account.access != "granted")):
             if account is None:
                 raise Refused(401, "Invalid username or password.", "RepoNotFound")
             raise Refused(404, "Repository not found", "RepoNotFound")
