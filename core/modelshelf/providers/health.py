@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 KEPT = timedelta(days=7)
 SPAN = timedelta(hours=1)
 MOST_RECENT = 4000
+PULSE_SECONDS = 10.0
 MOST_BACKOFF = 4
 FOLLOW_SECONDS = 5.0
 JITTER = 0.1
@@ -60,6 +61,7 @@ class HealthMonitor:
         self._failures: dict[str, int] = {}
         self._seen: dict[str, ProviderConfig] = {}
         self._recent: dict[str, deque[Health]] = {}
+        self._pulses: dict[str, tuple[float, Pulse]] = {}
         self._newest = 0
         self._busy: set[str] = set()
         self._touched: set[str] = set()
@@ -98,8 +100,12 @@ class HealthMonitor:
         return await self._store.read(_history, provider, datetime.now(UTC) - since)
 
     def pulse(self, provider: str) -> Pulse:
-        """How a provider did in the last hour."""
-        return pulse(tuple(self._recent.get(provider, ())), datetime.now(UTC))
+        """How a provider did in the last hour; reckoned anew every few seconds, or when its status changed."""
+        reckoned, found = self._pulses.get(provider, (0.0, Pulse()))
+        if time.monotonic() - reckoned > PULSE_SECONDS:
+            found = pulse(tuple(self._recent.get(provider, ())), datetime.now(UTC))
+            self._pulses[provider] = time.monotonic(), found
+        return found
 
     async def refresh(self) -> None:
         """Read what was written down last of every provider's models."""
@@ -107,18 +113,13 @@ class HealthMonitor:
 
     async def _look(self, adapter: Provider) -> Health:
         """Look at a provider and, where it answers, list its models; both are kept and told."""
-        health = await self._health(adapter)
+        try:
+            health = await self._patiently(adapter, adapter.health)
+        except ModelshelfError as error:
+            health = _down(error.message, error.remedy)
         relisted = await self._list(adapter, health)
         await self._note(adapter.config.id, health, relisted)
         return health
-
-    async def _health(self, adapter: Provider) -> Health:
-        try:
-            with contained(adapter.config):
-                async with asyncio.timeout(self._patience):
-                    return await adapter.health()
-        except ModelshelfError as error:
-            return self._failed(adapter.config, error)
 
     async def _list(self, adapter: Provider, health: Health) -> bool:
         """Keep what it offers; whether that is other than before. What it offered stays when it cannot be asked."""
@@ -126,20 +127,22 @@ class HealthMonitor:
         if health.status not in ANSWERED:
             return await self._offers.note_failure(provider, health.detail)
         try:
-            with contained(adapter.config):
-                async with asyncio.timeout(self._patience):
-                    return await self._offers.note(adapter, await adapter.models())
+            models = await self._patiently(adapter, adapter.models)
         except ModelshelfError as error:
-            return await self._offers.note_failure(provider, self._failed(adapter.config, error).detail)
+            return await self._offers.note_failure(provider, error.message)
+        return await self._offers.note(adapter, models)
 
-    @property
-    def _patience(self) -> float:
-        return self._config.config.providers.timeout_seconds + GRACE_SECONDS
-
-    def _failed(self, config: ProviderConfig, error: ModelshelfError) -> Health:
-        late = isinstance(error.__cause__, TimeoutError) and not isinstance(error, TimedOut)
+    async def _patiently[R](self, adapter: Provider, ask: Callable[[], Awaitable[R]]) -> R:
+        """Ask a provider, within its time and a little; nothing of ours counts against it."""
         seconds = self._config.config.providers.timeout_seconds
-        return _down(f"{config.name} did not answer within {seconds:g} s." if late else error.message, error.remedy)
+        try:
+            async with asyncio.timeout(seconds + GRACE_SECONDS):
+                with contained(adapter.config):
+                    return await ask()
+        except ModelshelfError:
+            raise
+        except TimeoutError:
+            raise TimedOut(f"{adapter.config.name} did not answer within {seconds:g} s.") from None
 
     async def _visit(self, config: ProviderConfig) -> None:
         try:
@@ -201,6 +204,7 @@ class HealthMonitor:
         for gone in self.latest.keys() - configs.keys():
             del self.latest[gone]
             self._recent.pop(gone, None)
+            self._pulses.pop(gone, None)
             if gone not in known:
                 await self._offers.forget(gone)
         for id_, config in configs.items():
@@ -239,6 +243,9 @@ class HealthMonitor:
             self._events.publish(ProviderChanged(provider=provider, seen=True))
 
     def _keep(self, provider: str, health: Health) -> None:
+        before = self.latest.get(provider)
+        if before is None or before.status is not health.status:
+            self._pulses.pop(provider, None)
         self.latest[provider] = health
         self._recent.setdefault(provider, deque(maxlen=MOST_RECENT)).append(health)
         self._events.publish(ProviderLooked(provider=provider))

@@ -36,15 +36,30 @@ class Offers:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[str, str, Listed]] = {}
+        self._noted: dict[str, tuple[object, tuple[str, str]]] = {}
 
     async def note(self, adapter: Provider, models: Sequence[ServedModel]) -> bool:
-        """Keep a list; whether it is other than before."""
+        """Keep a list; whether it is other than before. One that is the same as the last is not written again."""
+        provider, noted = adapter.config.id, (tuple(models), adapter.abilities, dict(adapter.missing))
+        if await self._still(provider, noted):
+            return False
         text = await asyncio.to_thread(_encode, adapter, models)
-        return await self._store.write(_keep, adapter.config.id, text, "")
+        changed, mark = await self._store.write(_keep, provider, text, "")
+        self._noted[provider] = noted, mark
+        return changed
 
     async def note_failure(self, provider: str, error: str) -> bool:
         """Keep why there is no newer list; whether that is news."""
-        return await self._store.write(_keep, provider, None, error)
+        if await self._still(provider, error):
+            return False
+        changed, mark = await self._store.write(_keep, provider, None, error)
+        self._noted[provider] = error, mark
+        return changed
+
+    async def _still(self, provider: str, noted: object) -> bool:
+        """Whether that is what we wrote last, and what still stands there: another process may have looked too."""
+        ours, mark = self._noted.get(provider, (None, None))
+        return ours == noted and await self._store.read(_mark, provider) == mark
 
     async def read(self) -> Mapping[str, Listed]:
         """What is known of every provider that was asked."""
@@ -60,6 +75,7 @@ class Offers:
 
     async def forget(self, provider: str) -> None:
         """Forget the list of a provider that is removed."""
+        self._noted.pop(provider, None)
         await self._store.write(_forget, provider)
 
 
@@ -102,7 +118,7 @@ def _from_dict(found: dict[str, Any]) -> ServedModel:
     return ServedModel(**{name: value for name, value in told.items() if name in names})
 
 
-def _keep(session: Session, provider: str, text: str | None, error: str) -> bool:
+def _keep(session: Session, provider: str, text: str | None, error: str) -> tuple[bool, tuple[str, str]]:
     row = session.get(OfferRow, provider)
     if row is None:
         row = OfferRow(provider=provider, models="{}", digest="", error="")
@@ -114,7 +130,13 @@ def _keep(session: Session, provider: str, text: str | None, error: str) -> bool
             row.models, row.digest = text, digest
         row.at = datetime.now(UTC)
     row.error = error
-    return before != (row.digest, row.error)
+    after = (row.digest, row.error)
+    return before != after, after
+
+
+def _mark(session: Session, provider: str) -> tuple[str, str] | None:
+    row = session.execute(select(OfferRow.digest, OfferRow.error).where(OfferRow.provider == provider)).first()
+    return (row.digest, row.error) if row else None
 
 
 def _marks(session: Session) -> dict[str, tuple[str, str]]:

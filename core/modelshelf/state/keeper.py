@@ -152,8 +152,11 @@ class StateKeeper:
         item.param.update(**told)
 
     def _take_pulse(self, item: ProviderState) -> None:
+        """Follow a look that changed nothing; the figures of it are worth no more than a drawing now and then."""
         health = self._shelf.health
-        item.param.update(health=health.latest.get(item.id, UNSEEN), pulse=health.pulse(item.id))
+        found = health.pulse(item.id)
+        if found is not item.pulse:
+            item.param.update(health=health.latest.get(item.id, UNSEEN), pulse=found)
 
     async def _read_own_models(self, item: ProviderState) -> None:
         """What is loaded in the built-in engine differs from process to process: each asks its own."""
