@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 TO_LIBRARY = "navigate-to-model-library"
 TO_SETTINGS = "navigate-to-llm-settings"
 LIBRARY_VIEWS = ("discover", "installed", "downloads", "quarantine")
-SETTINGS_VIEWS = ("providers", "profiles", "machine", "status")
+SETTINGS_VIEWS = ("providers", "profiles", "accounts", "machine", "status")
 
 
 class Navigation(param.Parameterized):

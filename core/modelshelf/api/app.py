@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from modelshelf import __version__
 from modelshelf.api import (
+    account,
     catalog,
     chat,
     compatibility,
@@ -27,7 +28,20 @@ from modelshelf.api.problems import RESPONSES, Problem
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-PARTS = (catalog, compatibility, downloads, library, quarantine, providers, profiles, chat, system, events, docs)
+PARTS = (
+    catalog,
+    compatibility,
+    downloads,
+    library,
+    quarantine,
+    providers,
+    account,
+    profiles,
+    chat,
+    system,
+    events,
+    docs,
+)
 ROUTERS = tuple(part.router for part in PARTS)
 
 

@@ -20,6 +20,8 @@ from modelshelf.vault.redaction import redact
 SAID = 300
 READ = 4000
 NESTED = 4
+# LiteLLM's proxy looks a key that it does not know up in a database, and says that it has none.
+_UNKNOWN_KEY = frozenset({"no_db_connection"})
 # OpenAI says so with 429, Anthropic with 400: the status alone would send a person to wait for nothing.
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_error", "billing_not_active", "insufficient_balance"})
 
@@ -34,7 +36,7 @@ def refusal(who: str, path: str, status: int, body: bytes, retry_after: str = ""
     match status:
         case _ if status == 402 or (status >= 400 and kind in _NO_CREDIT):
             return NoCredit(f"The account behind the key of {who} has no credit left{detail}", **facts)
-        case 401:
+        case _ if status == 401 or kind in _UNKNOWN_KEY:
             return NotSignedIn(f"{who} refuses the key{detail}", remedy="Check the provider's key.", **facts)
         case 403:
             return NoPermission(f"{who} does not allow this with this key{detail}", **facts)
@@ -96,4 +98,4 @@ def _kind(found: Any) -> str:
     """The stable name of an error, as OpenAI's shape has it."""
     error = found.get("error") if isinstance(found, dict) else None
     names = [error.get(name) for name in ("code", "type")] if isinstance(error, dict) else []
-    return next((name for name in names if isinstance(name, str)), "")
+    return next((name for name in names if isinstance(name, str) and not name.isdigit()), "")

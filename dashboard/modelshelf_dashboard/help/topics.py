@@ -145,6 +145,15 @@ TOPICS = (
         ),
     ),
     Topic(
+        "hubAccount",
+        N_("Your account at Hugging Face"),
+        N_(
+            "Most models need none. A gated model wants to know who asks: sign in with a token of your account, accept "
+            "the terms on the model's page, and download it here. The token is kept encrypted. One in HF_TOKEN or of "
+            "`hf auth login` counts too."
+        ),
+    ),
+    Topic(
         "providerHealth",
         N_("How providers are"),
         N_(

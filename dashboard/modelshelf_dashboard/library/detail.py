@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.catalog.types import RepoDetail
+from modelshelf.catalog.types import RepoAccess, RepoCard, RepoDetail
 from modelshelf.compat.types import Compatibility, RankedFile
 from modelshelf.errors import ModelshelfError
 from modelshelf.ids import ModelId
@@ -47,6 +47,7 @@ class Detail:
     def _open(self, *_events: object) -> None:
         self._model = self._session.navigation.model
         self._detail, self._ranked, self._parts = None, (), {}
+        self._access: RepoAccess = "unknown"
         if self._model:
             self.drawer.param.update(state="loading", shown={"title": self._model.rpartition("/")[2]}, note={})
             self._session.run(self._load(self._model), key="detail")
@@ -62,13 +63,24 @@ class Detail:
         card = self._detail.card
         self._parts = {**explain.heading(card), "pending": True}
         if card.gated:
-            self._parts["notes"] = [explain.gate(card, hub=self._is_hub(card.source))]
+            self._parts["notes"] = [explain.gate(card, hub=self._is_hub(card.source, public=True))]
         self._show()
+        if card.gated and self._is_hub(card.source):
+            await self._ask_access(card)
         try:
             self._ranked = await self._shelf.compatibility.rank(self._detail, BUILTIN)
         except ModelshelfError as error:
             self._parts["notes"] = [*self._parts.get("notes", []), _note(error)]
         await self._judge(str(card.id))
+
+    async def _ask_access(self, card: RepoCard) -> None:
+        """How far the publisher is with us; what cannot be found out changes nothing."""
+        try:
+            self._access = await self._shelf.huggingface.access(card.repo)
+        except ModelshelfError:
+            return
+        self._parts["notes"] = [explain.gate(card, hub=self._is_hub(card.source, public=True), access=self._access)]
+        self._show()
 
     async def _load_installed(self, model: str, error: ModelshelfError) -> None:
         """The source does not tell: what is installed can still be explained."""
@@ -114,7 +126,8 @@ class Detail:
         job = rows.latest(self._shelf.downloads_state.jobs, self._repo())
         standing = rows.Standing(self._shelf.models_state.has(self._repo()), job)
         free = not standing.installed and not (job and job.active) and self._detail is not None
-        offer = free and not (self._detail is not None and self._detail.card.gated)
+        closed = self._detail is not None and self._detail.card.gated and self._access != "granted"
+        offer = free and not closed
         shown = {
             **self._parts,
             "files": explain.files(self._ranked, offer=offer),
@@ -178,10 +191,11 @@ class Detail:
     def _repo(self) -> str:
         return self._model.partition(":")[2] or self._model
 
-    def _is_hub(self, source: str) -> bool:
+    def _is_hub(self, source: str, *, public: bool = False) -> bool:
+        """Whether a source speaks the Hub's protocol, or, `public`, is Hugging Face's own."""
         kinds = {settings.name: settings for settings in self._shelf.config.config.sources}
         found = kinds.get(source)
-        return found is not None and found.kind == "huggingface" and not found.url
+        return found is not None and found.kind == "huggingface" and not (public and found.url)
 
 
 def _served(name: str, answer: Compatibility | ModelshelfError) -> dict[str, Any]:

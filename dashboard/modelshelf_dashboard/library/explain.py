@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from modelshelf.catalog.types import RepoCard, RepoDetail
+from modelshelf.catalog.types import RepoAccess, RepoCard, RepoDetail
 from modelshelf.compat.types import Compatibility, Memory, RankedFile
 from modelshelf.config import EngineConfig
 from modelshelf_dashboard import figures
@@ -95,12 +95,20 @@ def files(ranked: Sequence[RankedFile], *, offer: bool) -> list[dict[str, Any]]:
     return shown
 
 
-def gate(card: RepoCard, *, hub: bool) -> dict[str, Any]:
-    """What to do about a publisher who wants to be asked."""
-    lines = [
-        _("Open the model's page, accept its terms with your account, and set that account's token (HF_TOKEN)."),
-        _("Then download it here as any other."),
-    ]
+def gate(card: RepoCard, *, hub: bool, access: RepoAccess = "unknown") -> dict[str, Any]:
+    """What to do about a publisher who wants to be asked, and how far that is."""
+    if access == "granted":
+        return {"tone": "good", "text": _("The publisher let your account in."), "lines": []}
+    lines = {
+        "waiting": [_("You asked; the publisher has not answered yet. Look again later.")],
+        "refused": [_("The publisher refused your account. Choose another model.")],
+    }.get(
+        access,
+        [
+            _("Open the model's page and accept its terms with your account."),
+            _("Sign in with a token of that account under LLM Settings, Accounts. Then download it here as any other."),
+        ],
+    )
     note: dict[str, Any] = {"tone": "warn", "text": _("The publisher wants to be asked first."), "lines": lines}
     if hub:
         note["link"] = {"url": HUB_PAGE + card.repo, "word": _("The model's page on Hugging Face")}

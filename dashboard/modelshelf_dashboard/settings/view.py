@@ -8,6 +8,7 @@ from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.tabs import Tabs
 from modelshelf_dashboard.library.view import PADDING
 from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.settings.accounts import Accounts
 from modelshelf_dashboard.settings.machine import ThisMachine
 from modelshelf_dashboard.settings.profiles import Profiles
 from modelshelf_dashboard.settings.providers import Providers
@@ -31,6 +32,7 @@ class LLMSettings:
         self.sections.views = [
             {"key": "providers", "label": _("Providers"), "topic": "llmSettings"},
             {"key": "profiles", "label": _("Profiles"), "topic": "profiles"},
+            {"key": "accounts", "label": _("Accounts"), "topic": "hubAccount"},
             {"key": "machine", "label": _("This machine"), "topic": "memory"},
             {"key": "status", "label": _("Status"), "topic": "selfTest"},
         ]
@@ -48,12 +50,14 @@ class LLMSettings:
         self._filled = True
         self.providers = Providers(self._shelf, self._session, self._dialog)
         self.profiles = Profiles(self._shelf, self._session, self._dialog)
+        self.accounts = Accounts(self._shelf, self._session, self._dialog)
         self.machine = ThisMachine(self._shelf, self._session)
         self.status = Status(self._shelf, self._session)
         self.try_it = TryIt(self._shelf, self._session)
         self._views = {
             "providers": self.providers.view,
             "profiles": self.profiles.view,
+            "accounts": self.accounts.cards,
             "machine": self.machine.cards,
             "status": self.status.cards,
         }
