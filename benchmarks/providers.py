@@ -38,6 +38,7 @@ TIME_OUT = 1.0
 ROUNDS, SETTLED = 200, 40
 SHORT_TIME_OUT = 0.25
 CLICKS = 40
+SWITCHES = 20
 
 # A click on a row, until the card below says its name and the browser has painted that.
 CLICK = """(name) => new Promise((resolve, reject) => {
@@ -51,6 +52,24 @@ CLICK = """(name) => new Promise((resolve, reject) => {
     : performance.now() - start > 10_000 ? reject(new Error(`${name} was not shown`)) : requestAnimationFrame(look)
   row.querySelector('.names').click()
   look()
+})"""
+
+# A change by another client, until the row of the provider says so.
+SWITCH = """({url, id, enabled}) => new Promise((resolve, reject) => {
+  const deep = (root, hit) => { for (const el of root.querySelectorAll('*')) {
+      if (hit(el)) return el
+      if (el.shadowRoot) { const found = deep(el.shadowRoot, hit); if (found) return found } } return null }
+  fetch(`${url}/api/providers/${id}`, {method: 'PATCH', headers: {'content-type': 'application/json'},
+                                       body: JSON.stringify({enabled})}).then(() => {
+    const start = performance.now()
+    const look = () => {
+      const row = deep(document, (el) => el.matches('.item') && el.dataset.id === id)
+      if (row && /switched off/.test(row.textContent) !== enabled) resolve(performance.now() - start)
+      else if (performance.now() - start > 10_000) reject(new Error(`${id} was not shown as it is`))
+      else requestAnimationFrame(look)
+    }
+    look()
+  })
 })"""
 
 
@@ -130,12 +149,20 @@ def _page(home: Path) -> list[Figure]:
         page.goto(f"{server.url}/?tab=settings")
         page.get_by_text("Provider 39", exact=True).first.wait_for()
         clicks = sorted(_click(page, number) for number in range(CLICKS))
+        told = sorted(_told(page, server.url, number) for number in range(SWITCHES))
         browser.close()
     name = "a click on a provider until it is shown, looks every second"
     return [
         Figure(f"{name}: p50", "modelshelf", clicks[len(clicks) // 2], "ms", 100.0),
         Figure(f"{name}: p95", "modelshelf", clicks[int(len(clicks) * 0.95)], "ms"),
+        Figure("a change, from the look that saw it to the page: p50", "modelshelf", told[SWITCHES // 2], "ms", 500.0),
+        Figure("a change, from the look that saw it to the page: worst", "modelshelf", told[-1], "ms"),
     ]
+
+
+def _told(page: Page, url: str, number: int) -> float:
+    """Switch a provider off or on over HTTP; from the answer to that until the page says so."""
+    return float(page.evaluate(SWITCH, {"url": url, "id": f"p{number // 2}", "enabled": number % 2 == 1}))
 
 
 def _click(page: Page, number: int) -> float:

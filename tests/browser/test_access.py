@@ -17,7 +17,9 @@ PLACES = {
     "?view=installed": ".note.empty:visible",
     "?view=quarantine": ".note.empty:visible",
     "?q=nothing-is-called-this": ".note.empty:visible",
-    "?tab=settings": ".item:visible",
+    "?tab=settings": "section .pair:visible",
+    "?tab=settings&section=profiles": ".note.empty:visible",
+    "?tab=settings&section=accounts": "section:visible",
     "?tab=settings&section=machine": "section .pair:visible",
     "?tab=settings&section=status": "section .pair:visible",
     "?tab=settings&chat=builtin/tiny-llama": "textarea:visible",
@@ -52,6 +54,15 @@ def test_axe_finds_nothing_serious(open_page: Opener, width: int, theme: str) ->
         visit(page, address)
         page.locator(shows).first.wait_for()
         found[address] = serious(page)
+    visit(page, "?tab=settings")
+    page.get_by_role("button", name="Add provider").click()
+    page.locator("[data-kind=ollama]").wait_for()
+    found["kinds"] = serious(page)
+    page.locator("[data-kind=openai]").click()
+    page.get_by_role("dialog", name="Add OpenAI").get_by_text("More settings").click()
+    found["form"] = serious(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog", name="Add OpenAI").wait_for(state="hidden")
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Help").wait_for()
     found["help"] = serious(page)

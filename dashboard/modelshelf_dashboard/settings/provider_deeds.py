@@ -1,9 +1,9 @@
 """What happens when a button of the section of the providers is pressed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.errors import UsageError
+from modelshelf.errors import ModelshelfError, UsageError
 from modelshelf.ids import split_served
 from modelshelf.providers.spec import HealthStatus, LoadSettings
 from modelshelf.providers.validation import clean_key
@@ -87,7 +87,7 @@ class ProviderDeeds:
         lines = [_("Its models stay where they are; only Modelshelf forgets it.")]
         if any(key.origin == "vault" for key in item.keys):
             lines.append(_("Its key is deleted here. It stays valid at the provider."))
-        self._dialog.listen(lambda answer: self._answered(answer, self._remove(provider)))
+        self._dialog.listen(lambda answer: self._answered(answer, lambda: self._remove(provider)))
         self._dialog.ask(
             id=f"remove {provider}", title=_("Remove {name}?", name=item.name), lines=lines, word=_("Remove"),
             kind="trouble", help="llmSettings",
@@ -95,6 +95,7 @@ class ProviderDeeds:
 
     async def _remove(self, provider: str) -> None:
         await self._shelf.providers.remove(provider)
+        self._dialog.close()
         if self._session.navigation.provider == provider:
             self._session.navigation.param.update(provider="", chat="")
 
@@ -115,7 +116,7 @@ class ProviderDeeds:
         if held:
             fields.append({"name": "drop", "label": _("Remove a key"), "value": "", "options": choices})
         lines = [_("A model takes the key whose pattern fits its name most closely. Keys are kept encrypted.")]
-        self._dialog.listen(lambda answer: self._answered(answer, self._take_key(provider, answer)))
+        self._dialog.listen(lambda answer: self._answered(answer, lambda: self._take_key(provider, answer)))
         self._dialog.ask(
             id=f"keys {provider}", title=_("Keys of {name}", name=item.name), lines=lines, fields=fields,
             word=_("Save"), help="providerKeys",
@@ -131,6 +132,8 @@ class ProviderDeeds:
             await self._shelf.providers.add_key(
                 provider, secret=secret, env="" if typed else env, pattern=given.get("pattern", "*")
             )
+        self._dialog.close()
+        if typed or env:
             await self._test(provider)
 
     async def _ask_how(self, model: str) -> None:
@@ -153,7 +156,7 @@ class ProviderDeeds:
             }
             for option in asked
         ]
-        self._dialog.listen(lambda answer: self._answered(answer, self._load(model, answer)))
+        self._dialog.listen(lambda answer: self._answered(answer, lambda: self._load(model, answer)))
         self._dialog.ask(
             id=f"load {model}", title=_("Load {model}", model=name), fields=fields, word=_("Load"), help="loadSettings",
             lines=[_("What is left empty is up to the provider. The choice is kept for the next time.")],
@@ -167,16 +170,26 @@ class ProviderDeeds:
                 told[option] = value if option == "kv" else _whole(LOAD_LABELS[option](), value)
         settings = LoadSettings(**told)
         await self._shelf.providers.set_load_settings(model, settings)
+        self._dialog.close()
         self._session.notice(_("Loading {model} …", model=model), tone="good", id=f"load {model}")
         await self._shelf.providers.load(model, settings)
         self._session.notice(_("{model} is in memory.", model=model), tone="good", id=f"load {model}")
 
-    def _answered(self, answer: Mapping[str, Any], work: Any) -> None:
-        self._dialog.close()
+    def _answered(self, answer: Mapping[str, Any], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if answer["do"] == "confirmed":
-            self._session.run(work, what=str(answer.get("id", "")))
+            self._session.run(self._confirmed(work), key="provider dialog", what=str(answer.get("id", "")))
         else:
-            work.close()
+            self._dialog.close()
+
+    async def _confirmed(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it; what makes no sense is said in the dialog, where it can be mended."""
+        try:
+            await work()
+        except UsageError as error:
+            self._dialog.refuse(f"{error} {error.remedy}".strip())
+        except ModelshelfError:
+            self._dialog.close()
+            raise
 
 
 _KV = ("", "f16", "q8_0", "q4_0")
