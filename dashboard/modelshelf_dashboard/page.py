@@ -156,7 +156,7 @@ def create_page(
         },
     )
     parts.top.param.watch(lambda event: page.param.update(dark_theme=event.new), "dark")
-    session.at_end(lambda: _release(page))
+    _unbind(page)
     return page
 
 
@@ -182,8 +182,12 @@ def _context(message: dict[str, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in context.items()} if isinstance(context, dict) else {}
 
 
-def _release(page: Page) -> None:
-    """Let go of what pmui.Page holds on to: it watches Panel's own state, which would keep every page alive."""
+def _unbind(page: Page) -> None:
+    """Let go of what pmui.Page holds on to: it follows whether Panel is busy, which nothing here shows.
+
+    That would keep every page alive. Worse, it would write to every page from the threads in which Panel works:
+    a `pn.io.hold` of the loop that overlaps such a write is never let go, and the page is told nothing any more.
+    """
     for reference in list(page._param__private.ref_watchers or []):
         watcher: Any = reference if hasattr(reference, "inst") else reference[-1]
         (watcher.inst or watcher.cls).param.unwatch(watcher)

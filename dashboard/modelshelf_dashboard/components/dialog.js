@@ -100,6 +100,7 @@ export function render({model, el}) {
   dialog.onchange = async (event) => {
     const node = event.target
     if (node.type === 'file') { if (node.files[0]) node.closest('.field').querySelector('textarea').value = await node.files[0].text() }
+    else if ('entry' in node.dataset) node.nextElementSibling.setAttribute('aria-label', fill(w.remove, {what: node.value || node.ariaLabel}))
     else if ('live' in node.dataset) send('changed', {name: node.name, fields: values()})
   }
   dialog.onsubmit = (event) => {
