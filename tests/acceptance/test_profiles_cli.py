@@ -73,6 +73,15 @@ def test_a_model_that_is_gone_is_said_and_mended(stocked: Terminal) -> None:
     stocked.json("profiles", "remove", "coder")
 
 
+def test_a_provider_out_of_reach_is_told_apart_from_a_model_that_is_gone(terminal: Terminal) -> None:
+    terminal.json("providers", "add", "ollama", "--id", "dead", "--url", "http://127.0.0.1:9", "--insist")
+    terminal.json("profiles", "save", "Coder", "--model", "dead/qwen")
+    (state,) = terminal.json("profiles", "check", "coder", code=6)
+    assert (state["status"], state["cause"]) == ("broken", "down")
+    assert "out of reach" in state["problem"]
+    assert terminal.run("chat", "@coder", "hi").returncode == 6
+
+
 def test_profiles_are_carried_to_another_home(terminal: Terminal, tmp_path: Path) -> None:
     terminal.json("profiles", "save", "One", "--model", TINY, "--system", "Line one.\nLine two.")
     terminal.json("profiles", "save", "Two", "--model", TINY)

@@ -6,7 +6,7 @@ from modelshelf.providers.profile_spec import Profile, ProfileState
 
 
 class ProfilesState(param.Parameterized):
-    """All profiles in their order, and how each is: both change in one update."""
+    """All profiles in their order, and how each was when it was looked at."""
 
     profiles = param.List(default=[], item_type=Profile, doc="the list is replaced, not changed")
     states = param.Dict(default={}, doc="how each is, a ProfileState by its name; missing until it was looked at")
