@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import panel as pn
 import pytest
-from panel.util import edit_readonly
+from panel.util.parameters import edit_readonly
 
 from modelshelf.access import OWNER
 from modelshelf.shelf import Shelf
