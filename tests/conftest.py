@@ -14,13 +14,13 @@ from modelshelf.access import AccessService
 from modelshelf.config import ConfigManager
 from modelshelf.events import EventBus
 from modelshelf.store import Store
+from tests.hermetic import environment
 
 if TYPE_CHECKING:
     from modelshelf.samples import SampleHub
     from modelshelf.shelf import Shelf
 
 BLOCKED_SECONDS = 0.5
-NO_OLLAMA = "http://127.0.0.1:9"  # nobody listens there: a developer's own Ollama stays out of the tests
 SCHEDULER = Path("/proc/thread-self/schedstat")
 
 
@@ -110,15 +110,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """An environment of its own: nothing of the machine's settings, tokens or caches reaches a test."""
-    return {
-        "HOME": str(tmp_path),
-        "HF_HUB_CACHE": str(tmp_path / "hub"),
-        "MODELSHELF_HOME": str(tmp_path / "home"),
-        "OLLAMA_HOST": NO_OLLAMA,
-        "MODELSHELF_PROVIDERS__DISCOVER": "false",
-        "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
-        "MODELSHELF_VAULT__KEYCHAIN": "false",  # a developer's own keychain stays out of the tests too
-    }
+    return environment(tmp_path)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import NO_OLLAMA
+from tests.hermetic import child_environment
 
 SOURCES = '[[sources]]\nname = "samples"\nkind = "samples"\nlabel = "Samples (offline)"\n'
 
@@ -25,17 +25,8 @@ class Terminal:
         self.home = folder / "home"
         self.home.mkdir(parents=True)
         (self.home / "config.toml").write_text(SOURCES)
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        self.environment = kept | {
-            "HOME": str(folder),
-            "MODELSHELF_HOME": str(self.home),
-            "OLLAMA_HOST": NO_OLLAMA,
-            "MODELSHELF_PROVIDERS__DISCOVER": "false",
-            "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
-            "MODELSHELF_VAULT__KEYCHAIN": "false",
-            "HF_HOME": str(folder / "hf"),
-            "COLUMNS": "160",
-        }
+        self.environment = child_environment(folder) | {"HF_HOME": str(folder / "hf"), "COLUMNS": "160"}
+        del self.environment["HF_HUB_CACHE"]
 
     def run(
         self, *arguments: str | Path, stdin: str | None = None, **environment: str

@@ -1,11 +1,7 @@
 """A served shelf in a child process, as `modelshelf serve` starts it, on a home of its own with the sample hub."""
 
-import os
-import re
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +10,9 @@ from pathlib import Path
 import psutil
 import tomlkit
 
-from tests.conftest import NO_OLLAMA
+from tests.hermetic import announced, child_environment
 
 SAMPLES = {"name": "samples", "kind": "samples", "label": "Samples (offline)"}
-START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -52,18 +47,7 @@ def served(
     """Serve until the end of the block; fails with what the server said if it does not start."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "config.toml").write_text(tomlkit.dumps({"sources": [dict(source) for source in sources]}), "utf-8")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    environ = {
-        **kept,
-        "HOME": str(home.parent),
-        "MODELSHELF_HOME": str(home),
-        "OLLAMA_HOST": NO_OLLAMA,
-        "MODELSHELF_PROVIDERS__DISCOVER": "false",
-        "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
-        "MODELSHELF_VAULT__KEYCHAIN": "false",
-        "HF_HUB_CACHE": str(home.parent / "hub"),
-        **(settings or {}),
-    }
+    environ = child_environment(home.parent) | {"MODELSHELF_HOME": str(home)} | dict(settings or {})
     command = [str(Path(sys.executable).with_name("modelshelf")), "serve", "--port", "0", "--no-browser"]
     errors = home.parent / "server.log"
     with errors.open("w") as log, subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log) as child:
@@ -79,14 +63,7 @@ def served(
 
 
 def _link(child: "subprocess.Popen[bytes]", errors: Path) -> str:
-    assert child.stdout is not None
-    said, until = b"", time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        ready, _, _ = select.select([child.stdout], [], [], 0.5)
-        if ready:
-            said += os.read(child.stdout.fileno(), 65536)
-        if found := re.search(rb"(http://\S+/login#\S+)\s", said):
-            return found[1].decode()
-        if child.poll() is not None:
-            break
-    raise AssertionError(f"the server did not start: {said.decode()} {errors.read_text('utf-8')}")
+    try:
+        return announced(child, rb"(http://\S+/login#\S+)\s")
+    except AssertionError as error:
+        raise AssertionError(f"{error} {errors.read_text('utf-8')}") from None
