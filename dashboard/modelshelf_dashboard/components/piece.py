@@ -1,5 +1,6 @@
 """The root of our own components: plain JavaScript modules, nothing from another host."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from panel.custom import JSComponent
 from modelshelf_dashboard import theme
 
 HERE = Path(__file__).parent
+SET = re.compile(r"\bmodel\.(\w+) = ")
 Message = dict[str, Any]
 Heard = Callable[[Message], object]
 
@@ -46,6 +48,15 @@ class Piece(JSComponent):
     def tell(self, **message: Any) -> None:
         """Say something to the component in the browser."""
         self._send_msg(message)
+
+    @property
+    def _linked_properties(self) -> tuple[str, ...]:
+        """What its JavaScript sets, and nothing else: no browser changes rows or texts of ours.
+
+        A notebook sends back whatever it is told. Late, that would undo what has become of it since.
+        """
+        names = set(SET.findall(str(self._esm)))
+        return tuple(name for name in super()._linked_properties if name in names)
 
     async def _handle_msg(self, msg: Message) -> None:  # type: ignore[override]
         # A coroutine, so that it is run in the loop: plain callbacks are run in a thread, where no task can be started.
