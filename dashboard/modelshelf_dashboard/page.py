@@ -4,7 +4,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
-from panel_material_ui.template.base import Page
 
 from modelshelf.access import OWNER, Principal
 from modelshelf_dashboard import texts, theme
@@ -17,6 +16,7 @@ from modelshelf_dashboard.components.top_bar import TopBar
 from modelshelf_dashboard.header import Header
 from modelshelf_dashboard.help import keys, topics
 from modelshelf_dashboard.library.view import ModelLibrary
+from modelshelf_dashboard.notebook import Cell, InCell
 from modelshelf_dashboard.secure import session_principal
 from modelshelf_dashboard.session import TO_LIBRARY, TO_SETTINGS, Session, open_session
 from modelshelf_dashboard.settings.view import LLMSettings
@@ -24,6 +24,8 @@ from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers
 
 if TYPE_CHECKING:
+    from panel_material_ui.template.base import Page
+
     from modelshelf.shelf import Shelf
 
 EVENTS = "api/events"
@@ -46,7 +48,7 @@ class Parts:
         self.top = TopBar(tab=self.navigation.tab, theme=ui.theme, embedded=embedded)
         self.header = Header(shelf, session, self.top)
         self.shell = self._build_shell()
-        self.router = Router(heard=self._routed, events=[TO_LIBRARY, TO_SETTINGS])
+        self.router = Router(heard=self._routed, events=[TO_LIBRARY, TO_SETTINGS], embedded=embedded)
         self._bind()
 
     def _build_shell(self) -> Shell:
@@ -125,7 +127,7 @@ def create_page(
     *,
     events: str = EVENTS,
     ready: "asyncio.Task[None] | None" = None,
-) -> Page:
+) -> "Page":
     """The page of one browser session.
 
     Args:
@@ -134,6 +136,9 @@ def create_page(
         events: where the server's events are, seen from the page; empty if there is no such server.
         ready: what starts the shelf, if it does not run yet.
     """
+    # Not before it is needed: once imported it gives its looks to everything, in a notebook also to what others made.
+    from panel_material_ui.template.base import Page
+
     texts.choose(shelf.config.config.ui.language)
     session = open_session(principal or session_principal(), events=events, ready=ready)
     if pn.state.location is not None:
@@ -160,7 +165,7 @@ def create_page(
     return page
 
 
-class Dashboard(pn.viewable.Viewer):
+class Dashboard(InCell):
     """The same views for a notebook cell, or for any Panel app: `shelf.dashboard()`.
 
     It acts for the owner of the account, as everything in a notebook does.
@@ -172,9 +177,10 @@ class Dashboard(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.Column:
         texts.choose(self.shelf.config.config.ui.language)
-        parts = Parts(self.shelf, open_session(OWNER), embedded=True)
-        top = pn.Column(parts.top, styles={"background": "var(--ms-card)"}, margin=0, sizing_mode="stretch_width")
-        return pn.Column(top, parts.shell, margin=0, sizing_mode="stretch_width", min_width=360)
+        session = open_session(OWNER, drawn=False)
+        parts = Parts(self.shelf, session, embedded=True)
+        shown = (parts.top, parts.router, parts.shell)
+        return Cell(*shown, session=session, margin=0, sizing_mode="stretch_width", min_width=360)
 
 
 def _context(message: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def _context(message: dict[str, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in context.items()} if isinstance(context, dict) else {}
 
 
-def _unbind(page: Page) -> None:
+def _unbind(page: "Page") -> None:
     """Let go of what pmui.Page holds on to: it follows whether Panel is busy, which nothing here shows.
 
     That would keep every page alive. Worse, it would write to every page from the threads in which Panel works:

@@ -113,6 +113,7 @@ def build_app(shelf: "Shelf", site: Site, *, page: Page | None = None) -> FastAP
 
 def _page_of(shelf: "Shelf") -> Page:
     create_page = import_module("modelshelf_dashboard.page").create_page
+    import_module("panel_material_ui.template.base")  # now, not when the first page is asked for
     return lambda: create_page(shelf)
 
 

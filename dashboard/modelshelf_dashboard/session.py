@@ -193,13 +193,18 @@ class Session:
             )
 
 
-def open_session(principal: Principal, *, events: str = "", ready: "asyncio.Task[None] | None" = None) -> Session:
-    """The session of the page that is being made; it closes with it. Its work begins when `ready` is done."""
+def open_session(
+    principal: Principal, *, events: str = "", ready: "asyncio.Task[None] | None" = None, drawn: bool = True
+) -> Session:
+    """The session of the page that is being made; it closes with it. Its work begins when `ready` is done.
+
+    Without a server nobody says when the page is there: what is not `drawn` yet calls `begin` itself.
+    """
     doc = pn.state.curdoc
     session = Session(doc, principal, events=events, ready=ready)
     if doc is not None and doc.session_context is not None:
         doc.on_session_destroyed(lambda _context: session.close())
         doc.add_next_tick_callback(session.begin_later)
-    else:
+    elif drawn:
         session.begin()
     return session

@@ -22,17 +22,29 @@ const when = (moment) => {
 const help = (key) => key ? ` data-help="${esc(key)}"` : ''
 const button = (a, extra = '') => `<button type="button" class="${a.kind || ''}" data-do="${esc(a.do)}"${help(a.help)} ${a.label ? `aria-label="${esc(a.label)}"` : ''} ${extra}>${esc(a.word)}</button>`
 
+// A notebook has a theme of its own, which its body names, and its keyboard is its own but for what is pressed in here.
+const inNotebook = () => 'jpThemeLight' in document.body.dataset
+const outermost = (el) => { let node = el; while (node.getRootNode() instanceof ShadowRoot) node = node.getRootNode().host; return node }
+const ours = (event, el) => !inNotebook() || event.composedPath().includes(outermost(el))
+const wear = (el) => { (el.getRootNode().host ?? el).style.colorScheme = document.body.dataset.jpThemeLight === 'false' ? 'dark' : 'light' }
+
 // Called first by every component, each time it is drawn. What the drawing before listened to is let go.
-// A notebook has a theme of its own, which its body names; the served page carries one attribute on its root.
 const drawings = new WeakMap()
 const adopt = (model, el) => {
   drawings.get(model)?.abort()
   drawings.set(model, new AbortController())
   model.on('remove', () => drawings.get(model)?.abort())
-  const light = document.body.dataset.jpThemeLight
-  if (light) el.style.colorScheme = light === 'false' ? 'dark' : 'light'
+  if (!inNotebook()) return
+  wear(el)
+  requestAnimationFrame(() => { outermost(el).dataset.lmSuppressShortcuts = '' }) // once it stands in the document
+  const theme = new MutationObserver(() => wear(el))
+  theme.observe(document.body, {attributeFilter: ['data-jp-theme-light']})
+  drawings.get(model).signal.addEventListener('abort', () => theme.disconnect())
 }
-const typing = (event) => /^(INPUT|TEXTAREA|SELECT)$/.test(event.composedPath()[0].tagName || '') && event.composedPath()[0].type !== 'checkbox'
+const typing = (event) => {
+  const at = event.composedPath()[0]
+  return at.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName || '') && at.type !== 'checkbox')
+}
 const shown = (el) => el.isConnected && el.getClientRects().length !== 0
 // Listeners on window or document end with the component.
 const listen = (model, target, name, hear) => target.addEventListener(name, hear, {signal: drawings.get(model).signal})

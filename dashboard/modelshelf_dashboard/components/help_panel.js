@@ -21,7 +21,7 @@ export function render({model, el}) {
   // The control in focus may lie several shadow roots deep; the nearest key on the way out is its topic.
   const topicOf = (path) => path.find((node) => node.dataset?.help)?.dataset.help ?? ''
   listen(model, document, 'keydown', (event) => {
-    if (event.key !== '?' || typing(event) || event.ctrlKey || event.altKey || event.metaKey) return
+    if (event.key !== '?' || typing(event) || event.ctrlKey || event.altKey || event.metaKey || !ours(event, el)) return
     event.preventDefault()
     open(topicOf(event.composedPath()))
   })

@@ -2,14 +2,16 @@ export function render({model, el}) {
   adopt(model, el)
   const write = () => {
     const {address, push} = model.place
+    if (model.embedded) return // the address and the title are the notebook's
     if (address === undefined || address === location.search) return
     history[push ? 'pushState' : 'replaceState']({}, '', location.pathname + address)
   }
-  listen(model, window, 'popstate', () => model.send_msg({do: 'address', search: location.search}))
+  if (!model.embedded) listen(model, window, 'popstate', () => model.send_msg({do: 'address', search: location.search}))
   for (const name of model.events)
     listen(model, window, name, (event) => model.send_msg({do: name, context: event.detail ?? {}}))
   model.on('place', write)
-  model.on('title', () => { document.title = model.title })
-  document.title = model.title
+  const entitle = () => { if (!model.embedded) document.title = model.title }
+  model.on('title', entitle)
+  entitle()
   write()
 }

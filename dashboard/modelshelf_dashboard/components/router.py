@@ -15,6 +15,7 @@ class Router(Piece):
         doc="`{address, push}`: what stands after the path, and whether it is a new step or replaces this one",
     )
     title = param.String(default="Modelshelf", doc="the document's title")
+    embedded = param.Boolean(default=False, doc="in a notebook: address and title are not ours")
     events = param.List(default=[], item_type=str, doc="names of the events on window that it passes on")
 
     _esm = script("router")

@@ -74,7 +74,7 @@ export function render({model, el}) {
   }
   box.addEventListener('mousedown', (event) => { if (!event.target.closest('button,input,li')) { event.preventDefault(); input.focus() } })
   listen(model, document, 'keydown', (event) => {
-    if (event.key === '/' && !typing(event) && shown(box)) { event.preventDefault(); input.focus(); input.select() }
+    if (event.key === '/' && !typing(event) && shown(box) && ours(event, el)) { event.preventDefault(); input.focus(); input.select() }
   })
   model.on('text', () => { if (input.getRootNode().activeElement !== input || !model.text) input.value = model.text })
   model.on('tokens', drawTokens)

@@ -28,7 +28,8 @@ export function render({model, el}) {
   sheet.innerHTML = `<button type="button" class="primary" data-help="searchFiltering">${esc(w.done)}</button>`
   views.library.querySelector('.side').append(sheet)
 
-  const narrow = matchMedia('(max-width:900px)')
+  const NARROW = 900
+  let narrow = false
   const close = () => { model.drawer = false; show(); model.send_msg({do: 'closed'}); announce('ms-focus', {what: 'list'}) }
   let was = false
   const show = () => {
@@ -38,12 +39,12 @@ export function render({model, el}) {
       view.classList.toggle('open', open)
       view.querySelector('.drawer').inert = !open
       view.classList.toggle('broad', open && model.wide)
-      view.querySelector('.middle').inert = (open && narrow.matches) || view.classList.contains('sheet')
+      view.querySelector('.middle').inert = (open && narrow) || view.classList.contains('sheet')
     }
     const view = views[model.tab]
     view.querySelector('.middle').prepend(notices)
     view.querySelector('.middle').append(dock)
-    if (model.drawer && !was && narrow.matches) view.querySelector('.drawer').focus()
+    if (model.drawer && !was && narrow) view.querySelector('.drawer').focus()
     was = model.drawer
   }
   const openSheet = (open) => {
@@ -57,11 +58,15 @@ export function render({model, el}) {
   root.querySelectorAll('.close').forEach((b) => { b.onclick = close })
   listen(model, window, 'ms-sheet', () => openSheet(!views.library.classList.contains('sheet')))
   listen(model, document, 'keydown', (event) => {
-    if (event.key !== 'Escape' || event.defaultPrevented || !shown(root)) return
+    if (event.key !== 'Escape' || event.defaultPrevented || !shown(root) || !ours(event, el)) return
     if (views.library.classList.contains('sheet')) openSheet(false)
     else if (model.drawer && !typing(event)) close()
   })
-  listen(model, narrow, 'change', show)
+  // By its own width, not the window's: in a notebook there is more beside it.
+  const measure = () => { narrow = el.clientWidth <= NARROW; show() }
+  const watched = new ResizeObserver(() => { if ((el.clientWidth <= NARROW) !== narrow) measure() })
+  watched.observe(el)
+  model.on('remove', () => watched.disconnect())
   model.on(['drawer', 'tab', 'wide'], show)
-  show()
+  measure()
 }

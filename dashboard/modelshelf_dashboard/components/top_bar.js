@@ -1,7 +1,7 @@
 export function render({model, el}) {
   adopt(model, el)
   const w = model.words, root = document.createElement('div')
-  root.className = 'top'
+  root.className = 'top' + (model.embedded ? ' embedded' : '')
   root.innerHTML = `
     <a class="brand" href="./" aria-label="Modelshelf"><svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true"><rect width="4.5" height="18" rx="1.5" fill="var(--ms-s4)"/><rect x="6.5" width="4.5" height="18" rx="1.5" fill="var(--ms-s2)"/><rect x="13" width="5" height="18" rx="1.5" fill="var(--ms-s1)"/></svg><h1>Modelshelf</h1></a>
     <div role="tablist" class="tabs" aria-label="${esc(w.views)}">${['library', 'settings'].map((key) =>

@@ -12,6 +12,7 @@ from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.components.overlay import Overlay
 from modelshelf_dashboard.components.shell import Shell
+from modelshelf_dashboard.notebook import Cell, InCell
 from modelshelf_dashboard.session import TO_LIBRARY, Session, open_session
 from modelshelf_dashboard.settings.view import LLMSettings
 from modelshelf_dashboard.texts import _
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 
-class SettingsDialog(pn.viewable.Viewer):
+class SettingsDialog(InCell):
     """A button that opens LLM Settings over the page it is on; `is_open` opens and closes it from Python.
 
     `SettingsDialog(shelf)` in a cell or a layout; with `button=False` it is only opened by `is_open`, and
@@ -39,15 +40,16 @@ class SettingsDialog(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         texts.choose(self._shelf.config.config.ui.language)
+        session = open_session(OWNER, ready=self._ready, drawn=False)
         overlay = Overlay(
-            content=_settings(self._shelf, open_session(OWNER, ready=self._ready), self.section),
+            content=_settings(self._shelf, session, self.section),
             word=_("LLM Settings") if self.button else "",
             title=_("LLM Settings"),
             open=self.is_open,
         )
         self.param.watch(lambda event: overlay.param.update(open=event.new), "is_open")
         overlay.param.watch(lambda event: self.param.update(is_open=event.new), "open")
-        return overlay
+        return Cell(overlay, session=session, margin=0)
 
 
 def _settings(shelf: "Shelf", session: Session, section: str) -> Shell:
