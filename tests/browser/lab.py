@@ -1,7 +1,6 @@
 """A real JupyterLab on loopback, with a home, a configuration and a folder of its own, and nobody else to ask."""
 
 import json
-import os
 import re
 import secrets
 import subprocess
@@ -17,9 +16,8 @@ import tomlkit
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import SAMPLES
-from tests.conftest import NO_OLLAMA
+from tests.hermetic import START_SECONDS, child_environment
 
-START_SECONDS = 120
 DASHBOARD = "import modelshelf\n\nshelf = await modelshelf.open_shelf()\nshelf.dashboard()"
 QUIET = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"  # it asks no host for news
 
@@ -55,13 +53,7 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
         made.mkdir(parents=True)
     (home / "config.toml").write_text(tomlkit.dumps({"sources": [dict(SAMPLES)]}), "utf-8")
     (config / "lab" / "user-settings" / QUIET).write_text('{"fetchNews": "false", "checkForUpdates": false}', "utf-8")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    environ = {
-        **kept,
-        "HOME": str(folder),
-        "MODELSHELF_HOME": str(home),
-        "HF_HUB_CACHE": str(folder / "hub"),
-        "OLLAMA_HOST": NO_OLLAMA,
+    environ = child_environment(folder) | {
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_CONFIG_DIR": str(config),
         "JUPYTER_DATA_DIR": str(folder / "data"),
@@ -81,7 +73,7 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    said = folder / "lab.log"
+    said = folder / "lab.log"  # a pipe that nobody reads would fill up
     with said.open("w") as log, subprocess.Popen(command, env=environ, stdout=log, stderr=log) as child:
         try:
             yield Lab(_address(child, said), token, notebooks)
