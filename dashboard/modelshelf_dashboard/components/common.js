@@ -20,7 +20,7 @@ const when = (moment) => {
 }
 
 const help = (key) => key ? ` data-help="${esc(key)}"` : ''
-const button = (a, extra = '') => `<button type="button" class="${a.kind || ''}" data-do="${esc(a.do)}"${help(a.help)} ${a.label ? `aria-label="${esc(a.label)}"` : ''} ${extra}>${esc(a.word)}</button>`
+const button = (a, extra = '') => `<button type="button" class="${esc(a.kind || '')}" data-do="${esc(a.do)}"${help(a.help)} ${a.label ? `aria-label="${esc(a.label)}"` : ''} ${extra}>${esc(a.word)}</button>`
 
 // A notebook has a theme of its own, which its body names, and its keyboard is its own but for what is pressed in here.
 const inNotebook = () => 'jpThemeLight' in document.body.dataset

@@ -6,8 +6,8 @@ export function render({model, el}) {
   const memory = (fit) => {
     if (!fit.memory?.length) return ''
     const told = fit.memory.map((m) => [m.label, m.told].join(' ')).join(', ')
-    return `<div class="memory" role="img" aria-label="${esc(`${w.memory}: ${told}`)}">${fit.memory.map((m) => `<i style="flex:${m.share};background:var(--ms-${m.colour})"></i>`).join('')}</div>
-      <div class="legend">${fit.memory.map((m) => `<span><i style="background:var(--ms-${m.colour})"></i>${esc(m.label)} ${esc(m.told)}</span>`).join('')}</div>`
+    return `<div class="memory" role="img" aria-label="${esc(`${w.memory}: ${told}`)}">${fit.memory.map((m) => `<i style="flex:${Number(m.share)};background:var(--ms-${esc(m.colour)})"></i>`).join('')}</div>
+      <div class="legend">${fit.memory.map((m) => `<span><i style="background:var(--ms-${esc(m.colour)})"></i>${esc(m.label)} ${esc(m.told)}</span>`).join('')}</div>`
   }
   const fit = (f) => `<h3>${esc(w.here)}</h3><div class="pair"><span>${scoreOf(f.score)}</span><small>${esc(f.how)}</small></div><p data-help="compatibilityScore">${esc(f.sentence)}</p>${memory(f)}`
   const fix = (f) => `<div class="fix"><span>${esc(f.text)}${f.effect ? `<br><small>${esc(f.effect)}</small>` : ''}</span>${f.action ? button(f.action) : ''}</div>`

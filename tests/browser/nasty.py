@@ -1,0 +1,161 @@
+"""Every component, filled with markup wherever a text can come from outside."""
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+
+from modelshelf_dashboard import components
+from modelshelf_dashboard.components.notices import Notices
+from modelshelf_dashboard.components.piece import Piece
+
+NASTY = "'\"`><img class=hit src=x onerror=\"window.hit=1\">&lt;b class=hit onmouseover='window.hit=1'"
+# Not texts: what to do, which control, which state. They are ours.
+OURS = frozenset({"do", "kind", "key", "state", "role", "status", "context"})
+
+
+def nasty(sample: Any) -> Any:
+    """The sample with markup in the place of each text."""
+    if isinstance(sample, str):
+        return NASTY
+    if isinstance(sample, list):
+        return [nasty(item) for item in sample]
+    if isinstance(sample, dict):
+        return {name: value if name in OURS else nasty(value) for name, value in sample.items()}
+    return sample
+
+
+ACTION = {"do": "open", "word": "x", "label": "x", "help": "x", "kind": "primary"}
+PAIR = {"name": "x", "value": "x", "tone": "x", "dot": "x"}
+CHIP = {"text": "x", "tone": "x"}
+NOTE = {"text": "x", "remedy": "x", "action": ACTION}
+FIELD = {"name": "x", "label": "x", "help": "x", "hint": "x"}
+FIELDS = [
+    {**FIELD, "kind": "text", "value": "x"},
+    {**FIELD, "kind": "secret", "value": "x"},
+    {**FIELD, "kind": "number", "value": 1},
+    {**FIELD, "kind": "switch", "value": True},
+    {**FIELD, "kind": "choice", "value": "x", "options": ["x", "x"]},
+    {**FIELD, "kind": "names", "value": ["x"], "more": True},
+]
+OPTIONS = [{"value": "x", "label": "x", "group": "x"}, {"value": "x", "label": "x"}]
+QUESTIONS = [
+    {**FIELD, "error": "x", "kind": "text", "value": "x"},
+    {**FIELD, "kind": "password", "value": "x"},
+    {**FIELD, "kind": "number", "value": 1, "min": "x", "max": "x", "step": "x"},
+    {**FIELD, "kind": "checkbox", "value": True},
+    {**FIELD, "kind": "select", "value": "x", "options": OPTIONS},
+    {**FIELD, "kind": "select", "value": "x", "options": OPTIONS, "free": True},
+    {**FIELD, "kind": "list", "value": ["x"], "options": OPTIONS, "add": "x"},
+    {**FIELD, "kind": "list", "value": ["x"], "options": OPTIONS, "free": True, "more": True},
+    {**FIELD, "kind": "textarea", "value": "x", "file": "x", "save": "x", "more": True},
+]
+ROW = {
+    "id": "x", "title": "x", "sub": "x", "more": "x", "dot": "x", "chips": [CHIP], "actions": [ACTION],
+    "cells": {
+        "a": {"main": "x", "sub": "x", "tone": "x"}, "b": {"score": 50},
+        "c": {"main": "x", "percent": 1, "job": "x", "label": "x"}, "d": {"main": "x", "sub": "x"},
+    },
+}  # fmt: skip
+COLUMNS = [
+    {"key": "a", "label": "x", "kind": "text", "width": "10px"},
+    {"key": "b", "label": "x", "kind": "fit", "width": "10px"},
+    {"key": "c", "label": "x", "kind": "progress", "width": "10px"},
+    {"key": "d", "label": "x", "kind": "figure", "width": "10px", "wide": True},
+]
+TABLE = {"columns": COLUMNS, "rows": [ROW], "status": "x", "label": "x", "heading": "x", "topic": "x", "note": NOTE}
+MODEL = {
+    "title": "x", "sub": "x", "chips": [CHIP], "pending": True, "actions": [ACTION],
+    "fit": {"score": 50, "how": "x", "sentence": "x",
+            "memory": [{"label": "x", "told": "x", "share": 1, "colour": "s4"}]},
+    "fix": {"text": "x", "effect": "x", "action": ACTION}, "providers": [{"title": "x", "sub": "x", "score": None}],
+    "files": [{"title": "x", "size": "x", "score": 1, "best": True, "action": ACTION}],
+    "notes": [{"tone": "x", "text": "x", "lines": ["x"], "link": {"url": "x", "word": "x"}}],
+}  # fmt: skip
+JOB = {
+    "id": "x", "title": "x", "detail": "x", "status": "transferring", "word": "x", "moving": False,
+    "done": 1, "total": 0, "rate": 0, "eta": None,
+}  # fmt: skip
+
+# By component, one or more ways to fill it; none: it shows no text from outside.
+SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "Cards": [{"cards": [{"id": "x", "title": "x", "sub": "x", "pairs": [PAIR], "text": "x", "actions": [ACTION]}]}],
+    "Chat": [
+        {"title": "x", "subtitle": "x", "turns": [{"role": "assistant", "text": "x", "note": "x", "tone": "x"}]},
+        {"title": "x", "subtitle": "x", "live": "x", "busy": True, "waiting": "x"},
+        {"others": [{"value": "x", "label": "x"}] * 2, "beside": "x"},
+    ],
+    "Dialog": [
+        {
+            "question": {
+                "id": "x", "title": "x", "lines": ["x"], "word": "x", "help": "x", "error": "x", "busy": "x",
+                "note": {"tone": "x", "text": "x"}, "actions": [ACTION], "fields": QUESTIONS,
+            }
+        },
+        {"question": {"id": "x", "title": "x", "lines": ["x"]}},
+    ],
+    "Dock": [{"jobs": [JOB, JOB]}],
+    "Drawer": [
+        {"shown": MODEL, "state": "ready"},
+        {"shown": {"title": "x"}, "state": "loading"},
+        {"shown": {"title": "x"}, "note": NOTE, "state": "error"},
+    ],
+    "Filters": [
+        {
+            "machine": "x",
+            "groups": [{"title": "x", "topic": "x", "choices": [{"token": "x", "label": "x", "count": 1, "on": True}]}],
+        }
+    ],
+    "Greeter": [],
+    "HelpPanel": [{"topics": [{"key": "a", "title": "x", "text": "x"}], "keys": [{"keys": ["x"], "text": "x"}]}],
+    "Notices": [{"items": [{"id": "x", "tone": "x", "text": "x", "remedy": "x", "action": ACTION}]}],
+    "Overlay": [{"word": "x", "title": "x"}],
+    "ProviderForm": [
+        {"open": True, "kinds": [{"kind": "x", "label": "x", "about": "x", "group": "x", "url": "x"}]},
+        {
+            "open": True, "form": {"title": "x", "about": "x", "fields": FIELDS, "back": True},
+            "verdict": {"tone": "x", "text": "x", "remedy": "x", "insist": True},
+        },
+        {"open": True, "form": {"title": "x", "about": "x", "fields": FIELDS}, "busy": "x"},
+    ],
+    "Router": [{"title": "x", "events": []}],
+    "Search": [
+        {"text": "x", "tokens": ["x"], "label": "x", "topic": "x", "sheet": True},
+        {"known": ["x"], "action": ACTION},
+    ],
+    "Shell": [],
+    "Table": [
+        {**TABLE, "state": "ready"},
+        {**TABLE, "state": "stale", "chosen": "x"},
+        {**TABLE, "rows": [], "state": "error"},
+    ],
+    "Tabs": [{"value": "a", "label": "x", "views": [{"key": "a", "label": "x", "topic": "x", "count": 3}]}],
+    "TopBar": [{"providers": {"tone": "x", "text": "x"}, "active": 1, "person": {"name": "x", "role": "x"}}],
+}  # fmt: skip
+
+# The last one shows that all before it are drawn.
+APP = f"""
+import sys
+
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+
+from tests.browser.nasty import page
+
+page().servable()
+"""
+
+
+def page() -> pn.Column:
+    """All components."""
+    for module in pkgutil.iter_modules(components.__path__):
+        import_module(f"{components.__name__}.{module.name}")
+    kinds = {kind.__name__: kind for kind in Piece.__subclasses__()}
+    shown = [
+        kinds[name](**nasty(sample), css_classes=[f"piece-{name}"])
+        for name, samples in SAMPLES.items()
+        for sample in samples
+    ]
+    last = Notices(items=[{"id": "last", "tone": "good", "text": NASTY}], css_classes=["piece-last"])
+    return pn.Column(*shown, last)
