@@ -122,6 +122,22 @@ def test_a_model_is_loaded_tried_and_unloaded_at_its_provider(open_page: Opener,
     expect(row(page, "Loader")).to_have_count(0)
 
 
+def test_a_key_that_no_free_route_proves_is_proven_by_a_question(open_page: Opener) -> None:
+    public = CompatibleSimulator(key=KEY, public=True)
+    with simulated(public):
+        page = open_page("?tab=settings")
+        dialog = add(page, "openai-compatible", public.url, name="Public", key="sk-wrong")
+        dialog.get_by_role("button", name="Test").click()
+        expect(dialog.locator(".verdict.warn")).to_be_visible()
+        dialog.get_by_role("button", name="Prove it").click()
+        expect(dialog.locator(".verdict.bad")).to_contain_text("refuses the key")
+        dialog.get_by_label(re.compile("^Key")).fill(KEY)
+        dialog.get_by_role("button", name="Test").click()
+        dialog.get_by_role("button", name="Prove it").click()
+        expect(dialog.locator(".verdict.good")).to_contain_text("tiny-llama was asked")
+        dialog.get_by_role("button", name="Cancel").click()
+
+
 def test_two_models_answer_the_same_side_by_side(
     open_page: Opener, engines: dict[str, Any], picture: Callable[[Page, str], Path]
 ) -> None:

@@ -49,7 +49,7 @@ export function render({model, el}) {
     if (!place) return
     const v = model.verdict
     place.className = `verdict ${model.busy ? 'busy' : v.tone || ''}`
-    place.innerHTML = model.busy ? esc(model.busy) : v.text ? `<b>${esc(v.text)}</b> ${esc(v.remedy || '')}${v.insist ? `<div><button type="button" class="link" data-do="insist" data-help="testProvider">${esc(w.insist)}</button></div>` : ''}` : ''
+    place.innerHTML = model.busy ? esc(model.busy) : v.text ? `<b>${esc(v.text)}</b> ${esc(v.remedy || '')}${v.ping ? `<div><button type="button" class="link" data-do="ping" data-help="testProvider">${esc(w.ping)}</button></div>` : ''}${v.insist ? `<div><button type="button" class="link" data-do="insist" data-help="testProvider">${esc(w.insist)}</button></div>` : ''}` : ''
     for (const b of inside.querySelectorAll('.buttons button')) b.disabled = !!model.busy
     if (place.textContent) place.scrollIntoView({block: 'nearest'})
   }
@@ -64,7 +64,7 @@ export function render({model, el}) {
     const b = event.target.closest('button')
     if (!b) return
     if (b.dataset.kind) model.send_msg({do: 'choose', kind: b.dataset.kind, url: b.dataset.url})
-    else if (b.dataset.do === 'test' || b.dataset.do === 'insist') send(b.dataset.do)
+    else if (['test', 'ping', 'insist'].includes(b.dataset.do)) send(b.dataset.do)
     else if (b.dataset.do) model.send_msg({do: b.dataset.do})
   }
   dialog.oncancel = (event) => { event.preventDefault(); model.send_msg({do: 'dismissed'}) }

@@ -9,7 +9,7 @@ from modelshelf_dashboard.texts import _
 
 
 class ProviderForm(Piece):
-    """Tells `{do: choose, kind, url}`, `{do: test | save | insist, values}`, `{do: back}` and `{do: dismissed}`.
+    """Tells `{do: choose, kind, url}`, `{do: test | ping | save | insist, values}`, `{do: back}` and `{do: dismissed}`.
 
     `values` maps the names of fields to what is in them.
     """
@@ -20,7 +20,7 @@ class ProviderForm(Piece):
         doc="`{title, about, fields, back}`; fields: `{name, label, kind, value, help, options, more}`; empty: choose",
     )
     open = param.Boolean(default=False, doc="whether it is shown")
-    verdict = param.Dict(default={}, doc="`{tone, text, remedy, insist}`: what the test said")
+    verdict = param.Dict(default={}, doc="`{tone, text, remedy, ping, insist}`: what the test said")
     busy = param.String(default="", doc="what is being waited for, empty when nothing is")
 
     _esm = script("provider_form")
@@ -35,6 +35,7 @@ class ProviderForm(Piece):
             "back": _("Back"),
             "test": _("Test"),
             "save": _("Save"),
+            "ping": _("Prove it: ask a model for one token"),
             "insist": _("Save it all the same"),
             "more": _("More settings"),
             "loading": _("Loading"),

@@ -77,8 +77,8 @@ class AddProvider:
                 self._choose(str(message["kind"]), str(message.get("url", "")))
             case "back":
                 self.start()
-            case "test":
-                self._session.run(self._test(message["values"]), key="form", what="test")
+            case "test" | "ping" as do:
+                self._session.run(self._test(message["values"], ping=do == "ping"), key="form", what="test")
             case "save" | "insist" as do:
                 self._session.run(self._save(message["values"], insist=do == "insist"), key="form", what="save")
             case "dismissed":
@@ -97,10 +97,10 @@ class AddProvider:
         form = _form(_("Add {name}", name=factory.label), factory, config, key_help=told)
         self.form.param.update(form={**form, "back": True}, verdict={}, busy="")
 
-    async def _test(self, values: Mapping[str, Any]) -> None:
+    async def _test(self, values: Mapping[str, Any], *, ping: bool) -> None:
         self.form.param.update(busy=_("Testing …"), verdict={})
         try:
-            seen = await self._shelf.providers.drafts.try_out(self._draft(values))
+            seen = await self._shelf.providers.drafts.try_out(self._draft(values), ping=ping)
             self.form.verdict = _verdict(seen)
         except ModelshelfError as error:
             self.form.verdict = {"tone": "bad", "text": str(error), "remedy": error.remedy}
@@ -208,4 +208,6 @@ def _value(kind: FieldKind, value: Any) -> Any:
 
 def _verdict(seen: Validation, *, insist: bool = False) -> dict[str, Any]:
     tone = "good" if seen.good else "warn" if seen.outcome is Outcome.UNPROVEN else "bad"
-    return {"tone": tone, "text": seen.message, "remedy": seen.remedy or seen.told, "insist": insist}
+    unproven = seen.outcome is Outcome.UNPROVEN
+    remedy = seen.remedy or seen.told
+    return {"tone": tone, "text": seen.message, "remedy": remedy, "ping": unproven, "insist": insist}
