@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NARROW, Opener
 from tests.browser.page import drawer, go, ready, row, search
@@ -95,3 +95,31 @@ def test_a_press_counts_though_the_row_is_drawn_anew_under_it(open_page: Opener)
     target.evaluate("(node) => { node.innerHTML = node.innerHTML }")
     page.mouse.up()
     expect(drawer(page)).to_contain_text("tiny-llama-GGUF")
+
+
+def press_while_drawn_anew(page: Page, control: Locator) -> None:
+    control.hover()
+    page.mouse.down()
+    control.evaluate("(node) => { const around = node.parentElement; around.innerHTML = around.innerHTML }")
+    page.mouse.up()
+
+
+def test_every_press_counts_though_the_control_is_drawn_anew_under_it(open_page: Opener) -> None:
+    page = open_page(f"?model={QUANTS}")
+    expect(drawer(page)).to_contain_text("F16")
+    page.locator(".pill.providers span").hover()
+    page.mouse.down()
+    page.locator(".pill.providers").evaluate("(pill) => { pill.innerHTML = pill.innerHTML }")
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("section=status"))
+    press_while_drawn_anew(page, page.locator("section:visible").get_by_role("button", name="Providers"))
+    expect(row(page, "Built-in engine")).to_be_visible()
+    go(page, "Model Library")
+    press_while_drawn_anew(page, page.get_by_role("tab", name="Downloads"))
+    expect(page).to_have_url(re.compile("view=downloads"))
+    press_while_drawn_anew(page, page.locator("label").filter(has_text="safetensors"))
+    expect(page).to_have_url(re.compile("filters=format:safetensors"))
+    press_while_drawn_anew(page, drawer(page).get_by_role("button", name=re.compile("^Download F16")))
+    dock = page.locator(".running:visible")
+    press_while_drawn_anew(page, dock.get_by_role("button", name="Cancel"))
+    expect(page.locator(".running")).to_be_hidden()

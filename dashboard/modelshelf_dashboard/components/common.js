@@ -50,3 +50,19 @@ const shown = (el) => el.isConnected && el.getClientRects().length !== 0
 const listen = (model, target, name, hear) => target.addEventListener(name, hear, {signal: drawings.get(model).signal})
 const announce = (name, detail) => window.dispatchEvent(new CustomEvent(name, {detail}))
 
+// What is pressed counts, though it is drawn anew before the button is up: no click comes then. `name` says of a
+// control which one it is, in words that its next drawing has too; `act` does what a click on it would have done.
+const keepPresses = (root, name, act, control = 'button') => {
+  let down = null
+  root.addEventListener('pointerdown', (event) => {
+    const node = event.button === 0 && event.target.closest(control)
+    down = node && root.contains(node) ? {target: event.target, name: name(node)} : null
+  })
+  root.addEventListener('pointerup', () => {
+    const pressed = down
+    down = null
+    if (!pressed || pressed.target.isConnected) return
+    const again = [...root.querySelectorAll(control)].find((node) => name(node) === pressed.name)
+    if (again) act(again)
+  })
+}

@@ -75,10 +75,10 @@ export function render({model, el}) {
       })
     } else if (!wanted && source) { source.close(); source = null }
   }
-  root.onclick = (event) => {
-    const b = event.target.closest('button')
-    if (b) model.send_msg({do: b.dataset.do, id: b.closest('.job')?.dataset.id ?? ''})
-  }
+  const idOf = (b) => b.closest('.job')?.dataset.id ?? ''
+  const act = (b) => model.send_msg({do: b.dataset.do, id: idOf(b)})
+  root.onclick = (event) => { const b = event.target.closest('button'); if (b) act(b) }
+  keepPresses(root, (b) => `${b.dataset.do} ${idOf(b)}`, act)
   model.on('jobs', draw)
   model.on('remove', () => source?.close())
   draw()

@@ -39,13 +39,13 @@ export function render({model, el}) {
     root.innerHTML = before = html
     if (held) root.querySelector(`[data-do="${CSS.escape(held)}"]`)?.focus()
   }
-  root.onclick = (event) => {
-    const b = event.target.closest('[data-do]')
-    if (!b) return
+  const act = (b) => {
     const action = (b.dataset.file ? model.shown.files.find((f) => f.title === b.dataset.file)?.action : actions.find((a) => a.do === b.dataset.do)) ?? {}
     if (b.dataset.do.startsWith('navigate-to-')) announce(b.dataset.do, action.context ?? {})
     else model.send_msg({do: b.dataset.do, context: action.context ?? {}})
   }
+  root.onclick = (event) => { const b = event.target.closest('[data-do]'); if (b) act(b) }
+  keepPresses(root, (b) => `${b.dataset.do} ${b.dataset.file ?? ''}`, act, '[data-do]')
   model.on(['shown', 'state', 'note'], draw)
   draw()
 }

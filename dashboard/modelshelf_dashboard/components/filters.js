@@ -14,6 +14,7 @@ export function render({model, el}) {
   }
   form.onchange = (event) => model.send_msg({do: 'toggle', token: event.target.dataset.token, on: event.target.checked})
   form.onclick = (event) => { if (event.target.dataset.do === 'clear') model.send_msg({do: 'clear'}) }
+  keepPresses(form, (node) => node.querySelector('input')?.dataset.token ?? node.dataset.do, (node) => node.click(), 'label,button')
   form.onsubmit = (event) => event.preventDefault()
   model.on(['machine', 'fits', 'groups', 'dirty'], draw)
   draw()

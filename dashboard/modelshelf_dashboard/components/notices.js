@@ -21,10 +21,10 @@ export function render({model, el}) {
       if (root.children[place] !== known.node) root.insertBefore(known.node, root.children[place] ?? null)
     }
   }
-  root.onclick = (event) => {
-    const b = event.target.closest('button')
-    if (b) model.send_msg({do: b.dataset.do, id: b.closest('.notice').dataset.id})
-  }
+  const idOf = (b) => b.closest('.notice').dataset.id
+  const act = (b) => model.send_msg({do: b.dataset.do, id: idOf(b)})
+  root.onclick = (event) => { const b = event.target.closest('button'); if (b) act(b) }
+  keepPresses(root, (b) => `${b.dataset.do} ${idOf(b)}`, act)
   model.on('items', draw)
   draw()
 }

@@ -11,10 +11,9 @@ export function render({model, el}) {
     root.innerHTML = model.views.map((v) => `<button type="button" role="tab" data-key="${esc(v.key)}"${help(v.topic)} aria-selected="${v.key === model.value}" tabindex="${v.key === model.value ? 0 : -1}">${esc(v.label)}${v.count ? `<i>${v.count.toLocaleString()}</i>` : ''}</button>`).join('')
     if (had) root.querySelector('[aria-selected=true]')?.focus()
   }
-  root.onclick = (event) => {
-    const b = event.target.closest('button')
-    if (b) { model.value = b.dataset.key; draw(); root.querySelector('[aria-selected=true]').focus() }
-  }
+  const choose = (b) => { model.value = b.dataset.key; draw(); root.querySelector('[aria-selected=true]').focus() }
+  root.onclick = (event) => { const b = event.target.closest('button'); if (b) choose(b) }
+  keepPresses(root, (b) => b.dataset.key, choose)
   root.onkeydown = (event) => {
     const step = {ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1}[event.key]
     if (!step) return

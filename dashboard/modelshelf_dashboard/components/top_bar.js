@@ -39,9 +39,7 @@ export function render({model, el}) {
     const rate = told?.rate ? rateOf(told.rate) + (told.eta != null ? ` · ${spanOf(told.eta)}` : '') : ''
     pill.innerHTML = `<b aria-hidden="true">↓ ${model.active}</b><span class="hidden">${model.active} ${esc(w.downloads)}</span><span class="more">${esc(rate)}</span>`
   }
-  root.onclick = (event) => {
-    const b = event.target.closest('button')
-    if (!b) return
+  const act = (b) => {
     if (b.dataset.tab) { model.tab = b.dataset.tab; mark() }
     else if (b.dataset.do === 'theme') {
       turn(!model.dark)
@@ -49,6 +47,8 @@ export function render({model, el}) {
     } else if (b.dataset.do === 'help') announce('ms-help', {topic: ''})
     else model.send_msg({do: b.dataset.do})
   }
+  root.onclick = (event) => { const b = event.target.closest('button'); if (b) act(b) }
+  keepPresses(root, (b) => b.dataset.tab ?? b.dataset.do, act)
   root.querySelector('.brand').onclick = (event) => { event.preventDefault(); model.send_msg({do: 'home'}) }
   root.onkeydown = (event) => {
     if (!event.target.dataset.tab || !['ArrowLeft', 'ArrowRight'].includes(event.key)) return
