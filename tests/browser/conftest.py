@@ -16,7 +16,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 30_000  # ms; a busy machine is slow, not wrong
 expect.set_options(timeout=PATIENCE)
 WIDE, NARROW = 1280, 420
-SLOW = {"MODELSHELF_DOWNLOADS__MAX_RATE_MB": "1.5"}  # so that a download of a tiny model can be watched
+SLOW = {"MODELSHELF_DOWNLOADS__MAX_RATE_MB": "0.7"}  # so that a download of a tiny model can be watched for 5 s
 PICTURES = "MODELSHELF_PICTURES"  # a folder: the tests leave their pictures there
 
 
