@@ -14,9 +14,9 @@ from modelshelf.catalog import CatalogService
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
-from modelshelf.config import ConfigManager
+from modelshelf.config import PREFIX, ConfigManager
 from modelshelf.downloads import DownloadManager
-from modelshelf.errors import ModelshelfError
+from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
 from modelshelf.integration.status import IntegrationService
 from modelshelf.library import ModelLibrary
@@ -175,9 +175,14 @@ class Shelf:
         """Change one setting, `section.name`, for everybody who uses this home.
 
         Raises:
-            ConfigError: no such setting, or the value is not allowed; nothing was changed.
+            ConfigError: no such setting, the value is not allowed, or the environment says otherwise.
         """
         await asyncio.to_thread(self.config.set, key, value)
+        if (kept := self.config.get(key)) != value:
+            raise ConfigError(
+                f"{key} stays {kept}: a variable of the environment says so.",
+                remedy=f"Start Modelshelf without {PREFIX}{key.upper().replace('.', '__')}; the new value is kept.",
+            )
 
     def dashboard(self) -> Any:
         """The page as a Panel object for a notebook cell, or to serve."""

@@ -12,7 +12,8 @@ import pytest
 
 from modelshelf.access import OWNER, Principal, Role
 from modelshelf.config import ConfigManager
-from modelshelf.shelf import Shelf
+from modelshelf.errors import ConfigError
+from modelshelf.shelf import Shelf, open_shelf
 from modelshelf_dashboard.components.piece import Piece
 from modelshelf_dashboard.library.detail import Detail
 from modelshelf_dashboard.library.discover import Discover
@@ -113,3 +114,12 @@ async def test_apply_does_what_the_proposal_says_for_who_may(hungry: str, shelf:
         assert "vera is viewer" in notice["text"]
         assert shelf.config.config.engine.context == LONG
     session.close()
+
+
+async def test_a_setting_that_the_environment_holds_is_said_to_stay(loop: object, config: ConfigManager) -> None:
+    config.environ["MODELSHELF_ENGINE__CONTEXT"] = "2048"
+    config.load()
+    async with open_shelf(config=config) as shelf:
+        with pytest.raises(ConfigError, match="engine.context stays 2048") as caught:
+            await shelf.configure("engine.context", 1024)
+    assert "without MODELSHELF_ENGINE__CONTEXT" in caught.value.remedy
