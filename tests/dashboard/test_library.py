@@ -120,6 +120,6 @@ async def test_a_setting_that_the_environment_holds_is_said_to_stay(loop: object
     config.environ["MODELSHELF_ENGINE__CONTEXT"] = "2048"
     config.load()
     async with open_shelf(config=config) as shelf:
-        with pytest.raises(ConfigError, match="engine.context stays 2048") as caught:
+        with pytest.raises(ConfigError, match=r"engine\.context stays 2048") as caught:
             await shelf.configure("engine.context", 1024)
     assert "without MODELSHELF_ENGINE__CONTEXT" in caught.value.remedy
