@@ -52,7 +52,7 @@ class ModelLibrary:
             styles=PADDING,
         )
         self.tabs.param.watch(lambda event: nav.param.update(view=event.new), "value")
-        self.discover.search.param.watch(lambda _event: nav.param.update(view="discover"), ["text", "tokens"])
+        self.discover.search.param.watch(lambda *_events: nav.param.update(view="discover"), ["text", "tokens"])
         nav.param.watch(self._switch, ["view"])
         session.follower.watch(shelf.models_state, ["installed", "quarantined"], self._count)
         session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self._count)

@@ -25,7 +25,7 @@ class Accounts:
         self._session = session
         self._dialog = dialog
         self.cards = Cards(heard=self._heard)
-        session.navigation.param.watch(lambda _event: self._shown(), ["section", "tab"])
+        session.navigation.param.watch(lambda *_events: self._shown(), ["section", "tab"])
         self._shown()
 
     def _shown(self) -> None:

@@ -73,7 +73,9 @@ def _settings(shelf: "Shelf", session: Session, section: str) -> Shell:
         embedded=True,
     )
     shell.listen(lambda _message: nav.param.update(chat="", beside=""))
-    nav.param.watch(lambda _event: shell.param.update(drawer=bool(nav.chat), wide=bool(nav.beside)), ["chat", "beside"])
+    nav.param.watch(
+        lambda *_events: shell.param.update(drawer=bool(nav.chat), wide=bool(nav.beside)), ["chat", "beside"]
+    )
     nav.param.watch(lambda event: _stay(session, event.new), ["tab"])
     return shell
 

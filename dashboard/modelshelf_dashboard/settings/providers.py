@@ -48,7 +48,7 @@ class Providers:
             margin=0, sizing_mode="stretch_width",
         )  # fmt: skip
         self.search.param.watch(lambda _event: self._draw(), ["text"])
-        nav.param.watch(lambda _event: self._choose(), ["provider", "chat"])
+        nav.param.watch(lambda *_events: self._choose(), ["provider", "chat"])
         session.follower.watch_items(shelf.providers_state, "providers", WATCHED, self._draw)
         session.follower.watch(shelf.providers_state, ["error"], self._draw)
         self._draw()
