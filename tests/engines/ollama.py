@@ -60,6 +60,7 @@ class SimulatedModel:
 class OllamaSimulator(Simulator):
     """An Ollama without a model in it; `blobs` are what was uploaded, by digest, with their sizes."""
 
+    version: str = VERSION
     models: dict[str, SimulatedModel] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
     blobs: dict[str, int] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class OllamaSimulator(Simulator):
         return web.Response(text="Ollama is running")
 
     async def _version(self, _: web.Request) -> web.Response:
-        return web.json_response({"version": VERSION})
+        return web.json_response({"version": self.version})
 
     async def _tags(self, _: web.Request) -> web.Response:
         return web.json_response({"models": [model.as_dict() for model in self.models.values()]})

@@ -51,12 +51,17 @@ def problem(
         type=f"urn:modelshelf:problem:{code}",
         title=title,
         status=status,
-        detail=detail,
+        detail=_plain(detail),
         code=code,
-        remedy=remedy,
+        remedy=_plain(remedy),
         errors=errors,
     )
     return JSONResponse(body.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _plain(text: str) -> str:
+    """A text that any answer can carry: what was asked may have held anything."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def unauthorised() -> JSONResponse:

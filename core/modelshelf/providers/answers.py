@@ -19,8 +19,13 @@ def objects(found: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def text(found: Any) -> str:
-    """A text, cut at 500 characters, or nothing."""
-    return found[:TEXT_LIMIT] if isinstance(found, str) else ""
+    """A text in one line that can be printed and kept, cut at 500 characters, or nothing.
+
+    Control characters, marks that turn the writing round and halves of surrogate pairs become blanks.
+    """
+    if not isinstance(found, str):
+        return ""
+    return " ".join("".join(one if one.isprintable() else " " for one in found[:TEXT_LIMIT]).split())
 
 
 def texts(found: Any) -> tuple[str, ...]:

@@ -153,8 +153,8 @@ class HealthMonitor:
                 await self._note(config.id, _down(error.message, error.remedy), False)
             else:
                 await self._look(adapter)
-        except ModelshelfError as error:
-            log.warning("the look at %s was not kept: %s", config.id, error)
+        except Exception as error:  # whatever one provider brings about must not end the watch over all of them
+            log.warning("the look at %s was not kept: %s", config.id, error, exc_info=error)
             self._due[config.id] = time.monotonic() + FOLLOW_SECONDS
         finally:
             self._busy.discard(config.id)

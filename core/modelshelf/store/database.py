@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from modelshelf.errors import StoreError, StoreTooNew
+from modelshelf.errors import StoreError, StoreTooNew, UsageError
 from modelshelf.store.tables import EventRow
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class Store:
                 return function(session, *args, **kwargs)
         except DBAPIError as error:
             raise StoreError(f"The database {_place(self.url)} failed: {error.orig}.") from error
+        except UnicodeEncodeError:
+            raise UsageError("A text holds a character that nothing can keep.", remedy="Type it again.") from None
 
     @staticmethod
     def newest_event(session: Session) -> int:

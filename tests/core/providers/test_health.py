@@ -198,3 +198,13 @@ async def test_a_provider_that_hangs_does_not_hold_up_one_that_is_added(
             await until(monitor, "dead", HealthStatus.DOWN)
         assert "hung" not in monitor.latest
         hung.faults.released.set()
+
+
+async def test_a_version_that_nothing_can_keep_ends_no_watch(
+    monitor: HealthMonitor, registry: ProviderRegistry, ollama: OllamaSimulator
+) -> None:
+    await until(monitor, "ollama", HealthStatus.WELL)
+    ollama.version = "0.9\ud800\n\u202e"
+    assert (await monitor.check("ollama")).version == "0.9"
+    await registry.add("ollama", url="http://127.0.0.1:1", provider="dead")
+    await until(monitor, "dead", HealthStatus.DOWN)
