@@ -195,6 +195,9 @@ def create_server(
     """
     settings = shelf.config.config.server
     port = listener.getsockname()[1]
+    known = shelf.config.config
+    # Whoever names this address as a provider's is told that it is ours, also where the port was chosen by the system.
+    shelf.config.config = known.model_copy(update={"server": known.server.model_copy(update={"port": port})})
     site = Site.at(settings.host, port, root_path=settings.root_path, public_url=settings.public_url)
     app = build_app(shelf, site, page=page)
     base = settings.public_url.rstrip("/") or f"http://{url_host(settings.host)}:{port}{site.root_path}"

@@ -3,9 +3,15 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from modelshelf.api.needs import Answer
+
+
+class Order(BaseModel):
+    """What is asked for; a field that does not exist is an error, not nothing."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class HealthAnswer(Answer):
@@ -113,7 +119,7 @@ class DiscoveredAnswer(Answer):
     label: str
 
 
-class KeyOrder(BaseModel):
+class KeyOrder(Order):
     """A key, or the environment variable that holds it; it can be set, and never be read again."""
 
     key: SecretStr | None = Field(default=None, max_length=8192)
@@ -122,7 +128,7 @@ class KeyOrder(BaseModel):
     label: str = Field(default="", max_length=100)
 
 
-class ProviderOrder(BaseModel):
+class ProviderOrder(Order):
     """A provider to add. It is tested first and saved only if that went well, or with `insist`."""
 
     kind: str = Field(max_length=60)
@@ -136,7 +142,7 @@ class ProviderOrder(BaseModel):
     insist: bool = False
 
 
-class ProviderChange(BaseModel):
+class ProviderChange(Order):
     """What is to be other about a provider; what is left out stays."""
 
     name: str = Field(default="", max_length=100)
@@ -155,7 +161,7 @@ class SavedAnswer(BaseModel):
     validation: ValidationAnswer | None
 
 
-class LoadOrder(BaseModel):
+class LoadOrder(Order):
     """How to load a model; what is left out is as it was settled, else the provider's own choice."""
 
     context: int | None = None
@@ -167,7 +173,7 @@ class LoadOrder(BaseModel):
     keep: bool = Field(default=False, description="load it so from now on")
 
 
-class TextOrder(BaseModel):
+class TextOrder(Order):
     """A text to import."""
 
     text: str = Field(max_length=1_000_000)

@@ -154,9 +154,9 @@ async def history(shelf: TheShelf, provider: ProviderId) -> list[HealthAnswer]:
 async def load(shelf: TheShelf, provider: ProviderId, model: ModelName, order: LoadOrder) -> None:
     """Bring a model into memory."""
     how = LoadSettings(**order.model_dump(exclude={"keep"}))
+    await shelf.providers.load(f"{provider}/{model}", how)
     if order.keep:
         await shelf.providers.set_load_settings(f"{provider}/{model}", how)
-    await shelf.providers.load(f"{provider}/{model}", how)
 
 
 @router.post("/{provider}/unload", status_code=204, dependencies=[OperatorOnly])

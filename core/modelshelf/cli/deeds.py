@@ -25,6 +25,6 @@ def read_key(stdin: bool) -> Any:
     """The key on standard input, if it is to be read from there: a key has no place on a command line."""
     if not stdin:
         return None
-    from modelshelf.providers.validation import clean_key
+    from modelshelf.providers.validation import KEY_LIMIT, clean_key
 
-    return clean_key(sys.stdin.readline())
+    return clean_key(sys.stdin.read(KEY_LIMIT + 100))

@@ -56,9 +56,9 @@ def load(
         from modelshelf.providers.spec import LoadSettings
 
         how = LoadSettings(context, kv, gpu_layers, slots, None, idle)
+        await shelf.providers.load(model, how)
         if keep:
             await shelf.providers.set_load_settings(model, how)
-        await shelf.providers.load(model, how)
 
     deed(as_json, model, "loaded", work)
 

@@ -1,7 +1,9 @@
 """providers: what serves your models, its keys, its models; each command takes --json."""
 
+import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +47,8 @@ def list_all(as_json: Json = False) -> None:
 
     async def work(shelf: "Shelf") -> None:
         configs = await shelf.providers.list()
-        looks = {item.id: await shelf.health.check(item.id) for item in configs if item.enabled}
+        enabled = [item.id for item in configs if item.enabled]
+        looks = dict(zip(enabled, await asyncio.gather(*(_look(shelf, id_) for id_ in enabled)), strict=True))
         output.document([_document(item, looks.get(item.id)) for item in configs])
         output.table(
             ("Provider", "Name", "Address", "Health", ""),
@@ -231,6 +234,17 @@ def import_(
     output.line(f"{len(done.added)} added, {len(done.changed)} changed.")
     if done.without_key:
         output.line(f"Without a key: {', '.join(done.without_key)}. Add one: modelshelf providers add-key PROVIDER")
+
+
+async def _look(shelf: "Shelf", provider: str) -> "Health":
+    """One look; what is wrong with one provider is said in its row."""
+    from modelshelf.errors import ModelshelfError
+    from modelshelf.providers import Health, HealthStatus
+
+    try:
+        return await shelf.health.check(provider)
+    except ModelshelfError as error:
+        return Health(HealthStatus.DOWN, datetime.now(UTC), None, error.message, error.remedy)
 
 
 def _settings(told: Sequence[str], factory: "ProviderFactory | None") -> dict[str, Any]:

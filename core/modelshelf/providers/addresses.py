@@ -11,8 +11,13 @@ from yarl import URL
 from modelshelf.errors import UnsafeAddress, UsageError
 from modelshelf.network.addresses import is_loopback
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 # Not a number alone: some resolvers read one as an address that was never checked.
 _HOST = re.compile(r"^(?!\d+$)[A-Za-z0-9._:%-]+$")
+_METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "instance-data"})
+_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PLAIN = re.compile(r"^\S+$")
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -27,6 +32,10 @@ def clean_url(text: str, *, plain_http: bool = False) -> str:
         UnsafeAddress: plain http to another machine, or an address that is never a provider's.
     """
     text = text.strip()
+    if not _SCHEME.match(text) and "@" in text:
+        raise UsageError(
+            "The address carries a name or a password.", remedy="Leave them out; keys have their own place."
+        )
     if not _SCHEME.match(text):
         raise UsageError(
             f"“{text[:100]}” has no http:// or https:// at its start.", remedy=f"Write http://{text[:100]}"
@@ -55,14 +64,29 @@ def clean_url(text: str, *, plain_http: bool = False) -> str:
 
 
 def usable(host: str) -> bool:
-    """Whether an address may be a provider's: not link-local, metadata, multicast or unspecified. True for a name."""
+    """Whether an address may be a provider's: not link-local, metadata, multicast or unspecified.
+
+    True for a name, save those of metadata services; what a name leads to is looked at when it is connected to.
+    """
     try:
         found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
-        return True
-    inner = getattr(found, "ipv4_mapped", None) or found
+        return host.rstrip(".").lower() not in _METADATA_NAMES
+    inner = _inner(found)
     future = inner.version == 4 and inner.is_reserved
-    return not (inner.is_link_local or inner.is_multicast or inner.is_unspecified or future)
+    never = inner.is_link_local or inner.is_multicast or inner.is_unspecified or future
+    return not never and inner not in _METADATA
+
+
+def _inner(found: Address) -> Address:
+    """The IPv4 address within an IPv6 one: mapped, compatible, by 6to4 or by NAT64; else the address itself."""
+    if isinstance(found, ipaddress.IPv4Address):
+        return found
+    if inner := found.ipv4_mapped or found.sixtofour:
+        return inner
+    low = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    compatible = int(found) >> 32 == 0 and int(found) > 1
+    return low if compatible or found in _NAT64 else found
 
 
 class ProviderResolver(AbstractResolver):

@@ -101,23 +101,29 @@ class Drafts:
         if seen is not None and not (seen.good or seen.outcome is Outcome.UNPROVEN):
             raise NotValidated(seen)
         config = await self._config(draft)
-        # The key comes first: a provider that is there without it would be looked at and found to refuse us.
-        key = None
+        with contained(config):
+            # What can never be spoken to is not saved, however much a person insists.
+            await self._kinds.get(config.kind)(config, self._context).aclose()
+        return Saved(await (self._change(draft, config) if draft.existing else self._add(draft, config)), seen)
+
+    async def _add(self, draft: Draft, config: ProviderConfig) -> ProviderConfig:
+        """Save it together with its key: without, it would be looked at and found to refuse us."""
+        keys, row = self._registry.keys, None
         if draft.key is not None or draft.key_env:
-            key = await self._registry.keys.add(config, secret=draft.key, env=draft.key_env)
+            row = await keys.prepare(config, secret=draft.key, env=draft.key_env)
         try:
-            return Saved(await self._save(draft, config), seen)
+            return await self._registry.add(
+                config.kind, url=config.url, provider=config.id, name=config.name, settings=config.settings, key=row
+            )
         except ModelshelfError:
-            if key is not None and not draft.existing:
-                await self._registry.keys.remove(config.id, key)
+            if row is not None:
+                await keys.abandon(row)
             raise
 
-    async def _save(self, draft: Draft, config: ProviderConfig) -> ProviderConfig:
-        if draft.existing:
-            return await self._registry.change(config.id, name=config.name, url=config.url, settings=draft.settings)
-        return await self._registry.add(
-            config.kind, url=config.url, provider=config.id, name=config.name, settings=config.settings
-        )
+    async def _change(self, draft: Draft, config: ProviderConfig) -> ProviderConfig:
+        if draft.key is not None or draft.key_env:
+            await self._registry.keys.add(config, secret=draft.key, env=draft.key_env)
+        return await self._registry.change(config.id, name=config.name, url=config.url, settings=draft.settings)
 
     async def _config(self, draft: Draft) -> ProviderConfig:
         known = {item.id: item for item in await self._registry.list()}

@@ -10,6 +10,7 @@ from tomlkit.exceptions import TOMLKitError
 from modelshelf.access import Role, require
 from modelshelf.errors import UsageError
 from modelshelf.providers import rows
+from modelshelf.providers.keys import check_env
 from modelshelf.providers.making import Maker
 from modelshelf.providers.spec import ProviderConfig
 from modelshelf.store import Store
@@ -82,6 +83,8 @@ def _read(number: int, item: Any) -> Portable:
     for name, value in item.items():
         if name not in shape or not isinstance(value, shape[name]):
             raise UsageError(f"{where} has a “{name}” that makes no sense.", remedy="Mend it, or leave it out.")
+    for name in item.get("key_env", {}).values():
+        check_env(str(name))
     told: dict[str, Any] = {"name": item["id"], **item}
     told.pop("key_env", None)
     config = ProviderConfig(**told)
@@ -111,7 +114,8 @@ class Exchange:
             UsageError, UnsafeAddress: the text or something in it makes no sense; nothing was changed.
         """
         found = parse(text)
-        configs = [self._checked(item.config) for item in found]
+        known = {config.id: config for config in await self._registry.list()}
+        configs = [self._checked(item.config, known.get(item.config.id)) for item in found]
         added = await self._store.write(rows.merge, configs)
         for item in found:
             for pattern, env in item.key_env.items():
@@ -122,7 +126,14 @@ class Exchange:
         bare = [config.id for config in configs if await self._registry.lacks_key(config)]
         return Imported(tuple(added), changed, tuple(bare))
 
-    def _checked(self, config: ProviderConfig) -> ProviderConfig:
+    def _checked(self, config: ProviderConfig, known: ProviderConfig | None) -> ProviderConfig:
+        if known is not None and known.kind != config.kind:
+            raise UsageError(
+                f"The provider “{known.id}” is here of the kind {known.kind}, not {config.kind}.",
+                remedy="Give it another id in the text, or remove the one that is here.",
+            )
+        if config.kind == rows.BUILTIN.kind and (config.id != rows.BUILTIN.id or config.url):
+            raise UsageError("There is one built-in engine, and it has no address.", remedy="Leave it out of the text.")
         return self._maker.make(
             config.kind,
             url=config.url,

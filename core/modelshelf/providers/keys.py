@@ -20,7 +20,7 @@ from modelshelf.store.tables import ProviderKeyRow
 from modelshelf.vault import Secret
 
 EVERY_MODEL = "*"
-_ENV = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
+_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 class SecretStore(Protocol):
@@ -120,10 +120,26 @@ class ProviderKeys:
         Raises:
             UsageError: neither or both were given, or a name or pattern that makes no sense.
         """
+        row = await self.prepare(provider, secret=secret, env=env, pattern=pattern, label=label)
+        for replaced in await self._store.write(insert_key, row):
+            await self._drop(provider.id, replaced)
+        self._tell(provider.id)
+        return row.id
+
+    async def prepare(
+        self,
+        provider: ProviderConfig,
+        *,
+        secret: Secret | None = None,
+        env: str = "",
+        pattern: str = EVERY_MODEL,
+        label: str = "",
+    ) -> ProviderKeyRow:
+        """As `add`, up to the entry itself: for a provider that is saved together with it. `abandon` takes it back."""
         if (secret is None) == (not env):
             raise UsageError("A key is either given or named as an environment variable.", remedy="Give one of them.")
-        if env and not _ENV.match(env):
-            raise UsageError("That is no name of an environment variable.", remedy="Write it like MY_API_KEY.")
+        if env:
+            check_env(env)
         pattern = pattern.strip() or EVERY_MODEL
         if len(pattern) > 200 or not pattern.isprintable():
             raise UsageError("That is no pattern for model names.", remedy="Write it like gpt-4*.")
@@ -132,10 +148,11 @@ class ProviderKeys:
         )
         if secret is not None:
             await self._vault.put(_place(provider.id, row.id), secret, bound_to=_origin(provider))
-        for replaced in await self._store.write(_insert, row):
-            await self._drop(provider.id, replaced)
-        self._tell(provider.id)
-        return row.id
+        return row
+
+    async def abandon(self, row: ProviderKeyRow) -> None:
+        """Forget the secret of an entry that was prepared and not saved."""
+        await self._drop(row.provider, row.id)
 
     @require(Role.ADMIN, "provider.key.remove")
     async def remove(self, provider: str, key: str) -> None:
@@ -190,6 +207,16 @@ class ProviderKeys:
         return factory.env_names if own and asked and own.origin() == asked.origin() else ()
 
 
+def check_env(name: str) -> None:
+    """Refuse what cannot be the name of an environment variable.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _ENV.fullmatch(name):
+        raise UsageError("That is no name of an environment variable.", remedy="Write it like MY_API_KEY.")
+
+
 def _place(provider: str, key: str) -> str:
     return f"provider/{provider}/{key}"
 
@@ -217,7 +244,7 @@ def _rows(session: Session, provider: str) -> Sequence[ProviderKeyRow]:
     return session.scalars(query.order_by(ProviderKeyRow.position, ProviderKeyRow.created)).all()
 
 
-def _insert(session: Session, row: ProviderKeyRow) -> Sequence[str]:
+def insert_key(session: Session, row: ProviderKeyRow) -> Sequence[str]:
     """Add a key; the ids of those it replaces."""
     same = [old.id for old in _rows(session, row.provider) if old.pattern == row.pattern]
     session.execute(delete(ProviderKeyRow).where(ProviderKeyRow.id.in_(same)))

@@ -16,7 +16,9 @@ from modelshelf.providers.spec import Field, FieldKind, ProviderConfig, Provider
 
 PLAIN_HTTP = "plain_http"
 _OURS = frozenset({PLAIN_HTTP, "found"})
-_ID = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
+_ID = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_RESERVED = frozenset({"discover", "export", "import", "integration", "kinds", "order", "try"})  # words of the routes
+_TEXT_LIMIT, _NAMES_LIMIT = 500, 5000
 _ID_LIMIT = 40
 _TYPES: Mapping[FieldKind, type | tuple[type, ...]] = {
     FieldKind.TEXT: str,
@@ -53,11 +55,14 @@ class Maker:
         """
         factory = self._kinds.get(kind)
         chosen = provider or next(name for name in _numbered(kind) if name not in taken)
-        if not _ID.match(chosen) or len(chosen) > _ID_LIMIT:
+        if not _ID.fullmatch(chosen) or len(chosen) > _ID_LIMIT or chosen in _RESERVED:
+            shown = "".join(character for character in chosen[:60] if character.isprintable())
             raise UsageError(
-                f"“{chosen[:60]}” is no id of a provider.",
+                f"“{shown}” is no id of a provider.",
                 remedy="Use small letters, digits, dots and dashes, 40 at most.",
             )
+        if chosen in taken:
+            raise UsageError(f"There is a provider “{chosen}” already.", remedy="Choose another name.")
         told = self.settings(factory, settings or {})
         address = self.url(url or factory.default_url, told)
         return ProviderConfig(chosen, kind, self.name(name or factory.label), address, enabled, told)
@@ -73,6 +78,10 @@ class Maker:
         """An address in its usual form; ours is refused."""
         if not url:
             return ""
+        if len(url) > _TEXT_LIMIT:
+            raise UsageError(
+                "The address is too long.", remedy=f"Give the base address, {_TEXT_LIMIT} characters at most."
+            )
         cleaned = clean_url(url, plain_http=settings.get(PLAIN_HTTP) is True)
         server, address = self._config.config.server, URL(cleaned)
         if address.port == server.port and (is_loopback(address.host or "") or address.host == server.host):
@@ -99,12 +108,18 @@ class Maker:
 
 def _checked(field: Field, value: Any) -> Any:
     fits = isinstance(value, _TYPES[field.kind]) and (not field.choices or value in field.choices)
+    if isinstance(value, str):
+        fits = fits and value.isprintable() and len(value) <= _TEXT_LIMIT
     if field.kind is FieldKind.NAMES and fits:
-        fits = all(isinstance(name, str) for name in value)
+        fits = len(value) <= _NAMES_LIMIT and all(_is_name(name) for name in value)
         value = [name.strip() for name in value if name.strip()] if fits else value
     if not fits:
         raise UsageError(f"“{field.label}” has a value that makes no sense.", remedy=field.help or "Correct it.")
     return value
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and name.isprintable() and len(name) <= _TEXT_LIMIT
 
 
 def _numbered(kind: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from modelshelf.vault.redaction import redact
 SAID = 300
 READ = 4000
 NESTED = 4
+DAY_SECONDS = 86_400
 # LiteLLM's proxy looks a key that it does not know up in a database, and says that it has none.
 _UNKNOWN_KEY = frozenset({"no_db_connection"})
 # OpenAI says so with 429, Anthropic with 400: the status alone would send a person to wait for nothing.
@@ -62,13 +63,15 @@ def refusal(who: str, path: str, status: int, body: bytes, retry_after: str = ""
 
 def wait_seconds(retry_after: str) -> float | None:
     """The seconds that a Retry-After header asks for, in either of its forms; None if it has neither."""
-    if retry_after.strip().isdigit():
-        return float(retry_after)
+    told = retry_after.strip()
+    if told.isascii() and told.isdigit():
+        return float(min(int(told[:10]), DAY_SECONDS))
     try:
         moment = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0) if moment.tzinfo else None
+    wait = (moment - datetime.now(UTC)).total_seconds() if moment.tzinfo else None
+    return None if wait is None else min(max(wait, 0.0), float(DAY_SECONDS))
 
 
 def message(found: Any) -> str:

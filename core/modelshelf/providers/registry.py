@@ -38,6 +38,7 @@ from modelshelf.providers.spec import (
     unsupported,
 )
 from modelshelf.store import Store
+from modelshelf.store.tables import ProviderKeyRow
 from modelshelf.vault import Secret
 
 log = logging.getLogger(__name__)
@@ -190,9 +191,18 @@ class ProviderRegistry:
 
     @require(Role.ADMIN, "provider.add")
     async def add(
-        self, kind: str, *, url: str = "", provider: str = "", name: str = "", settings: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        *,
+        url: str = "",
+        provider: str = "",
+        name: str = "",
+        settings: Mapping[str, Any] | None = None,
+        key: ProviderKeyRow | None = None,
     ) -> ProviderConfig:
         """Add a provider under the id `provider`; without one it gets its kind's name, numbered if that is taken.
+
+        `key` is an entry that `keys.prepare` made for it: both are saved, or neither.
 
         Raises:
             UsageError: no such kind, or an id or address that makes no sense or is taken.
@@ -200,7 +210,7 @@ class ProviderRegistry:
         """
         taken = {item.id for item in await self.list()}
         config = self._maker.make(kind, url=url, provider=provider, name=name, settings=settings, taken=taken)
-        await self._store.write(rows.insert, config)
+        await self._store.write(rows.insert, config, key)
         self.tell(config.id)
         return config
 
@@ -226,7 +236,9 @@ class ProviderRegistry:
             changes["settings"] = self._maker.settings(factory, settings) | kept
         if name is not None:
             changes["name"] = self._maker.name(name)
-        if url is not None:
+        if url is not None and url != config.url:
+            if config.kind == rows.BUILTIN.kind:
+                raise UsageError("The built-in engine has no address.", remedy="Leave the address out.")
             changes["url"] = self._maker.url(url, changes.get("settings", config.settings))
         return await self._change(provider, changes)
 

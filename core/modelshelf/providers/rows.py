@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from modelshelf.errors import NotFound, UsageError
 from modelshelf.providers.spec import ProviderConfig
-from modelshelf.store.tables import ModelSettingRow, ProviderRow
+from modelshelf.store.tables import HealthRow, ModelSettingRow, OfferRow, ProviderKeyRow, ProviderRow
 
 BUILTIN = ProviderConfig("builtin", "builtin", "Built-in engine")
 # A provider that was found by itself and removed by a person leaves its row, so that it is not found again.
@@ -23,8 +24,8 @@ def every(session: Session) -> tuple[ProviderConfig, ...]:
     return builtin, *(item for item in found if item.id != BUILTIN.id)
 
 
-def insert(session: Session, config: ProviderConfig) -> None:
-    """Add a provider at the end.
+def insert(session: Session, config: ProviderConfig, key: ProviderKeyRow | None = None) -> None:
+    """Add a provider at the end, and with it the entry of its key.
 
     Raises:
         UsageError: the id is taken.
@@ -38,6 +39,8 @@ def insert(session: Session, config: ProviderConfig) -> None:
         raise UsageError(f"There is a provider “{config.id}” already.", remedy="Choose another name.")
     last = session.scalar(select(func.max(ProviderRow.position))) or 0
     session.add(_row(config, last + 1))
+    if key is not None:
+        session.add(key)
 
 
 def insert_found(session: Session, config: ProviderConfig) -> bool:
@@ -76,6 +79,9 @@ def delete(session: Session, provider: str) -> None:
     row = session.get(ProviderRow, provider)
     if row is None or row.settings.get(_REMOVED):
         raise unknown(provider, every(session))
+    for table in (ModelSettingRow, HealthRow, OfferRow):
+        # Whoever gets this name next has nothing to do with it.
+        session.execute(sql_delete(table).where(table.provider == provider))
     if row.settings.get("found"):
         row.settings = {**row.settings, _REMOVED: True}
     else:

@@ -94,3 +94,20 @@ async def test_a_name_that_leads_to_a_metadata_service_is_not_connected_to() -> 
     async with aclosing(endpoint):
         with pytest.raises(UnsafeAddress):
             await endpoint.json("GET", "v1/models")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]", "[::a9fe:a9fe]", "[2002:a9fe:a9fe::]", "[::ffff:169.254.169.254]",
+     "100.100.100.200", "metadata.google.internal", "169.254.169.254", "224.0.0.1", "0.0.0.0"],
+)  # fmt: skip
+def test_metadata_services_are_never_providers(host: str) -> None:
+    with pytest.raises(UnsafeAddress):
+        clean_url(f"https://{host}/v1", plain_http=True)
+
+
+def test_a_password_in_an_address_is_not_said_again() -> None:
+    for text in ("bob:SECRETPASS@lab.example.org", "https://bob:SECRETPASS@lab.example.org"):
+        with pytest.raises(UsageError) as caught:
+            clean_url(text)
+        assert "SECRETPASS" not in caught.value.message + caught.value.remedy

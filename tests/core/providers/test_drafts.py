@@ -1,10 +1,13 @@
 """A provider is tried before it is saved, and nothing is saved that did not pass unless a person insists."""
 
+import asyncio
+
 import pytest
 
 from modelshelf.errors import NotFound, UnsafeAddress, UsageError
 from modelshelf.providers import ProviderRegistry
 from modelshelf.providers.drafts import Draft, NotValidated
+from modelshelf.providers.spec import LoadSettings
 from modelshelf.providers.validation import Outcome
 from modelshelf.vault import Secret, Vault
 from tests.conftest import LoopRunner
@@ -124,3 +127,48 @@ async def test_a_key_may_come_from_a_variable_that_is_named(
     [key] = await registry.keys_of(saved.provider.id)
     assert (key.origin, key.env, key.last4) == ("environment", "LAB_KEY", "1234")
     assert await vault.info() == ()
+
+
+async def test_an_id_that_is_taken_leaves_the_one_who_has_it_alone(
+    registry: ProviderRegistry, lab: CompatibleSimulator, vault: Vault
+) -> None:
+    first = (await registry.drafts.save(draft(lab.url, KEY, provider="lab"))).provider
+    for insist in (True, False):
+        with pytest.raises(UsageError, match="already"):
+            await registry.drafts.save(draft(lab.url, KEY, provider="lab"), insist=insist)
+    assert (await registry.drafts.test(first.id)).good
+    await asyncio.gather(
+        *(registry.drafts.save(draft(lab.url, KEY, provider="race")) for _ in range(5)), return_exceptions=True
+    )
+    assert (await registry.drafts.test("race")).good
+    assert len(await vault.info()) == 2
+
+
+async def test_what_can_never_be_spoken_to_is_not_saved_however_much_one_insists(registry: ProviderRegistry) -> None:
+    before = await registry.list()
+    with pytest.raises(UsageError, match="no address"):
+        await registry.drafts.save(draft(""), insist=True)
+    assert await registry.list() == before
+
+
+@pytest.mark.parametrize("wrong", ["nl\n", "kinds", "a b", "\ud800"])
+async def test_words_of_the_routes_and_lines_are_no_ids(registry: ProviderRegistry, wrong: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        await registry.drafts.save(draft(GONE, provider=wrong), insist=True)
+    assert caught.value.message.isprintable()
+
+
+async def test_names_that_nothing_can_keep_are_refused(registry: ProviderRegistry) -> None:
+    for names in (["\ud800"], ["a\nb"], ["x" * 501], ["x"] * 5001):
+        with pytest.raises(UsageError, match="makes no sense"):
+            await registry.drafts.save(draft(GONE, settings={"models": names}), insist=True)
+
+
+async def test_the_next_of_a_name_has_nothing_of_the_one_before(
+    registry: ProviderRegistry, ollama: OllamaSimulator
+) -> None:
+    provider = (await registry.list())[1].id
+    await registry.set_load_settings(f"{provider}/tiny-llama", LoadSettings(context=4096))
+    await registry.remove(provider)
+    again = await registry.add("ollama", url=ollama.url, provider=provider)
+    assert await registry.load_settings(again.id, "tiny-llama") == LoadSettings()

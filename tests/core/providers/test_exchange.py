@@ -42,10 +42,15 @@ async def test_one_wrong_provider_and_nothing_is_imported(registry: ProviderRegi
         ProviderConfig("bad", "no-such-kind", "Bad", GONE),
         ProviderConfig("bad", "ollama", "Bad", "http://169.254.169.254"),
         ProviderConfig("bad", "ollama", "Bad", GONE, settings={"colour": "red"}),
+        ProviderConfig("ollama", "vllm", "Another kind", GONE),
+        ProviderConfig("builtin", "builtin", "Evil", GONE),
     ):
         with pytest.raises(ModelshelfError):
             await registry.exchange.import_(dump([Portable(good), Portable(bad)]))
         assert await registry.list() == before
+    with pytest.raises(UsageError, match="environment variable"):
+        await registry.exchange.import_(dump([Portable(good, {"*": "not a name"})]))
+    assert await registry.list() == before
 
 
 @pytest.mark.parametrize(
