@@ -93,7 +93,24 @@ class ProviderKeys:
 
     async def list(self, factory: ProviderFactory, config: ProviderConfig) -> Sequence[KeyInfo]:
         """The keys of a provider, those that its kind usually has in the environment last."""
-        rows = await self._store.read(_rows, config.id)
+        return await self._infos(factory, config, await self._store.read(_rows, config.id))
+
+    async def survey(
+        self, providers: Sequence[tuple[ProviderFactory | None, ProviderConfig]]
+    ) -> Mapping[str, Sequence[KeyInfo]]:
+        """The keys of many providers by their ids, as `list`, in one look."""
+        by_provider: dict[str, list[ProviderKeyRow]] = {}
+        for row in await self._store.read(_all_rows):
+            by_provider.setdefault(row.provider, []).append(row)
+        return {
+            config.id: await self._infos(factory, config, by_provider.get(config.id, []))
+            for factory, config in providers
+            if factory is not None
+        }
+
+    async def _infos(
+        self, factory: ProviderFactory, config: ProviderConfig, rows: Sequence[ProviderKeyRow]
+    ) -> Sequence[KeyInfo]:
         found = [_info(row, await self._value(row, config)) for row in rows]
         bound = {row.env for row in rows}
         for name in self._usual_names(factory, config):
@@ -242,6 +259,10 @@ def _info(row: ProviderKeyRow, value: Secret | None, *, usual: bool = False) -> 
 def _rows(session: Session, provider: str) -> Sequence[ProviderKeyRow]:
     query = select(ProviderKeyRow).where(ProviderKeyRow.provider == provider)
     return session.scalars(query.order_by(ProviderKeyRow.position, ProviderKeyRow.created)).all()
+
+
+def _all_rows(session: Session) -> Sequence[ProviderKeyRow]:
+    return session.scalars(select(ProviderKeyRow).order_by(ProviderKeyRow.position, ProviderKeyRow.created)).all()
 
 
 def insert_key(session: Session, row: ProviderKeyRow) -> Sequence[str]:

@@ -27,7 +27,6 @@ from modelshelf.providers.kinds import Kinds
 from modelshelf.providers.making import Maker
 from modelshelf.providers.spec import (
     Ability,
-    KeyUse,
     LoadSettings,
     Provider,
     ProviderConfig,
@@ -35,6 +34,7 @@ from modelshelf.providers.spec import (
     ProviderFactory,
     ServedModel,
     check_load_settings,
+    needs_key,
     unsupported,
 )
 from modelshelf.store import Store
@@ -141,7 +141,7 @@ class ProviderRegistry:
     async def lacks_key(self, config: ProviderConfig) -> bool:
         """Whether a provider needs a key and has none."""
         factory = self._kinds.find(config.kind)
-        if factory is None or factory.key_use is not KeyUse.REQUIRED:
+        if factory is None or not needs_key(factory):
             return False
         return not any(key.present for key in await self.keys.list(factory, config))
 

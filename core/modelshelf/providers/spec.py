@@ -394,6 +394,11 @@ def check_load_settings(settings: LoadSettings) -> None:
         raise UsageError(f"kv = “{settings.kv}” is not allowed.", remedy="Choose f16, q8_0 or q4_0.")
 
 
+def needs_key(factory: ProviderFactory | None) -> bool:
+    """Whether a provider of this kind answers nothing without a key."""
+    return factory is not None and factory.key_use is KeyUse.REQUIRED
+
+
 def unsupported(provider: str, ability: Ability, why: str = "") -> Unsupported:
     """The error of a method behind an ability that is not declared."""
     return Unsupported(f"{provider} cannot {ability.value}.{' ' + why if why else ''}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,11 @@ from modelshelf.events import (
     QuarantineChanged,
     SourceChanged,
 )
+from modelshelf.providers.spec import needs_key
 from modelshelf.state.providers import UNSEEN, ProviderState
 
 if TYPE_CHECKING:
+    from modelshelf.providers.keys import KeyInfo
     from modelshelf.providers.spec import ProviderConfig
     from modelshelf.shelf import Shelf
 
@@ -124,13 +126,15 @@ class StateKeeper:
         known = {item.id: item for item in state.providers}
         states = [known.get(config.id) or ProviderState(id=config.id, kind=config.kind) for config in configs]
         await self._shelf.health.refresh()
+        registry = self._shelf.providers
+        keys = await registry.keys.survey([(registry.kind(config.kind), config) for config in configs])
         for config, item in zip(configs, states, strict=True):
-            await self._describe(config, item)
+            self._describe(config, item, keys.get(config.id, ()))
         if states != state.providers or state.error:
             state.param.update(providers=states, error="")
         await asyncio.gather(*(self._read_own_models(item) for item in states if item.enabled and item.kind in OWN))
 
-    async def _describe(self, config: "ProviderConfig", item: ProviderState) -> None:
+    def _describe(self, config: "ProviderConfig", item: ProviderState, keys: "Sequence[KeyInfo]") -> None:
         """Everything about a provider in one update; its models are those that were written down, nobody is asked."""
         shelf = self._shelf
         kind, listed = shelf.providers.kind(config.kind), shelf.health.listed.get(config.id)
@@ -142,8 +146,8 @@ class StateKeeper:
             "abilities": tuple((listed and listed.abilities) or (kind.abilities if kind else ())),
             "missing": dict(listed.missing) if listed else {},
             "load_options": tuple(sorted(kind.load_options)) if kind else (),
-            "keys": tuple(await shelf.providers.keys_of(config.id)),
-            "lacks_key": await shelf.providers.lacks_key(config),
+            "keys": tuple(keys),
+            "lacks_key": needs_key(kind) and not any(key.present for key in keys),
             "health": shelf.health.latest.get(config.id, UNSEEN),
             "pulse": shelf.health.pulse(config.id),
         }
