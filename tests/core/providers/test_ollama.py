@@ -29,7 +29,7 @@ def changed() -> list[str]:
 def provider(
     loop: LoopRunner, config: ConfigManager, library: ModelLibrary, ollama: OllamaSimulator, changed: list[str]
 ) -> OllamaProvider:
-    config.set("providers.timeout_seconds", 0.5)
+    config.set("providers.timeout_seconds", 5.0)
     context = ProviderContext(config, library, changed.append)
     return loop.enter(aclosing(OllamaProvider(ProviderConfig("mine", "ollama", "My Ollama", ollama.url), context)))
 
