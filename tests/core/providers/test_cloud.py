@@ -37,7 +37,7 @@ CLOUDY = CloudService(
 @pytest.fixture
 def make(loop: LoopRunner, config: ConfigManager, library: ModelLibrary) -> Iterator[Make]:
     """Makes adapters of a kind or a service at an address; they are closed at the end."""
-    config.set("providers.timeout_seconds", 1.0)
+    config.set("providers.timeout_seconds", 5.0)
     every: list[Provider] = []
 
     def made(kind: Any, url: str = "", key: str = KEY, **settings: Any) -> Provider:

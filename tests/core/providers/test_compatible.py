@@ -41,7 +41,7 @@ def simulator(loop: LoopRunner, request: pytest.FixtureRequest) -> CompatibleSim
 @pytest.fixture
 def make(loop: LoopRunner, config: ConfigManager, library: ModelLibrary) -> Iterator[Make]:
     """Makes adapters, which are closed at the end."""
-    config.set("providers.timeout_seconds", 1.0)
+    config.set("providers.timeout_seconds", 5.0)
     every: list[CompatibleProvider] = []
 
     def made(url: str, key: str = "", **settings: Any) -> CompatibleProvider:
