@@ -93,7 +93,7 @@ def test_bad_input_is_a_sentence_and_an_exit_code(terminal: Terminal, engines: d
         (("load", "builtin/no-such-model"), 5),
         (("import", "no-such-file"), 2),
     ):
-        ran = terminal.run("providers", *arguments, stdin="two words\n")
+        ran = terminal.run("providers", *arguments, stdin="two\nlines\n")
         assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
         assert "Traceback" not in ran.stderr
         assert len(ran.stderr.splitlines()) >= 2

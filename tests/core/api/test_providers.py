@@ -117,3 +117,14 @@ async def test_roles(site: Served, lab: CompatibleSimulator) -> None:
     loads = await viewer.send("POST", "/api/providers/builtin/load?model=x", json={})
     assert loads.status == 403
     assert (await viewer.get("/api/providers")).status == 200
+
+
+async def test_a_field_that_does_not_exist_is_said(owner: Browser) -> None:
+    for method, path, body in (
+        ("PATCH", "/api/providers/builtin", {"nme": "x"}),
+        ("POST", "/api/providers/builtin/load?model=x", {"ctx": 4096}),
+        ("POST", "/api/providers", {"kind": "ollama", "adress": "http://127.0.0.1:1"}),
+    ):
+        answer = await owner.send(method, path, json=body)
+        assert answer.status == 422, answer.text
+        assert next(iter(body.keys() - {"kind"})) in answer.json()["detail"]
