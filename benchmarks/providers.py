@@ -96,7 +96,7 @@ async def _rounds(home: Path, urls: list[str], dead: list[str]) -> list[Figure]:
     async with open_shelf(config=config, without={"health", "state"}) as shelf:
         growth, sockets = await _many(shelf)
     return [
-        Figure("a round over 50 providers, 10 dead", "modelshelf", seconds, "s", TIME_OUT + 0.5),
+        Figure("a round over 50 providers, 10 dead", "modelshelf", seconds, "s", TIME_OUT),
         Figure("40 of them asked by bare aiohttp", "reference", plain, "s"),
         Figure(f"memory gained from round {SETTLED} to {ROUNDS}", "modelshelf", growth / 2**20, "MiB", 8.0),
         Figure(f"sockets and files gained from round {SETTLED} to {ROUNDS}", "modelshelf", sockets, "", 2.0),

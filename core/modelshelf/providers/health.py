@@ -11,30 +11,27 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from filelock import FileLock, Timeout
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, TimedOut
 from modelshelf.events import EventBus, ProviderChanged, ProviderLooked
 from modelshelf.providers.boundary import contained
-from modelshelf.providers.offers import Listed, Offers
+from modelshelf.providers.looks import Look, Looks
+from modelshelf.providers.offers import Listed, Offer, Offers
 from modelshelf.providers.pulse import ANSWERED, Pulse, pulse
 from modelshelf.providers.registry import ProviderRegistry
 from modelshelf.providers.spec import Health, HealthStatus, Provider, ProviderConfig
 from modelshelf.store import Store
-from modelshelf.store.tables import HealthRow
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=7)
 SPAN = timedelta(hours=1)
 MOST_RECENT = 4000
 PULSE_SECONDS = 10.0
 MOST_BACKOFF = 4
 FOLLOW_SECONDS = 5.0
 JITTER = 0.1
-GRACE_SECONDS = 1.0  # for an adapter to turn its own time-out into a sentence
+RECORDING = 0.05  # the part of a time-out that is left for writing down what was seen
 
 
 class HealthMonitor:
@@ -51,10 +48,10 @@ class HealthMonitor:
         self.latest: dict[str, Health] = {}
         self.listed: Mapping[str, Listed] = {}
         self._config = config
-        self._store = store
         self._events = events
         self._providers = providers
         self._offers = Offers(store)
+        self._looks = Looks(store, self._offers)
         self._lock = FileLock(config.paths.leader, thread_local=False)
         self._tasks: list[asyncio.Task[None]] = []
         self._due: dict[str, float] = {}
@@ -85,19 +82,21 @@ class HealthMonitor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self._looks.settle()
         await asyncio.to_thread(self._lock.release)
 
     async def check(self, provider: str) -> Health:
-        """Look at a provider now.
+        """Look at a provider now; takes no longer than `providers.timeout_seconds`.
 
         Raises:
             NotFound, ProviderError: there is none, or it is switched off.
         """
-        return await self._look(await self._providers.get(provider))
+        deadline = self._deadline()
+        return await self._look(await self._providers.get(provider), deadline)
 
     async def history(self, provider: str, since: timedelta = timedelta(hours=1)) -> Sequence[Health]:
         """The looks at a provider within a time, the oldest first."""
-        return await self._store.read(_history, provider, datetime.now(UTC) - since)
+        return await self._looks.of(provider, datetime.now(UTC) - since)
 
     def pulse(self, provider: str) -> Pulse:
         """How a provider did in the last hour; reckoned anew every few seconds, or when its status changed."""
@@ -111,48 +110,51 @@ class HealthMonitor:
         """Read what was written down last of every provider's models."""
         self.listed = await self._offers.read()
 
-    async def _look(self, adapter: Provider) -> Health:
+    def _deadline(self) -> float:
+        """When a look that begins now is over, whatever it has seen by then; in the loop's time."""
+        seconds = self._config.config.providers.timeout_seconds
+        return asyncio.get_running_loop().time() + seconds * (1 - RECORDING)
+
+    async def _look(self, adapter: Provider, deadline: float) -> Health:
         """Look at a provider and, where it answers, list its models; both are kept and told."""
         try:
-            health = await self._patiently(adapter, adapter.health)
+            health = await self._patiently(adapter, adapter.health, deadline)
         except ModelshelfError as error:
             health = _down(error.message, error.remedy)
-        relisted = await self._list(adapter, health)
-        await self._note(adapter.config.id, health, relisted)
+        await self._note(Look(adapter.config.id, health, await self._offered(adapter, health, deadline)))
         return health
 
-    async def _list(self, adapter: Provider, health: Health) -> bool:
-        """Keep what it offers; whether that is other than before. What it offered stays when it cannot be asked."""
-        provider = adapter.config.id
+    async def _offered(self, adapter: Provider, health: Health, deadline: float) -> Offer:
+        """What it offers; when it cannot be asked, why."""
         if health.status not in ANSWERED:
-            return await self._offers.note_failure(provider, health.detail)
+            return Offer(error=health.detail)
         try:
-            models = await self._patiently(adapter, adapter.models)
+            return Offer.of(adapter, await self._patiently(adapter, adapter.models, deadline))
         except ModelshelfError as error:
-            return await self._offers.note_failure(provider, error.message)
-        return await self._offers.note(adapter, models)
+            return Offer(error=error.message)
 
-    async def _patiently[R](self, adapter: Provider, ask: Callable[[], Awaitable[R]]) -> R:
-        """Ask a provider, within its time and a little; nothing of ours counts against it."""
-        seconds = self._config.config.providers.timeout_seconds
+    async def _patiently[R](self, adapter: Provider, ask: Callable[[], Awaitable[R]], deadline: float) -> R:
+        """Ask a provider, until the deadline; nothing of ours counts against it."""
         try:
-            async with asyncio.timeout(seconds + GRACE_SECONDS):
+            async with asyncio.timeout_at(deadline):
                 with contained(adapter.config):
                     return await ask()
         except ModelshelfError:
             raise
         except TimeoutError:
+            seconds = self._config.config.providers.timeout_seconds
             raise TimedOut(f"{adapter.config.name} did not answer within {seconds:g} s.") from None
 
     async def _visit(self, config: ProviderConfig) -> None:
+        deadline = self._deadline()
         try:
             try:
                 adapter = await self._providers.get(config.id)
             except ModelshelfError as error:
                 # Its adapter is gone, or it was removed a moment ago: then the next round forgets it.
-                await self._note(config.id, _down(error.message, error.remedy), False)
+                await self._note(Look(config.id, _down(error.message, error.remedy)))
             else:
-                await self._look(adapter)
+                await self._look(adapter, deadline)
         except Exception as error:  # whatever one provider brings about must not end the watch over all of them
             log.warning("the look at %s was not kept: %s", config.id, error, exc_info=error)
             self._due[config.id] = time.monotonic() + FOLLOW_SECONDS
@@ -160,10 +162,10 @@ class HealthMonitor:
             self._busy.discard(config.id)
             self._wake.set()
 
-    async def _note(self, provider: str, health: Health, relisted: bool) -> None:
-        self._plan(provider, health)
-        await self._store.write(_add, provider, health)
-        self._take(provider, health, relisted)
+    async def _note(self, look: Look) -> None:
+        self._plan(look.provider, look.health)
+        relisted = await self._looks.keep(look)
+        self._take(look.provider, look.health, relisted)
 
     async def _watch(self) -> None:
         async with asyncio.TaskGroup() as looks:
@@ -224,7 +226,7 @@ class HealthMonitor:
     async def _follow(self) -> None:
         """Take in what other processes looked at, and at the start what there was before."""
         since = datetime.now(UTC) - SPAN
-        for row, provider, health in await self._store.read(_looks_after, self._newest, since):
+        for row, provider, health in await self._looks.after(self._newest, since):
             self._newest = max(self._newest, row)
             known = self.latest.get(provider)
             if known is None or known.at < health.at:
@@ -265,31 +267,3 @@ def next_look(interval: float, failures: int) -> float:
 def _seen(health: Health) -> Health:
     """What a person sees change: neither the moment nor a few milliseconds more."""
     return replace(health, at=datetime.min, latency_ms=None)
-
-
-def _add(session: Session, provider: str, health: Health) -> None:
-    row = HealthRow(
-        provider=provider,
-        at=health.at,
-        status=health.status,
-        latency_ms=health.latency_ms,
-        detail=health.detail,
-        remedy=health.remedy,
-        version=health.version[:100],
-    )
-    session.add(row)
-    session.execute(delete(HealthRow).where(HealthRow.provider == provider, HealthRow.at < health.at - KEPT))
-
-
-def _looks_after(session: Session, seen: int, since: datetime) -> list[tuple[int, str, Health]]:
-    query = select(HealthRow).where(HealthRow.id > seen, HealthRow.at >= since).order_by(HealthRow.id)
-    return [(row.id, row.provider, _health(row)) for row in session.scalars(query)]
-
-
-def _history(session: Session, provider: str, since: datetime) -> list[Health]:
-    query = select(HealthRow).where(HealthRow.provider == provider, HealthRow.at >= since).order_by(HealthRow.at)
-    return [_health(row) for row in session.scalars(query)]
-
-
-def _health(row: HealthRow) -> Health:
-    return Health(HealthStatus(row.status), row.at, row.latency_ms, row.detail, row.remedy, row.version)

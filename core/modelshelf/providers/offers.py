@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -30,36 +30,55 @@ class Listed:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a provider was found to offer; without `models` only why these are not known."""
+
+    abilities: frozenset[Ability] = frozenset()
+    missing: Mapping[Ability, str] = field(default_factory=dict)
+    models: Sequence[ServedModel] | None = None
+    error: str = ""
+
+    @classmethod
+    def of(cls, adapter: Provider, models: Sequence[ServedModel]) -> "Offer":
+        """What this provider can do now, and these models."""
+        return cls(adapter.abilities, dict(adapter.missing), tuple(models))
+
+    def encode(self) -> str | None:
+        """As it is kept; None without models."""
+        if self.models is None:
+            return None
+        told = {
+            "abilities": sorted(ability.value for ability in self.abilities),
+            "missing": {ability.value: why for ability, why in self.missing.items()},
+            "models": [_as_dict(model) for model in self.models],
+        }
+        return json.dumps(told, default=str)
+
+
 class Offers:
     """The last list of each provider. A list that did not change is neither written nor read again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[str, str, Listed]] = {}
-        self._noted: dict[str, tuple[object, tuple[str, str]]] = {}
+        self._kept: dict[str, tuple[Offer, tuple[str, str]]] = {}
 
-    async def note(self, adapter: Provider, models: Sequence[ServedModel]) -> bool:
-        """Keep a list; whether it is other than before. One that is the same as the last is not written again."""
-        provider, noted = adapter.config.id, (tuple(models), adapter.abilities, dict(adapter.missing))
-        if await self._still(provider, noted):
-            return False
-        text = await asyncio.to_thread(_encode, adapter, models)
-        changed, mark = await self._store.write(_keep, provider, text, "")
-        self._noted[provider] = noted, mark
+    def is_last(self, provider: str, offer: Offer) -> bool:
+        """Whether that is what this process kept last of the provider."""
+        return provider in self._kept and self._kept[provider][0] == offer
+
+    def keep(self, session: Session, provider: str, offer: Offer, text: str | None) -> bool:
+        """Keep an offer, with its `text` where that is known already; whether it is other than before."""
+        last = self._kept.get(provider)
+        if last and last[0] == offer:
+            # Another process may have looked since and seen something else.
+            if _mark(session, provider) == last[1]:
+                return False
+            text = offer.encode()
+        changed, mark = _keep(session, provider, text, offer.error)
+        self._kept[provider] = offer, mark
         return changed
-
-    async def note_failure(self, provider: str, error: str) -> bool:
-        """Keep why there is no newer list; whether that is news."""
-        if await self._still(provider, error):
-            return False
-        changed, mark = await self._store.write(_keep, provider, None, error)
-        self._noted[provider] = error, mark
-        return changed
-
-    async def _still(self, provider: str, noted: object) -> bool:
-        """Whether that is what we wrote last, and what still stands there: another process may have looked too."""
-        ours, mark = self._noted.get(provider, (None, None))
-        return ours == noted and await self._store.read(_mark, provider) == mark
 
     async def read(self) -> Mapping[str, Listed]:
         """What is known of every provider that was asked."""
@@ -75,17 +94,8 @@ class Offers:
 
     async def forget(self, provider: str) -> None:
         """Forget the list of a provider that is removed."""
-        self._noted.pop(provider, None)
+        self._kept.pop(provider, None)
         await self._store.write(_forget, provider)
-
-
-def _encode(adapter: Provider, models: Sequence[ServedModel]) -> str:
-    told = {
-        "abilities": sorted(ability.value for ability in adapter.abilities),
-        "missing": {ability.value: why for ability, why in adapter.missing.items()},
-        "models": [_as_dict(model) for model in models],
-    }
-    return json.dumps(told, default=str)
 
 
 def _as_dict(model: ServedModel) -> dict[str, Any]:
