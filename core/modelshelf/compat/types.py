@@ -20,7 +20,12 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How an engine would load a model; the defaults are llama-server's, whose outputs equal its slots."""
+    """How an engine would load a model; the defaults are llama-server's, whose outputs equal its slots.
+
+    `kv` is the type of the cache's keys, `kv_values` that of its values where it is another. `gpu_layers` None: as many
+    as fit. `tensor_split`: shares of the cards, empty for shares of their free memory. `repack`: the processor keeps
+    tensors a second time in an order it likes. `gpu_share` is the part of a card that vLLM and SGLang take.
+    """
 
     context: int = 4096
     kv: str = "f16"
@@ -29,6 +34,10 @@ class Settings:
     flash_attention: bool = True
     unified_kv: bool = True
     gpu_layers: int | None = None
+    kv_values: str | None = None
+    tensor_split: tuple[float, ...] = ()
+    repack: bool = True
+    gpu_share: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
