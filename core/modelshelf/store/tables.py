@@ -185,6 +185,25 @@ class OfferRow(Base):
     at: Mapped[datetime] = mapped_column(default=now)
 
 
+class MeasurementRow(Base):
+    """One deed that was timed on a machine.
+
+    `deed` is chat or load; `rate` is tokens per second of a chat, bytes per second of a load; `moved` are the bytes
+    that one token was reckoned to move, or those that were loaded.
+    """
+
+    __tablename__ = "measurement"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    machine: Mapped[str] = mapped_column(String(64))
+    engine: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str] = mapped_column(String(400))
+    deed: Mapped[str] = mapped_column(String(8))
+    rate: Mapped[float]
+    moved: Mapped[float]
+    at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("measurement_machine", "machine", "engine", "id"),)
+
+
 class ProviderKeyRow(Base):
     """Which key a provider uses for which models. The key itself is in the vault, or in the environment (`env`)."""
 
