@@ -19,8 +19,8 @@ def upgrade() -> None:
         sa.Column("engine", sa.String(length=40), nullable=False),
         sa.Column("model", sa.String(length=400), nullable=False),
         sa.Column("deed", sa.String(length=8), nullable=False),
-        sa.Column("rate", sa.Float(), nullable=False),
-        sa.Column("moved", sa.Float(), nullable=False),
+        sa.Column("rate", sa.Double(), nullable=False),
+        sa.Column("moved", sa.Double(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
