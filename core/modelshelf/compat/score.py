@@ -8,21 +8,22 @@ A sum would hide a fatal weakness; in a geometric mean one poor value pulls ever
 | speed     | 0.25   | 20 tokens per second or more         | 0.05 at 0.5 tokens per second, by the logarithm      |
 | fidelity  | 0.15   | 16 bits per weight                   | by the table `FIDELITY`, 0.25 for one bit            |
 | context   | 0.15   | all the context that was asked for   | the square root of the part that can be had          |
-| abilities | 0.10   | the file says how to chat with it    | 0.6 without a chat template                          |
+| abilities | 0.10   | it has what is wanted beside         | 0.6 without any of it, or without a chat template    |
 
 What does not fit as asked is tried with a q8_0 cache, one slot, and ever shorter contexts. A score for such a downgrade
 never exceeds what the settings before it would give when they just fit, so that more memory never lowers a score.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp, log
 
 from modelshelf.compat.engines import Engine
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.measures import Measures, measure
 from modelshelf.compat.memory import Estimate, estimate
-from modelshelf.compat.speed import Placement, place, tokens_per_second
+from modelshelf.compat.placement import Placement, place
+from modelshelf.compat.speed import Pace, tokens_per_second
 from modelshelf.compat.types import Settings
 from modelshelf.metadata.facts import ModelFacts
 
@@ -71,6 +72,9 @@ class Question:
     """What is asked: a model, on an engine, on a machine, with settings.
 
     required: the context was asked for on purpose and must not be shortened. measures: those of the facts, if known.
+    needs, wants: abilities (chat, tools, vision, …) that it must have, and that it should have. refused: licences, in
+    small letters, that may not be used here. pace: what was measured on this machine. held: bytes of memory that other
+    models hold and would give back, by the name to unload.
     """
 
     facts: ModelFacts
@@ -79,6 +83,11 @@ class Question:
     engine: Engine
     required: bool = False
     measures: Measures | None = None
+    needs: frozenset[str] = frozenset()
+    wants: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    pace: Pace | None = None
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +148,31 @@ def _rate(question: Question, settings: Settings) -> Rating:
     measures = question.measures or measure(facts)
     known = estimate(facts, settings, measures)
     placement = place(known.memory, settings, machine, question.engine, facts.layers)
-    speed = tokens_per_second(measures, known.memory, machine, placement)
-    fits = known.high <= placement.budget
+    speed = tokens_per_second(measures, known.memory, machine, placement, _pace_of(question))
+    fits = known.high <= placement.budget and not placement.short
     values = {
         "memory": _headroom(known.high, placement.budget),
         "speed": _pace(speed),
         "fidelity": fidelity(facts.quantisation),
         "context": _share(min(settings.context, facts.context or settings.context), question.settings.context),
-        "abilities": NO_TEMPLATE if facts.chat_template is None else 1.0,
+        "abilities": _abilities(question),
     }
     return Rating(settings, known, placement, speed, values, _mean(values) if fits else 0.0, fits)
+
+
+def _pace_of(question: Question) -> Pace | None:
+    """What other models showed says nothing about one that may lie in two kinds of memory."""
+    pace = question.pace
+    split = question.engine.gpus and bool(question.machine.cards)
+    return None if pace is None or (split and not pace.exact) else pace
+
+
+def _abilities(question: Question) -> float:
+    """The part of what is wanted that the model has. An embedder needs no template to be useful."""
+    facts = question.facts
+    if not question.wants:
+        return 1.0 if facts.chat_template is not None or "embed" in facts.abilities else NO_TEMPLATE
+    return NO_TEMPLATE + (1 - NO_TEMPLATE) * len(question.wants & facts.abilities) / len(question.wants)
 
 
 def _headroom(need: int, budget: int) -> float:

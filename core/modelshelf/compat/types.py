@@ -1,7 +1,7 @@
 """What compatibility answers are made of. Memory in bytes, speed in tokens per second."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +38,10 @@ class Settings:
     tensor_split: tuple[float, ...] = ()
     repack: bool = True
     gpu_share: float = 0.9
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, by the names of the fields."""
+        return {item.name: getattr(self, item.name) for item in fields(self)} | {"tensor_split": [*self.tensor_split]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,35 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """What speaks for a model whatever it runs on: shown beside the score and never mixed into it.
+
+    `parameters` in all and `active` for one token; `fidelity` is the part, 0 to 1, that its quantisation leaves.
+    """
+
+    parameters: int | None
+    active: int | None
+    fidelity: float | None
+    detail: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "parameters": self.parameters,
+            "active": self.active,
+            "fidelity": self.fidelity,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Compatibility:
-    """Model x provider: `score` 0-100, or None where the question makes no sense."""
+    """Model x provider: `score` 0-100, or None where the question makes no sense.
+
+    `budget` is the memory in bytes that `memory.total` has to fit into, `speed` the least and the most tokens per
+    second to expect: `measured` says that this machine was timed with that model. `values` are the five that make the
+    score, 0 to 1 each; empty where something else decided.
+    """
 
     model: str
     provider: str
@@ -105,6 +136,9 @@ class Compatibility:
     reasons: tuple[Reason, ...] = ()
     fixes: tuple[Fix, ...] = ()
     summary: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    measured: bool = False
+    quality: Quality | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON, the shape that `modelshelf fit --json` prints."""
@@ -117,6 +151,10 @@ class Compatibility:
             "memory": self.memory.as_dict() if self.memory else None,
             "budget": self.budget,
             "speed": list(self.speed) if self.speed else None,
+            "measured": self.measured,
+            "settings": self.settings.as_dict() if self.settings else None,
+            "values": {name: round(value, 3) for name, value in self.values.items()},
+            "quality": self.quality.as_dict() if self.quality else None,
             "summary": self.summary,
             "reasons": [reason.as_dict() for reason in self.reasons],
             "fixes": [fix.as_dict() for fix in self.fixes],

@@ -17,7 +17,7 @@ from modelshelf.errors import ModelshelfError, TimedOut
 from modelshelf.events import EventBus, ProviderChanged, ProviderLooked
 from modelshelf.providers.boundary import contained
 from modelshelf.providers.looks import Look, Looks
-from modelshelf.providers.offers import Listed, Offer, Offers
+from modelshelf.providers.offers import Listed, Offering, Offers
 from modelshelf.providers.pulse import ANSWERED, Pulse, pulse
 from modelshelf.providers.registry import ProviderRegistry
 from modelshelf.providers.spec import Health, HealthStatus, Provider, ProviderConfig
@@ -124,14 +124,14 @@ class HealthMonitor:
         await self._note(Look(adapter.config.id, health, await self._offered(adapter, health, deadline)))
         return health
 
-    async def _offered(self, adapter: Provider, health: Health, deadline: float) -> Offer:
+    async def _offered(self, adapter: Provider, health: Health, deadline: float) -> Offering:
         """What it offers; when it cannot be asked, why."""
         if health.status not in ANSWERED:
-            return Offer(error=health.detail)
+            return Offering(error=health.detail)
         try:
-            return Offer.of(adapter, await self._patiently(adapter, adapter.models, deadline))
+            return Offering.of(adapter, await self._patiently(adapter, adapter.models, deadline))
         except ModelshelfError as error:
-            return Offer(error=error.message)
+            return Offering(error=error.message)
 
     async def _patiently[R](self, adapter: Provider, ask: Callable[[], Awaitable[R]], deadline: float) -> R:
         """Ask a provider, until the deadline; nothing of ours counts against it."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from modelshelf.providers.offers import Offer, Offers
+from modelshelf.providers.offers import Offering, Offers
 from modelshelf.providers.spec import Health, HealthStatus
 from modelshelf.store import Store
 from modelshelf.store.tables import HealthRow
@@ -23,7 +23,7 @@ class Look:
 
     provider: str
     health: Health
-    offer: Offer | None = None
+    offer: Offering | None = None
 
 
 class Looks:

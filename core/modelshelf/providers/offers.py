@@ -31,7 +31,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Offering:
     """What a provider was found to offer; without `models` only why these are not known."""
 
     abilities: frozenset[Ability] = frozenset()
@@ -40,7 +40,7 @@ class Offer:
     error: str = ""
 
     @classmethod
-    def of(cls, adapter: Provider, models: Sequence[ServedModel]) -> "Offer":
+    def of(cls, adapter: Provider, models: Sequence[ServedModel]) -> "Offering":
         """What this provider can do now, and these models."""
         return cls(adapter.abilities, dict(adapter.missing), tuple(models))
 
@@ -62,13 +62,13 @@ class Offers:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[str, str, Listed]] = {}
-        self._kept: dict[str, tuple[Offer, tuple[str, str]]] = {}
+        self._kept: dict[str, tuple[Offering, tuple[str, str]]] = {}
 
-    def is_last(self, provider: str, offer: Offer) -> bool:
+    def is_last(self, provider: str, offer: Offering) -> bool:
         """Whether that is what this process kept last of the provider."""
         return provider in self._kept and self._kept[provider][0] == offer
 
-    def keep(self, session: Session, provider: str, offer: Offer, text: str | None) -> bool:
+    def keep(self, session: Session, provider: str, offer: Offering, text: str | None) -> bool:
         """Keep an offer, with its `text` where that is known already; whether it is other than before."""
         last = self._kept.get(provider)
         if last and last[0] == offer:

@@ -7,12 +7,12 @@ import pytest
 
 from modelshelf.errors import ModelshelfError
 from modelshelf.providers.looks import Look, Looks
-from modelshelf.providers.offers import Offer, Offers
+from modelshelf.providers.offers import Offering, Offers
 from modelshelf.providers.spec import Health, HealthStatus, ServedModel
 from modelshelf.store import Store
 
 
-def look(provider: str, offer: Offer | None = None, detail: str = "") -> Look:
+def look(provider: str, offer: Offering | None = None, detail: str = "") -> Look:
     return Look(provider, Health(HealthStatus.WELL, datetime.now(UTC), 3.0, detail), offer)
 
 
@@ -31,19 +31,19 @@ async def test_a_look_that_cannot_be_kept_does_not_take_the_others_along(looks: 
 
 
 async def test_an_offer_is_news_once(looks: Looks, store: Store) -> None:
-    offer = Offer(models=(ServedModel("one/llama", "llama"),))
+    offer = Offering(models=(ServedModel("one/llama", "llama"),))
     assert await looks.keep(look("one", offer))
-    assert not await looks.keep(look("one", Offer(models=(ServedModel("one/llama", "llama"),))))
-    assert await looks.keep(look("one", Offer(error="It went away.")))
+    assert not await looks.keep(look("one", Offering(models=(ServedModel("one/llama", "llama"),))))
+    assert await looks.keep(look("one", Offering(error="It went away.")))
     listed = (await Offers(store).read())["one"]
     assert [model.name for model in listed.models] == ["llama"], "what it offered stays when it cannot be asked"
     assert listed.error == "It went away."
 
 
 async def test_what_another_process_saw_since_is_not_taken_for_ours(looks: Looks, store: Store) -> None:
-    offer = Offer(models=(ServedModel("one/llama", "llama"),))
+    offer = Offering(models=(ServedModel("one/llama", "llama"),))
     await looks.keep(look("one", offer))
-    await Looks(store, Offers(store)).keep(look("one", Offer(models=(ServedModel("one/mistral", "mistral"),))))
+    await Looks(store, Offers(store)).keep(look("one", Offering(models=(ServedModel("one/mistral", "mistral"),))))
     assert await looks.keep(look("one", offer))
     assert [model.name for model in (await Offers(store).read())["one"].models] == ["llama"]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from modelshelf.compat.fit import fit_file
-from modelshelf.compat.judge import size
 from modelshelf.compat.memory import estimate
 from modelshelf.compat.types import Settings
+from modelshelf.compat.words import size
 from modelshelf.errors import ModelDoesNotFit
 from modelshelf.metadata import local
 from modelshelf.providers.engine.process import EngineModel

@@ -1,0 +1,116 @@
+"""The smallest changes that raise a score, each with the score that it would give."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from modelshelf.compat.machine import Machine
+from modelshelf.compat.placement import layers_that_fit
+from modelshelf.compat.score import SHORTEST, Question, Rating, downgrades, rate
+from modelshelf.compat.types import Fix, Settings
+from modelshelf.compat.words import changes, size
+
+MOST_FIXES = 4
+WORTH = 3  # points a change must bring to be proposed
+PLAIN_CACHES = frozenset({"f16", "f32", "bf16"})
+NAMES = ("context", "kv", "slots", "gpu_layers", "flash_attention")
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    code: str
+    question: Question
+    detail: str
+
+
+def fixes(question: Question, score: int, scored: Callable[[Question, Rating], int]) -> tuple[Fix, ...]:
+    """At most four changes, each alone before all of them together. `scored` gives the points of a rating."""
+    found: list[Fix] = []
+    seen: set[str] = set()
+    tried: set[Settings] = set()
+    for option in _options(question):
+        changed = option.question
+        if option.code in seen or (option.code != "UNLOAD" and changed.settings in tried):
+            continue
+        tried.add(changed.settings)
+        asked, _ = rate(changed)
+        if not asked.fits or _too_long(question, changed.settings):
+            continue
+        reached = scored(changed, asked)
+        if reached < score + WORTH:
+            continue
+        seen.add(option.code)
+        found.append(Fix(option.code, option.detail, reached, _applied(question, changed)))
+        if len(found) == MOST_FIXES:
+            break
+    return tuple(found)
+
+
+def _options(question: Question) -> Iterator[_Option]:
+    """Every change alone, what costs least first; then all of them together."""
+    before = question.settings
+    for code, settings in _settings(question):
+        yield _Option(code, replace(question, settings=settings), f"Use {changes(before, settings)}.")
+    yield from _unloads(question)
+    for settings in downgrades(replace(question, required=False)):
+        yield _Option("SMALLER", replace(question, settings=settings), f"Use {changes(before, settings)}.")
+
+
+def _settings(question: Question) -> Iterator[tuple[str, Settings]]:
+    settings, limit = question.settings, question.facts.context
+    if limit and settings.context > limit:
+        yield "CONTEXT", replace(settings, context=limit)
+    yield from _offloads(question)
+    if not settings.flash_attention:
+        yield "FLASH_ATTENTION", replace(settings, flash_attention=True)
+    if settings.kv in PLAIN_CACHES and settings.flash_attention:
+        yield "KV_TYPE", replace(settings, kv="q8_0")
+    if settings.slots > 1:
+        yield "SLOTS", replace(settings, slots=1)
+    context = settings.context
+    while context > SHORTEST:
+        context = max(context // 2, SHORTEST)
+        yield "CONTEXT", replace(settings, context=context)
+
+
+def _offloads(question: Question) -> Iterator[tuple[str, Settings]]:
+    """Where layers were put on cards by hand: as many as there is room for."""
+    settings, layers = question.settings, question.facts.layers
+    if settings.gpu_layers is None or not layers or not question.engine.gpus or not question.machine.cards:
+        return
+    asked, _ = rate(question)
+    room = layers_that_fit(asked.estimate.memory, question.machine, layers)
+    if room != settings.gpu_layers:
+        yield "OFFLOAD", replace(settings, gpu_layers=room)
+
+
+def _unloads(question: Question) -> Iterator[_Option]:
+    """Models that are in memory now; the smallest first, because the least is given up by it."""
+    machine = question.machine
+    for name, count in sorted(question.held.items(), key=lambda item: item[1]):
+        freed = replace(question, machine=_with_free(machine, count, question.engine.gpus))
+        yield _Option(
+            "UNLOAD",
+            replace(freed, held={other: taken for other, taken in question.held.items() if other != name}),
+            f"Unload {name}, which holds {size(count)}.",
+        )
+
+
+def _with_free(machine: Machine, count: int, cards: bool) -> Machine:
+    """The machine when so many bytes were given back: on its first card where the engine uses cards."""
+    if cards and machine.cards:
+        first = machine.cards[0]
+        freed = replace(first, memory_free=min(first.memory_free + count, first.memory_total))
+        return replace(machine, gpus=tuple(freed if gpu is first else gpu for gpu in machine.gpus))
+    return replace(machine, ram_available=min(machine.ram_available + count, machine.ram_total))
+
+
+def _too_long(question: Question, changed: Settings) -> bool:
+    limit = question.facts.context
+    return bool(question.required and limit and changed.context > limit)
+
+
+def _applied(before: Question, after: Question) -> dict[str, object]:
+    if gone := before.held.keys() - after.held.keys():
+        return {"unload": next(iter(gone))}
+    one, two = before.settings, after.settings
+    return {name: getattr(two, name) for name in NAMES if getattr(two, name) != getattr(one, name)}
