@@ -1,20 +1,47 @@
-"""What engines can run, from a dated snapshot (`engines.json`, written by `python -m modelshelf.compat.snapshot`).
+"""What engines can run, from dated snapshots (`snapshots/*.json`, written by `python -m modelshelf.compat.snapshot`).
 
-Unknown is unknown, never yes: an architecture that a snapshot does not name is refused only where the list is complete.
+Unknown is unknown, never yes: what a snapshot does not name is refused only where the list is complete, which it is of
+the built-in engine alone, because another version of the others may run on a person's machine.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Any
+
+from modelshelf.compat.machine import Machine
+from modelshelf.compat.needs import CODE, Verdict, judge_needs
+from modelshelf.compat.types import Reason
+from modelshelf.metadata.facts import ModelFacts
+
+BITS = re.compile(r"[-_]?\d+(\.\d+)?[-_]?(bit|bits|bpw)$")
+# Weights in a type that every processor reads or that is widened while loading.
+PLAIN = frozenset({"bf16", "bfloat16", "f16", "f32", "float16", "float32", "fp16", "fp32"})
+# The same method under other names: what model files say, and what engines call it.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "auto-round": ("auto-round", "inc"),
+    "bnb": ("bitsandbytes",),
+    "compressed_tensors": ("compressed-tensors",),
+    "fp4": ("bitsandbytes",),
+    "int8": ("bitsandbytes",),
+    "intel/auto-round": ("auto-round", "inc"),
+    "nf4": ("bitsandbytes",),
+    "nvfp4": ("nvfp4", "modelopt_fp4"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """An engine as of a version. `complete`: what is not in `architectures` is not supported; else it is unknown.
 
-    gpus: it can use graphics cards with memory of their own. ours: we judge by the memory of this machine.
+    architectures: GGUF names, or for the other formats `model_type`s; classes: names as a config.json has them;
+    causal: those architectures that write text, where the source tells them apart; removed: what it supported until a
+    version. gpus: it can use graphics cards with memory of their own. family: by whose rule it takes memory (llamacpp,
+    vllm, sglang, transformers, mlx), `families` where it differs by format. hardware and needs: what it needs itself
+    and what each quantisation needs, see `modelshelf.compat.needs`.
     """
 
     kind: str
@@ -26,36 +53,97 @@ class Engine:
     quantisations: frozenset[str]
     complete: bool
     gpus: bool
+    family: str = "llamacpp"
+    families: Mapping[str, str] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+    causal: frozenset[str] = frozenset()
+    removed: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, str | None] = field(default_factory=dict)
+    needs: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    source: str = ""
 
-    def supports(self, architecture: str | None) -> bool | None:
-        """Whether it runs an architecture; None: not known."""
-        if architecture is None:
-            return None
-        if architecture in self.architectures:
+    def supports(self, architecture: str | None, *others: str) -> bool | None:
+        """Whether it runs an architecture, named by any of its names; None: not known."""
+        names = [name for name in (architecture, *others) if name]
+        if any(name in self.architectures or name in self.classes for name in names):
             return True
-        return False if self.complete else None
+        if any(name in self.removed for name in names):
+            return False
+        return False if self.complete and names else None
+
+    def knows(self, facts: ModelFacts) -> bool | None:
+        """Whether it runs the model's architecture, by its `model_type` or by the classes that its config names."""
+        classes = facts.keys.get("architectures")
+        named = [name for name in classes if isinstance(name, str)] if isinstance(classes, list | tuple) else []
+        return self.supports(facts.architecture, *named)
+
+    def family_for(self, model_format: str) -> str:
+        """By whose rule it takes memory for a format."""
+        return self.families.get(model_format, self.family)
+
+    def runs_on(self, machine: Machine) -> Verdict:
+        """Whether the engine itself runs on a machine."""
+        return judge_needs(self.hardware, machine, self.label) if self.hardware else Verdict(None)
+
+    def quantisation(self, name: str | None, machine: Machine) -> Verdict:
+        """Whether it runs weights of a quantisation on a machine; a no says what is missing."""
+        if name is None:
+            return Verdict(None)
+        for method in methods(name):
+            if method in self.needs:
+                return judge_needs(self.needs[method], machine, f"{name} in {self.label} {self.version}")
+        if name.upper() in self.quantisations or is_plain(name):
+            return self.runs_on(machine)
+        unlisted = f"Whether {self.label} {self.version} reads {name} is not known."
+        return Verdict(None, Reason(CODE, unlisted, {"quantisation": name}))
+
+
+def is_plain(name: str) -> bool:
+    """Whether the weights are not quantised."""
+    return name.lower() in PLAIN
+
+
+def methods(name: str) -> tuple[str, ...]:
+    """The names under which engines may list a quantisation: `GPTQ-4bit` is `gptq`, `NF4` is `bitsandbytes`."""
+    plain = BITS.sub("", name.strip().lower()) or name.lower()
+    return (name, *ALIASES.get(plain, (plain,)))
 
 
 @cache
 def engines() -> Mapping[str, Engine]:
     """The engines that run files on this machine, by the provider's kind."""
-    text = (resources.files("modelshelf.compat") / "engines.json").read_text(encoding="utf-8")
-    return {
-        kind: Engine(
-            kind=kind,
-            label=entry["label"],
-            version=entry["version"],
-            date=entry["date"],
-            formats=frozenset(entry["formats"]),
-            architectures=frozenset(entry["architectures"]),
-            quantisations=frozenset(entry["quantisations"]),
-            complete=entry["complete"],
-            gpus=entry["gpus"],
-        )
-        for kind, entry in json.loads(text).items()
-    }
+    folder = resources.files("modelshelf.compat") / "snapshots"
+    kinds = sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
+    return {kind: loaded for kind in kinds if (loaded := engine(kind))}
 
 
+@cache
 def engine(kind: str) -> Engine | None:
     """The engine behind a kind of provider; None for cloud services and others that run nothing here."""
-    return engines().get(kind)
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", kind):
+        return None
+    file = resources.files("modelshelf.compat") / "snapshots" / f"{kind}.json"
+    return _engine(kind, json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def _engine(kind: str, entry: Mapping[str, Any]) -> Engine:
+    listed = entry["quantisations"]
+    return Engine(
+        kind=kind,
+        label=entry["label"],
+        version=entry["version"],
+        date=entry["date"],
+        formats=frozenset(entry["formats"]),
+        architectures=frozenset(entry["architectures"]),
+        quantisations=frozenset(listed),
+        complete=entry["complete"],
+        gpus=entry["gpus"],
+        family=entry["family"],
+        families=entry.get("families", {}),
+        classes=frozenset(entry["classes"]),
+        causal=frozenset(entry["causal"]),
+        removed=entry["removed"],
+        hardware=entry["hardware"],
+        needs=listed if isinstance(listed, dict) else {},
+        source=entry["source"],
+    )

@@ -24,6 +24,9 @@ class Gpu:
     bandwidth: float | None = None
     unified: bool = False
     origin: str = ""
+    memory_idle: int | None = None
+    compute: str | None = None
+    driver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

