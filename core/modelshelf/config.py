@@ -88,8 +88,18 @@ class EngineConfig(_Section):
         int, Field(ge=256, le=1_048_576, description="tokens; the model's own limit if that is less")
     ] = 4096
     slots: Annotated[int, Field(ge=1, le=64)] = 1
+    kv: Annotated[Literal["f16", "q8_0", "q4_0"], Field(description="how its cache is kept")] = "f16"
     threads: Annotated[int, Field(ge=0, description="0: one per physical core")] = 0
     start_seconds: Annotated[float, Field(gt=0)] = 120.0
+
+
+class CompatibilityConfig(_Section):
+    """How models are judged."""
+
+    refused_licences: Annotated[
+        tuple[str, ...],
+        Field(description="licences that are not used here, for example cc-by-nc-4.0: such models get 0"),
+    ] = ()
 
 
 class ProvidersConfig(_Section):
@@ -136,6 +146,7 @@ class Config(_Section):
     network: NetworkConfig = NetworkConfig()
     server: ServerConfig = ServerConfig()
     engine: EngineConfig = EngineConfig()
+    compatibility: CompatibilityConfig = CompatibilityConfig()
     providers: ProvidersConfig = ProvidersConfig()
     vault: VaultConfig = VaultConfig()
     ui: UiConfig = UiConfig()

@@ -97,6 +97,26 @@ class ProviderLooked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered(Event):
+    """A model, `provider/name`, gave an answer to its end: `rate` in tokens per second, `tokens` read and written."""
+
+    kind: ClassVar[str] = "answered"
+    model: str
+    rate: float
+    written: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoaded(Event):
+    """A model, `provider/name`, was brought into memory, in so many seconds."""
+
+    kind: ClassVar[str] = "loaded"
+    model: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged(Event):
     """A profile was made, changed or removed."""
 
@@ -130,12 +150,14 @@ KINDS: dict[str, type[Event]] = {
         QuarantineChanged,
         ProviderChanged,
         ProviderLooked,
+        ModelAnswered,
+        ModelLoaded,
         ProfileChanged,
         SourceChanged,
         ServiceChanged,
     )
 }
-LOCAL = frozenset({ServiceChanged.kind, ProviderLooked.kind})
+LOCAL = frozenset({ServiceChanged.kind, ProviderLooked.kind, ModelAnswered.kind, ModelLoaded.kind})
 
 
 def decode(kind: str, payload: str) -> Event | None:

@@ -86,7 +86,10 @@ class Shelf:
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
         self.health = HealthMonitor(config, self.store, self.events, self.providers)
         self.profiles = ProfileManager(self.store, self.events, self.access, self.providers, self.health)
-        self.compatibility = CompatibilityService(config, self.catalog, self.metadata, self.library, self.providers)
+        self.compatibility = CompatibilityService(
+            config, self.store, self.events, self.catalog, self.metadata, self.library, self.providers, self.health,
+            self.configure,
+        )  # fmt: skip
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
         )

@@ -13,13 +13,23 @@ GB = 1_000_000_000
 WORTH = 3  # points another file must bring to be proposed
 
 
-def elsewhere(model: str, provider: str, serves: bool, label: str) -> Compatibility:
-    """A provider that does not run files of this machine: no score."""
-    if serves:
-        reason = Reason("SERVED_ELSEWHERE", f"{label} serves it; this machine's memory does not matter.")
-    else:
-        reason = Reason("NOT_SERVED", f"{label} does not offer this model, and files cannot be given to it from here.")
-    return Compatibility(model, provider, None, serves, Confidence.UNKNOWN, reasons=(reason,), summary=reason.detail)
+def elsewhere(model: str, provider: str, label: str) -> Compatibility:
+    """A provider that does not run files of this machine, and does not serve the model: no score."""
+    reason = Reason("NOT_SERVED", f"{label} does not offer this model, and files cannot be given to it from here.")
+    return Compatibility(model, provider, None, False, Confidence.UNKNOWN, reasons=(reason,), summary=reason.detail)
+
+
+def not_for_this_key(model: str, provider: str, label: str, named: str) -> Compatibility:
+    """A service that is known to have the model and does not list it: to this key it is closed."""
+    told = f"{label} is known to have {named}, but does not list it for your key: it may need another plan or region."
+    reason = Reason("KEY_NO_ACCESS", told, {"model": named})
+    return Compatibility(model, provider, None, False, Confidence.UNKNOWN, reasons=(reason,), summary=reason.detail)
+
+
+def not_found(model: str, provider: str, error: ModelshelfError) -> Compatibility:
+    """A model of which nothing could be learnt."""
+    reason = Reason("NOT_KNOWN", error.message, {"error": error.code, "remedy": error.remedy})
+    return Compatibility(model, provider, None, False, Confidence.UNKNOWN, reasons=(reason,), summary=reason.detail)
 
 
 def unknown(model: str, provider: str) -> Compatibility:

@@ -152,9 +152,9 @@ def _rate(question: Question, settings: Settings) -> Rating:
     fits = known.high <= placement.budget and not placement.short
     values = {
         "memory": _headroom(known.high, placement.budget),
-        "speed": _pace(speed),
+        "speed": speed_value(speed),
         "fidelity": fidelity(facts.quantisation),
-        "context": _share(min(settings.context, facts.context or settings.context), question.settings.context),
+        "context": share_of(min(settings.context, facts.context or settings.context), question.settings.context),
         "abilities": _abilities(question),
     }
     return Rating(settings, known, placement, speed, values, _mean(values) if fits else 0.0, fits)
@@ -182,14 +182,16 @@ def _headroom(need: int, budget: int) -> float:
     return JUST_FITS + (1 - JUST_FITS) * min(free / ROOMY, 1.0)
 
 
-def _pace(speed: tuple[float, float]) -> float:
+def speed_value(speed: tuple[float, float]) -> float:
+    """0.05 to 1 for a range of tokens per second, by its geometric middle."""
     middle = (speed[0] * speed[1]) ** 0.5
     if middle <= SLOW:
         return LOWEST
     return max(LOWEST, min(1.0, LOWEST + (1 - LOWEST) * log(middle / SLOW) / log(FAST / SLOW)))
 
 
-def _share(had: int, asked: int) -> float:
+def share_of(had: int, asked: int) -> float:
+    """The square root of the part that can be had of what was asked."""
     return max(LOWEST, min(1.0, had / asked) ** 0.5) if asked else 1.0
 
 

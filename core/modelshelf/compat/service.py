@@ -1,49 +1,49 @@
 """Compatibility of models with providers, on this machine or on one that is only thought of."""
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
-from ipaddress import ip_address
-from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from modelshelf.catalog.types import RepoCard, RepoDetail, RepoFile
+from modelshelf.catalog.types import RepoCard, RepoDetail
 from modelshelf.compat import answers
-from modelshelf.compat.candidates import Candidate, candidates, of_candidate, of_card, of_served
-from modelshelf.compat.engines import Engine, engine
-from modelshelf.compat.fit import required
+from modelshelf.compat.applying import apply
+from modelshelf.compat.asking import Asking, Paces, WhatIf, with_other_provider
+from modelshelf.compat.calibration import Calibration
+from modelshelf.compat.candidates import candidates, of_card
+from modelshelf.compat.engines import engine
 from modelshelf.compat.hardware import find_machine
-from modelshelf.compat.judge import judge
+from modelshelf.compat.learning import Learning
 from modelshelf.compat.machine import Machine
-from modelshelf.compat.score import Question
-from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Confidence, RankedFile, Settings
-from modelshelf.errors import AccessError, FormatError, ModelshelfError, NotFound, Unreachable, UsageError
-from modelshelf.ids import ModelId, split_served
-from modelshelf.metadata.facts import ModelFacts
+from modelshelf.compat.matrix import frame_of
+from modelshelf.compat.places import Places
+from modelshelf.compat.subjects import BUILTIN, Subject, Subjects
+from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
+from modelshelf.errors import ModelshelfError
+from modelshelf.ids import ModelId
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from modelshelf.catalog import CatalogService
     from modelshelf.config import ConfigManager
+    from modelshelf.events import EventBus
     from modelshelf.library import ModelLibrary
-    from modelshelf.library.types import InstalledModel
     from modelshelf.metadata import MetadataService
-    from modelshelf.providers import ProviderRegistry
-    from modelshelf.providers.spec import ProviderConfig, ServedModel
+    from modelshelf.providers import HealthMonitor, ProviderRegistry
+    from modelshelf.store import Store
 
-log = logging.getLogger(__name__)
-BUILTIN = "builtin"
 MACHINE_SECONDS = 5.0  # for how long a look at the machine holds
 CARDS = 200
+AT_ONCE = 8
 
 
 class CompatibilityService:
     """Says whether models run here, how well, why, and what to change.
 
-    Providers are named by their id in the registry. Built-in engine and Ollama on this machine are judged by its
-    memory; for cloud services and other machines a score makes no sense and is None.
+    Providers are named by their id in the registry. Engines on this machine are judged by its memory; what others
+    serve by context, abilities and measured speed; a file with a provider that does not serve it has no score: None.
     """
 
     name = "compatibility"
@@ -51,16 +51,23 @@ class CompatibilityService:
     def __init__(
         self,
         config: "ConfigManager",
+        store: "Store",
+        events: "EventBus",
         catalog: "CatalogService",
         metadata: "MetadataService",
         library: "ModelLibrary",
         providers: "ProviderRegistry",
+        health: "HealthMonitor",
+        configure: Callable[[str, Any], Awaitable[None]],
     ) -> None:
-        self._config, self._catalog, self._metadata = config, catalog, metadata
-        self._library, self._providers = library, providers
+        self._configure = configure
+        self._catalog, self._library, self._providers = catalog, library, providers
+        self.calibration = Calibration(store)
+        self._places = Places(config, providers, health)
+        self._subjects = Subjects(catalog, metadata, library, self._places.served_by)
+        self._learning = Learning(events, self.calibration, self._subjects, self._places)
         self._machine: Machine | None = None
         self._seen = 0.0
-        self._kinds: dict[str, str] = {BUILTIN: BUILTIN}
         self._looking: asyncio.Task[Machine] | None = None
 
     async def start(self) -> None:
@@ -68,9 +75,11 @@ class CompatibilityService:
         await asyncio.to_thread(engine, BUILTIN)
         self._machine = await asyncio.to_thread(find_machine, bandwidth=False, gpus=False)
         self._looking = asyncio.create_task(self._look())
+        self._learning.start()
 
     async def stop(self) -> None:
-        """End the look at the machine."""
+        """End the look at the machine, and the watch over answers."""
+        await self._learning.stop()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
@@ -91,44 +100,135 @@ class CompatibilityService:
         *,
         settings: Settings | None = None,
         machine: Machine | None = None,
+        needs: Collection[str] = (),
+        wants: Collection[str] = (),
     ) -> Compatibility:
         """How well a model does with a provider. A context other than the default is taken as required.
 
-        Installed models and files of a source are judged by their headers; what cannot be read, by its size.
+        Installed models and files of a source are judged by their headers; what cannot be read, by its size. `needs`
+        are abilities (chat, tools, vision, …) without which the score is 0, `wants` those that raise it.
 
         Raises:
             NotFound: there is no such provider or model.
             FormatError: an installed file is broken.
         """
-        config = await self._provider(provider)
-        runs = engine(config.kind)
-        if runs is None or (machine is None and not _is_here(config)):
-            return answers.elsewhere(str(model), provider, await self._serves(provider, str(model)), config.name)
-        asking = _Asking(provider, runs, machine or await self.machine(), settings or self._settings(), settings)
-        if (file := await self._offered(str(model))) is not None:
-            return asking.judge(await self._metadata.local(file), str(model))
-        if (installed := await self._library.find(str(model))) is not None:
-            return await self._installed(asking, installed, str(model))
-        if (served := await self._served(str(model))) is not None:
-            facts = of_served(served)
-            return asking.judge(facts, str(model)) if facts else answers.unknown(str(model), provider)
-        return await self._remote(asking, model)
+        await self._places.refresh()
+        self._places.config(provider)
+        subject = await self._subjects.find(model)
+        asked = _Asked(settings, machine, frozenset(needs), frozenset(wants))
+        answer = await self._answer(subject, provider, asked)
+        if answer.score is None or machine is not None:
+            return answer
+        others = [await self._answer(subject, other, asked, fixes=False) for other in self._places.others(provider)]
+        return with_other_provider(answer, others, self._places.names)
 
-    async def get_recommended_models_for_provider(self, provider: str, limit: int = 10) -> tuple[Compatibility, ...]:
-        """The installed and findable models that do well with a provider, the best first: of equals, the larger.
+    async def answers(
+        self,
+        models: Iterable[ModelId | str],
+        providers: Iterable[str],
+        *,
+        settings: Settings | None = None,
+        machine: Machine | None = None,
+    ) -> dict[tuple[str, str], Compatibility]:
+        """Every model with every provider. A model that cannot be found has an answer that says so, without a score.
 
         Raises:
             NotFound: there is no such provider.
         """
-        config = await self._provider(provider)
-        if engine(config.kind) is None or not _is_here(config):
-            return ()
+        await self._places.refresh()
+        columns = list(providers)
+        for provider in columns:
+            self._places.config(provider)
+        names = list(dict.fromkeys(str(model) for model in models))
+        turns = asyncio.Semaphore(AT_ONCE)
+        asked = _Asked(settings, machine)
+
+        async def row(name: str) -> list[Compatibility]:
+            async with turns:
+                try:
+                    subject = await self._subjects.find(name)
+                except ModelshelfError as error:
+                    return [answers.not_found(name, provider, error) for provider in columns]
+                return [await self._answer(subject, provider, asked) for provider in columns]
+
+        rows = await asyncio.gather(*(row(name) for name in names))
+        return {
+            (name, provider): answer
+            for name, found in zip(names, rows, strict=True)
+            for provider, answer in zip(columns, found, strict=True)
+        }
+
+    async def matrix(
+        self,
+        models: Iterable[ModelId | str] | None = None,
+        providers: Iterable[str] | None = None,
+        *,
+        settings: Settings | None = None,
+        machine: Machine | None = None,
+    ) -> "pd.DataFrame":
+        """Scores of models (rows) with providers (columns), NaN where there is none; `attrs["answers"]` explain them.
+
+        Without models it is what is installed, without providers those that are switched on.
+
+        Raises:
+            NotFound: there is no such provider.
+        """
+        if models is None:
+            models = dict.fromkeys(installed.repo for installed in await self._library.models())
+        if providers is None:
+            providers = [config.id for config in await self._providers.list() if config.enabled]
+        rows, columns = [str(model) for model in models], list(providers)
+        found = await self.answers(rows, columns, settings=settings, machine=machine)
+        return await asyncio.to_thread(frame_of, found, rows, columns)
+
+    async def what_if(self, model: ModelId | str, provider: str = BUILTIN) -> WhatIf:
+        """A model with a provider of this machine, to be asked with other settings or another machine, at once.
+
+        Raises:
+            NotFound: there is no such provider or model.
+            UsageError: the provider runs nothing on this machine.
+        """
+        await self._places.refresh()
+        config = self._places.config(provider)
+        subject = await self._subjects.find(model)
+        asking = await self._places.asking(config, await self.machine(), _Asked().settings, subject)
+        return WhatIf.of(subject, asking, self._paces(config.kind))
+
+    async def get_recommended_models_for_provider(self, provider: str, limit: int = 10) -> tuple[Compatibility, ...]:
+        """The models that do well with a provider, the best first: of equals, the larger.
+
+        For an engine here those that can be found; for another those that it serves.
+
+        Raises:
+            NotFound: there is no such provider.
+        """
+        await self._places.refresh()
+        config = self._places.config(provider)
         await self.machine()
+        if not self._places.runs_here(config):
+            served = self._places.served_by(provider) or ()
+            found = [await self._answer(self._subjects.served(one), provider, _Asked()) for one in served]
+            good = [one for one in found if one.available and (one.score or 0) >= RECOMMENDED_FROM]
+            return tuple(sorted(good, key=lambda one: one.score or 0, reverse=True)[:limit])
         answer = await self._catalog.find("", limit=CARDS)
         judged = [(self.quick(card, provider), card) for card in answer.rows]
-        good = [(found, card) for found, card in judged if (found.score or 0) >= RECOMMENDED_FROM]
-        good.sort(key=lambda pair: _merit(*pair), reverse=True)
-        return tuple(found for found, _ in good[:limit])
+        suitable = [(found, card) for found, card in judged if (found.score or 0) >= RECOMMENDED_FROM]
+        suitable.sort(key=lambda pair: _merit(*pair), reverse=True)
+        return tuple(found for found, _ in suitable[:limit])
+
+    async def get_recommended_providers_for_model(
+        self, model: ModelId | str, limit: int = 10
+    ) -> tuple[Compatibility, ...]:
+        """The providers, of those switched on, that run or serve a model well, the best first.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        await self._places.refresh()
+        subject = await self._subjects.find(model)
+        found = [await self._answer(subject, provider, _Asked()) for provider in self._places.enabled]
+        good = [one for one in found if one.available and (one.score or 0) >= RECOMMENDED_FROM]
+        return tuple(sorted(good, key=lambda one: one.score or 0, reverse=True)[:limit])
 
     async def rank(
         self, detail: RepoDetail, provider: str = BUILTIN, *, machine: Machine | None = None
@@ -138,171 +238,109 @@ class CompatibilityService:
         Raises:
             NotFound: there is no such provider.
         """
-        config = await self._provider(provider)
-        runs = engine(config.kind)
-        found = candidates(detail)
+        await self._places.refresh()
+        config = self._places.config(provider)
         model = str(detail.card.id.at(detail.commit))
-        if runs is None or (machine is None and not _is_here(config)):
-            answer = answers.elsewhere(model, provider, False, config.name)
-            return tuple(RankedFile(one.files, one.size, one.quantisation, answer) for one in found)
-        asking = _Asking(provider, runs, machine or await self.machine(), self._settings(), None)
-        known, _ = await self._known(detail, found)
-        return _ranked(asking, detail, found, known)
+        if not self._places.runs_here(config) and machine is None:
+            answer = answers.elsewhere(model, provider, config.name)
+            return tuple(RankedFile(one.files, one.size, one.quantisation, answer) for one in candidates(detail))
+        subject = await self._subjects.of_detail(detail)
+        asking = await self._places.asking(config, machine or await self.machine(), None, subject)
+        return asking.rank(detail, subject)
+
+    async def apply(self, answer: Compatibility, fix: Fix) -> str:
+        """Do what a fix says, as far as it is about settings or memory; what was done, in a sentence.
+
+        Raises:
+            UsageError: it names another file or provider: that is for whoever asked to choose.
+            ProviderError, Unsupported, AccessError: it cannot be done.
+        """
+        return await apply(self._configure, self._providers, self._places, answer, fix.apply)
+
+    async def apply_settings(self, answer: Compatibility) -> str:
+        """Have a model loaded from now on with the settings of an answer.
+
+        Raises:
+            As `apply`.
+        """
+        used = answer.settings or Settings()
+        told = {"context": used.context, "kv": used.kv, "slots": used.slots}
+        return await apply(self._configure, self._providers, self._places, answer, told)
 
     def quick(self, card: RepoCard, provider: str = BUILTIN) -> Compatibility:
         """A first answer from what the card of a repository says, without asking anyone: for lists."""
-        runs = engine(self._kinds.get(provider, provider))
-        if runs is None:
-            return answers.elsewhere(str(card.id), provider, False, provider)
         facts = of_card(card)
         if facts is None or self._machine is None:
             return answers.unknown(str(card.id), provider)
-        asking = _Asking(provider, runs, self._machine, self._settings(), None)
+        asking = self._places.quick(provider, self._machine)
+        if asking is None:
+            return answers.elsewhere(str(card.id), provider, provider)
         return answers.gated(asking.judge(facts, str(card.id), fixes=False), card)
 
+    def best(self, card: RepoCard) -> tuple[str, Compatibility] | None:
+        """Of the person's own providers on this machine the one that does best with a card; None if none does well."""
+        found = [(provider, self.quick(card, provider)) for provider in self._places.here]
+        good = [(provider, answer) for provider, answer in found if (answer.score or 0) >= RECOMMENDED_FROM]
+        return max(good, key=lambda pair: pair[1].score or 0, default=None)
+
+    async def _answer(self, subject: Subject, provider: str, asked: "_Asked", *, fixes: bool = True) -> Compatibility:
+        config = self._places.config(provider)
+        if not self._places.runs_here(config) and (asked.machine is None or engine(config.kind) is None):
+            offered = self._places.offered(provider, subject)
+            rate = self.calibration.rate(config.kind, offered.id) if offered else None
+            return await self._places.elsewhere(config, subject, asked.settings, asked.needs, asked.wants, rate)
+        machine = asked.machine or await self.machine()
+        asking = await self._places.asking(config, machine, asked.settings, subject, asked.machine is None)
+        asking = replace(asking, needs=asked.needs, wants=asked.wants)
+        paces = self._paces(config.kind) if asked.machine is None else _never_timed
+        answer = asking.answer(subject, paces, fixes=fixes)
+        if not fixes or subject.detail is None or not subject.choices:
+            return answer
+        return await self._complete(asking, subject, answer, paces)
+
+    async def _complete(self, asking: Asking, subject: Subject, answer: Compatibility, paces: Paces) -> Compatibility:
+        """What takes a little longer: the exact file's header, other files of the repository, the disk."""
+        detail = subject.detail
+        if detail is None:
+            return answer
+        best, _ = asking.best(subject, detail)
+        if subject.facts is not None and subject.facts.size != best.size:
+            exact = await self._subjects.of_detail(detail, best.files[0])
+            if exact.facts is not None:
+                answer = replace(asking.answer(exact, paces), model=subject.model)
+                answer = answers.chosen_file(answer, best.files[0], len(subject.choices))
+        every = await self._subjects.of_detail(detail) if len(subject.choices) == 1 else subject
+        answer = answers.with_other_file(answer, asking.rank(detail, every), best.files)
+        return await asyncio.to_thread(answers.with_disk, answer, best.size, self._library.cache)
+
+    def _paces(self, kind: str) -> Paces:
+        return lambda key: self.calibration.pace(kind, key)
+
     async def _look(self) -> Machine:
-        self._kinds |= {config.id: config.kind for config in await self._providers.list()}
+        await self._places.refresh()
         self._machine = await asyncio.to_thread(find_machine)
+        if not self._seen:
+            await self.calibration.open(self._machine)
         self._seen = monotonic()
         return self._machine
 
-    def _settings(self) -> Settings:
-        chosen = self._config.config.engine
-        return Settings(context=chosen.context, slots=chosen.slots)
 
-    async def _provider(self, provider: str) -> "ProviderConfig":
-        configured = {config.id: config for config in await self._providers.list()}
-        if provider not in configured:
-            raise NotFound(f"There is no provider {provider}.", remedy=f"Configured are: {', '.join(configured)}.")
-        self._kinds = {config.id: config.kind for config in configured.values()}
-        return configured[provider]
-
-    async def _offered(self, model: str) -> Path | None:
-        """The installed file that the built-in engine offers under a name."""
-        name = model.removeprefix(f"{BUILTIN}/")
-        return next((one.files[0].file for one in await self._library.served() if one.name == name), None)
-
-    async def _served(self, model: str) -> "ServedModel | None":
-        """A model by the name a provider of this machine gives it."""
-        try:
-            provider, name = split_served(model)
-        except UsageError:
-            return None
-        if provider not in self._kinds:
-            return None
-        return next((one for one in await self._providers.models(provider) if one.name == name), None)
-
-    async def _serves(self, provider: str, model: str) -> bool:
-        try:
-            served = await self._providers.models(provider)
-        except ModelshelfError as error:
-            log.info("%s did not list its models: %s", provider, error)
-            return False
-        return any(model in {one.name, one.id, one.repo} for one in served)
-
-    async def _installed(self, asking: "_Asking", installed: "InstalledModel", model: str) -> Compatibility:
-        named = _file_of(model)
-        paths = {file.path: file.file for file in installed.files}
-        found = candidates(_as_detail(installed))
-        chosen = next((one for one in found if named in one.files), found[0] if found else None)
-        if chosen is None or (named and named not in paths):
-            raise NotFound(f"{installed.repo} holds no such model file.", remedy="Name one of its files.")
-        if chosen.format not in {"gguf", "safetensors"}:
-            return asking.judge(ModelFacts(chosen.format, chosen.size, tier=1), model)
-        facts = await self._metadata.local(paths[chosen.files[0]])
-        return asking.judge(facts, model)
-
-    async def _remote(self, asking: "_Asking", model: ModelId | str) -> Compatibility:
-        named = model if isinstance(model, ModelId) else ModelId.parse(model)
-        detail = await self._catalog.detail(named)
-        found = candidates(detail)
-        chosen = next((one for one in found if named.file in one.files), None)
-        if named.file and chosen is None:
-            raise NotFound(f"{named.repo} has no model file {named.file}.", remedy="`modelshelf show` lists its files.")
-        if not found:
-            return answers.no_weights(str(named), asking.provider)
-        known, error = await self._known(detail, (chosen,) if chosen else found)
-        ranked = _ranked(asking, detail, found, known)
-        best = chosen or next(one for one in found if one.files == ranked[0].files)
-        if known is not None and known.size != best.size:
-            known, error = await self._known(detail, (best,))
-        facts = known if error is None and known is not None else of_candidate(best, None, detail.card)
-        answer = asking.judge(facts, str(named))
-        if error is not None:
-            answer = answers.unread(answer, error)
-        if chosen is None and len(found) > 1:
-            answer = answers.chosen_file(answer, best.files[0], len(found))
-        answer = answers.with_other_file(answer, ranked, best.files)
-        return await asyncio.to_thread(answers.with_disk, answer, best.size, self._library.cache)
-
-    async def _known(
-        self, detail: RepoDetail, found: Sequence[Candidate]
-    ) -> tuple[ModelFacts | None, ModelshelfError | None]:
-        """Facts from the header of the file that most people want, or why there are none."""
-        if not found or found[0].format not in {"gguf", "safetensors"}:
-            return None, None
-        named = detail.card.id.at(detail.commit)
-        try:
-            return await self._metadata.facts(named, found[0].files[0] if len(found) == 1 else None), None
-        except (AccessError, FormatError, NotFound, Unreachable) as error:
-            log.info("the header of %s was not read: %s", named, error)
-            return None, error
-
-
-class _Asking:
-    """A provider, a machine and settings, ready to judge facts."""
+class _Asked:
+    """What a caller wants beside the names."""
 
     def __init__(
-        self, provider: str, runs: Engine, machine: Machine, settings: Settings, chosen: Settings | None
+        self,
+        settings: Settings | None = None,
+        machine: Machine | None = None,
+        needs: frozenset[str] = frozenset(),
+        wants: frozenset[str] = frozenset(),
     ) -> None:
-        self.provider = provider
-        self._question = Question(ModelFacts("", 0), settings, machine, runs, required(chosen))
-
-    def judge(self, facts: ModelFacts, model: str, *, fixes: bool = True) -> Compatibility:
-        question = replace(self._question, facts=facts)
-        # Facts of sizes alone stay an estimate, whatever the formulas would allow.
-        sure = None if facts.layers else Confidence.ESTIMATE
-        return judge(question, model=model, provider=self.provider, confidence=sure, fixes=fixes)
+        self.settings, self.machine, self.needs, self.wants = settings, machine, needs, wants
 
 
-def _ranked(
-    asking: _Asking, detail: RepoDetail, found: Sequence[Candidate], known: ModelFacts | None
-) -> tuple[RankedFile, ...]:
-    rows = []
-    for one in found:
-        model = str(replace(detail.card.id, revision=detail.commit, file=one.files[0]))
-        facts = of_candidate(one, known, detail.card)
-        rows.append(RankedFile(one.files, one.size, one.quantisation, asking.judge(facts, model, fixes=False)))
-    return tuple(sorted(rows, key=_standing, reverse=True))
-
-
-def _standing(row: RankedFile) -> tuple[int, int]:
-    """The better score first; of equals the larger, or where nothing runs the one that is nearest to it."""
-    score = row.compatibility.score or 0
-    return score, row.size if score else -row.size
+def _never_timed(_key: str) -> None:
+    """Nothing was measured on a machine that is only thought of."""
 
 
 def _merit(found: Compatibility, card: RepoCard) -> tuple[int, int, int]:
     return (found.score or 0) // 10, card.parameters or card.size or 0, card.downloads or 0
-
-
-def _is_here(config: "ProviderConfig") -> bool:
-    """Whether the provider runs on this machine, by its address."""
-    host = urlsplit(config.url).hostname if config.url else "localhost"
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def _file_of(model: str) -> str | None:
-    try:
-        return ModelId.parse(model).file
-    except UsageError:
-        return None
-
-
-def _as_detail(installed: "InstalledModel") -> RepoDetail:
-    """An installed commit in the form of a listed one."""
-    files = tuple(RepoFile(file.path, file.size) for file in installed.files)
-    return RepoDetail(RepoCard(installed.source or "", installed.repo), installed.commit, files)

@@ -41,6 +41,8 @@ async def stream(
                 async with aclosing(adapter.chat(name, request)) as chunks:
                     async for chunk in chunks:
                         said = said or bool(chunk.text or chunk.finish)
+                        if chunk.timings:
+                            providers.answered(model, chunk)
                         yield replace(chunk, model=model)
         except ModelshelfError as error:
             if said or not passes_on(error):

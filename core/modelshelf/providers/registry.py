@@ -11,7 +11,7 @@ from yarl import URL
 from modelshelf.access import AccessService, Role, require
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, ProviderError, UsageError
-from modelshelf.events import EventBus, ProviderChanged
+from modelshelf.events import EventBus, ModelAnswered, ModelLoaded, ProviderChanged
 from modelshelf.ids import split_served
 from modelshelf.library import ModelLibrary
 from modelshelf.network.addresses import is_loopback
@@ -27,6 +27,7 @@ from modelshelf.providers.kinds import Kinds
 from modelshelf.providers.making import Maker
 from modelshelf.providers.spec import (
     Ability,
+    ChatChunk,
     LoadSettings,
     Provider,
     ProviderConfig,
@@ -75,7 +76,7 @@ class ProviderRegistry:
         self._kinds = Kinds(self.cloud)
         self._maker = Maker(config, self._kinds)
         self.keys = ProviderKeys(config, store, access, vault, self.tell)
-        context = ProviderContext(config, library, self.tell, self.key, self.load_settings)
+        context = ProviderContext(config, library, self.tell, self.key, self.load_settings, self.loaded)
         self._held = HeldAdapters(self._kinds, context)
         self.drafts = Drafts(self, self._kinds, self._maker, context)
         self.exchange = Exchange(self, store, self._maker)
@@ -363,6 +364,17 @@ class ProviderRegistry:
         config = await self._store.write(rows.update, provider, changes)
         self.tell(provider)
         return config
+
+    def answered(self, model: str, end: ChatChunk) -> None:
+        """Say how fast `provider/model` answered, for whoever reckons speeds."""
+        timings, usage = end.timings or {}, end.usage or {}
+        if rate := timings.get("tokens_per_second"):
+            written, tokens = usage.get("completion_tokens", 0), usage.get("total_tokens", 0)
+            self._events.publish(ModelAnswered(model=model, rate=rate, written=written, tokens=tokens))
+
+    def loaded(self, model: str, seconds: float) -> None:
+        """Say how long it took to bring `provider/model` into memory."""
+        self._events.publish(ModelLoaded(model=model, seconds=seconds))
 
     def tell(self, provider: str) -> None:
         """Say that something about a provider is other now."""

@@ -250,7 +250,8 @@ class ProviderContext:
     """What every adapter may use. `changed(id)` tells that a provider's models are others now, or loaded or not.
 
     `key(config, model)` finds the key for a model of a provider, or for its other routes where model is empty; None if
-    there is none. `load_settings(provider, model)` is how a person wants a model loaded.
+    there is none. `load_settings(provider, model)` is how a person wants a model loaded. `loaded(model, seconds)` tells
+    that `provider/model` came into memory, and how long that took.
     """
 
     config: "ConfigManager"
@@ -258,6 +259,7 @@ class ProviderContext:
     changed: Callable[[str], None] = field(default=lambda _: None)
     key: Callable[[ProviderConfig, str], Awaitable["Secret | None"]] = no_key
     load_settings: Callable[[str, str], Awaitable[LoadSettings]] = no_settings
+    loaded: Callable[[str, float], None] = field(default=lambda _model, _seconds: None)
 
 
 @dataclass(frozen=True, slots=True)

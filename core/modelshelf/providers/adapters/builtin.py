@@ -59,7 +59,11 @@ class BuiltinProvider(Adapter):
 
     def __init__(self, config: ProviderConfig, context: ProviderContext) -> None:
         super().__init__(config, context)
-        self._engine = Engine(context.config, changed=lambda: context.changed(config.id))
+        self._engine = Engine(
+            context.config,
+            changed=lambda: context.changed(config.id),
+            loaded=lambda name, seconds: context.loaded(f"{config.id}/{name}", seconds),
+        )
         self._asked: dict[Path, LoadSettings] = {}
 
     async def health(self) -> Health:
@@ -185,7 +189,7 @@ class BuiltinProvider(Adapter):
         asked = settings or self._asked.get(file, LoadSettings())
         wanted = asked.over(await self.context.load_settings(self.config.id, item.name))
         check_load_settings(wanted)
-        kv = wanted.kv or "f16"
+        kv = wanted.kv or (engine.kv if wanted.flash_attention is not False else "f16")
         if kv != "f16" and wanted.flash_attention is False:
             raise UsageError(f"A cache in {kv} needs flash attention.", remedy="Leave it on, or choose kv = f16.")
         return EngineModel(

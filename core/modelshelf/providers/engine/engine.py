@@ -49,7 +49,7 @@ class Engine:
     """Holds up to `held` models at a time, each in a child; the one unused longest makes room for the next.
 
     A model that nobody used for its `idle_seconds` is let go. `changed` is called when a model was loaded or left, by
-    itself too.
+    itself too; `loaded` with its name and the seconds it took.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Engine:
         held: int = HELD,
         fit: Callable[[EngineModel], EngineModel] = fitted,
         changed: Callable[[], None] = lambda: None,
+        loaded: Callable[[str, float], None] = lambda _name, _seconds: None,
     ) -> None:
         self._config = config
         self._held = held
         self._fit = fit
         self._changed = changed
+        self._loaded = loaded
         self._places: dict[Path, _Place] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._room = asyncio.Condition()
@@ -148,7 +150,9 @@ class Engine:
                 await self._drop(place)
             model = await asyncio.to_thread(self._fit, model)
         log = EngineLog(self._config.paths.logs / "engine.log")
+        began = time.monotonic()
         process = await EngineProcess.start(model, log, self._config.config.engine.start_seconds)
+        self._loaded(model.name, time.monotonic() - began)
         process.on_end(self._changed)
         self._changed()
         return process
