@@ -9,6 +9,7 @@ from modelshelf.compat import Gpu, Machine, Settings, estimate
 from modelshelf.compat.engines import engines
 from modelshelf.compat.judge import judge
 from modelshelf.compat.score import Question
+from modelshelf.compat.speed import Pace
 from modelshelf.metadata import ModelFacts
 from tests.shapes import SHAPES, facts
 
@@ -24,9 +25,11 @@ wishes = st.builds(
     ubatch=st.sampled_from((128, 512, 2048)),
     flash_attention=st.booleans(),
     unified_kv=st.booleans(),
+    gpu_layers=st.none() | st.integers(0, 100),
 )
 memories = st.integers(0, 256 * GIB)
 kinds = st.sampled_from(("builtin", "ollama"))
+paces = st.none() | st.builds(Pace, st.floats(1e8, 1e10), st.floats(1e10, 1e12), st.booleans())
 
 
 def machine(ram: int, card: int) -> Machine:
@@ -34,20 +37,21 @@ def machine(ram: int, card: int) -> Machine:
     return Machine("any", "any", 8, ram, ram, gpus, 40e9)
 
 
-def score(model: ModelFacts, wish: Settings, here: Machine, kind: str, required: bool) -> int:
-    question = Question(model, wish, here, engines()[kind], required)
+def score(model: ModelFacts, wish: Settings, here: Machine, kind: str, required: bool, pace: Pace | None = None) -> int:
+    question = Question(model, wish, here, engines()[kind], required, pace=pace)
     found = judge(question, model="m", provider=kind, fixes=False).score
     assert found is not None
     return found
 
 
 @settings(max_examples=150, deadline=None)
-@given(models, wishes, memories, memories, memories, memories, kinds, st.booleans())
+@given(models, wishes, memories, memories, memories, memories, kinds, st.booleans(), paces)
 def test_more_memory_never_lowers_a_score(
-    model: ModelFacts, wish: Settings, ram: int, more: int, card: int, larger: int, kind: str, required: bool
-) -> None:
-    before = score(model, wish, machine(ram, card), kind, required)
-    after = score(model, wish, machine(ram + more, card + larger), kind, required)
+    model: ModelFacts, wish: Settings, ram: int, more: int, card: int, larger: int, kind: str, required: bool,
+    pace: Pace | None,
+) -> None:  # fmt: skip
+    before = score(model, wish, machine(ram, card), kind, required, pace)
+    after = score(model, wish, machine(ram + more, card + larger), kind, required, pace)
     assert after >= before
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from modelshelf.compat.fixes import fixes as find_fixes
 from modelshelf.compat.measures import measure
-from modelshelf.compat.reasons import gates, never, reasons, summary
+from modelshelf.compat.reasons import doubts, gates, never, reasons, summary
 from modelshelf.compat.score import UNKNOWN_ARCHITECTURE_CAP, Question, Rating, fidelity, rate
 from modelshelf.compat.types import Compatibility, Confidence, Quality
 from modelshelf.metadata.facts import ModelFacts
@@ -68,9 +68,8 @@ def _count(number: int) -> str:
 
 
 def _points(question: Question, rating: Rating) -> int:
-    """The score of a rating; an architecture that nobody vouches for never gets more than half."""
-    unknown = question.engine.supports(question.facts.architecture) is None
-    return min(round(rating.score), UNKNOWN_ARCHITECTURE_CAP if unknown else 100)
+    """The score of a rating; what nobody vouches for never gets more than half."""
+    return min(round(rating.score), UNKNOWN_ARCHITECTURE_CAP if doubts(question) else 100)
 
 
 def _within_model(question: Question) -> Question:

@@ -13,8 +13,8 @@ CARD_RESERVE = 320 << 20  # what a driver's context and the engine's own work ta
 class Placement:
     """Where the bytes are: `share` of them on graphics cards, which hold `cards` bytes of models; `budget` of both.
 
-    `layers` are those on the cards of `of`, both 0 where that is not known. `short` are the bytes that the cards lack
-    for the layers that they were told to take.
+    `layers` are those on the cards of `of`, both 0 where that is not known. `told` are the layers that the cards were
+    told to take, where they have no room for so many: with that number the engine fails.
     """
 
     budget: int
@@ -22,7 +22,7 @@ class Placement:
     share: float
     layers: int = 0
     of: int = 0
-    short: int = 0
+    told: int = 0
 
 
 def place(memory: Memory, settings: Settings, machine: Machine, engine: Engine, layers: int | None) -> Placement:
@@ -42,11 +42,10 @@ def place(memory: Memory, settings: Settings, machine: Machine, engine: Engine, 
     if settings.gpu_layers is None or not layers:
         share = min(1.0, usable / held) if held else 0.0
         return Placement(ram + usable, usable, share, int(share * layers) if layers else 0, layers or 0)
-    wanted = min(settings.gpu_layers, layers)
-    asked = held * wanted // layers
-    return Placement(
-        ram + min(usable, asked), min(usable, asked), wanted / layers, wanted, layers, max(asked - usable, 0)
-    )
+    wanted = min(settings.gpu_layers, layers) if machine.cards else 0
+    placed = min(wanted, usable * layers // held) if held else wanted
+    taken = held * placed // layers
+    return Placement(ram + taken, taken, placed / layers, placed, layers, wanted if wanted > placed else 0)
 
 
 def layers_that_fit(memory: Memory, machine: Machine, layers: int) -> int:

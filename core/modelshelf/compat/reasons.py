@@ -32,12 +32,19 @@ def gates(question: Question, used: Rating) -> Iterator[Reason]:
             "FORMAT_UNSUPPORTED", f"This is no model: it is the {facts.role} that {what}.", {"role": facts.role}
         )
         return
-    if engine.supports(facts.architecture) is False:
+    hardware = engine.runs_on(question.machine)
+    if hardware.answer is False and hardware.reason is not None:
+        yield hardware.reason
+        return
+    if engine.knows(facts) is False:
         yield Reason(
             "ARCH_UNSUPPORTED",
             f"{engine.label} {engine.version} does not know the architecture {facts.architecture}.",
             {"architecture": facts.architecture, "version": engine.version},
         )
+    quantised = engine.quantisation(facts.quantisation, question.machine)
+    if quantised.answer is False and quantised.reason is not None:
+        yield quantised.reason
     yield from _policies(question)
     context = question.settings.context
     if question.required and facts.context and context > facts.context:
@@ -46,14 +53,7 @@ def gates(question: Question, used: Rating) -> Iterator[Reason]:
             f"It was made for {facts.context:,} tokens of context, and {context:,} are asked for.",
             {"context": facts.context, "asked": context},
         )
-    if used.placement.short and used.estimate.high <= used.placement.budget + used.placement.short:
-        short = used.placement.short
-        yield Reason(
-            "MEM_EXCEEDS",
-            f"The graphics cards lack {size(short)} for the layers they were told to take.",
-            {"need": used.placement.cards + short, "budget": used.placement.cards, "missing": short},
-        )
-    elif not used.fits:
+    if not used.fits:
         need, budget = used.estimate.high, used.placement.budget
         yield Reason(
             "MEM_EXCEEDS",
@@ -80,16 +80,25 @@ def _even(question: Question, used: Rating) -> str:
     return f" even with {changes(question.settings, used.settings)}" if used.settings != question.settings else ""
 
 
+def doubts(question: Question) -> Sequence[Reason]:
+    """What nobody vouches for: unknown is never yes."""
+    facts, engine = question.facts, question.engine
+    found = []
+    if engine.knows(facts) is None:
+        named = f"the architecture {facts.architecture}" if facts.architecture else "an architecture it does not name"
+        told = f"Whether {engine.label} runs {named} is not known."
+        found.append(Reason("UNKNOWN_ARCH", told, {"architecture": facts.architecture}))
+    # The types of GGUF are the engine's own: what a file's name makes of them says nothing.
+    quantised = engine.quantisation(facts.quantisation, question.machine)
+    if facts.format != "gguf" and quantised.answer is None and quantised.reason is not None:
+        found.append(Reason("QUANT_UNKNOWN", quantised.reason.detail, quantised.reason.figures))
+    return found
+
+
 def reasons(question: Question, asked: Rating, used: Rating) -> Iterator[Reason]:
     """What speaks for and against, beside the gates."""
     facts = question.facts
-    if question.engine.supports(facts.architecture) is None:
-        named = f"the architecture {facts.architecture}" if facts.architecture else "an architecture it does not name"
-        yield Reason(
-            "UNKNOWN_ARCH",
-            f"Whether {question.engine.label} runs {named} is not known.",
-            {"architecture": facts.architecture},
-        )
+    yield from doubts(question)
     if used.fits:
         yield _room(used)
     if used is not asked and used.fits:
@@ -100,7 +109,7 @@ def reasons(question: Question, asked: Rating, used: Rating) -> Iterator[Reason]
         )
     if any(used.speed) and used.fits:
         yield _speed(question, used)
-    if 0 < used.placement.share < 1:
+    if used.placement.told or 0 < used.placement.share < 1:
         yield _offload(used)
     if used.values["fidelity"] < 0.8 and facts.quantisation:
         yield Reason(
@@ -143,7 +152,10 @@ def _offload(used: Rating) -> Reason:
     place = used.placement
     share = round(100 * place.share)
     told = f", {place.layers} of {place.of} layers" if place.of else ""
-    figures = {"percent": share, "layers": place.layers, "of": place.of}
+    figures = {"percent": share, "layers": place.layers, "of": place.of, "told": place.told}
+    if place.told:
+        sentence = f"The graphics card has no room for {place.told} layers: {place.layers} of {place.of} fit."
+        return Reason("PARTIAL_OFFLOAD", sentence, figures)
     return Reason("PARTIAL_OFFLOAD", f"{share} % of it{told}, fits on the graphics card.", figures)
 
 

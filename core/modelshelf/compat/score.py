@@ -149,7 +149,9 @@ def _rate(question: Question, settings: Settings) -> Rating:
     known = estimate(facts, settings, measures)
     placement = place(known.memory, settings, machine, question.engine, facts.layers)
     speed = tokens_per_second(measures, known.memory, machine, placement, _pace_of(question))
-    fits = known.high <= placement.budget and not placement.short
+    fits = known.high <= placement.budget
+    if placement.told:
+        settings = replace(settings, gpu_layers=placement.layers)
     values = {
         "memory": _headroom(known.high, placement.budget),
         "speed": speed_value(speed),
