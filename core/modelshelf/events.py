@@ -117,6 +117,15 @@ class ModelLoaded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedMeasured(Event):
+    """How fast a model loaded or answered was kept, by the process named: scores are other now."""
+
+    kind: ClassVar[str] = "measured"
+    model: str
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged(Event):
     """A profile was made, changed or removed."""
 
@@ -152,6 +161,7 @@ KINDS: dict[str, type[Event]] = {
         ProviderLooked,
         ModelAnswered,
         ModelLoaded,
+        SpeedMeasured,
         ProfileChanged,
         SourceChanged,
         ServiceChanged,

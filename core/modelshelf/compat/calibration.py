@@ -46,9 +46,14 @@ class Calibration:
     async def open(self, machine: Machine) -> None:
         """Read what was measured on this machine before."""
         self._machine = fingerprint(machine)
+        await self.read()
+
+    async def read(self) -> None:
+        """Read it again: another process may have measured too."""
+        found = await self._store.read(_read, self._machine)
         self._chats.clear()
         self._loads.clear()
-        for one in await self._store.read(_read, self._machine):
+        for one in found:
             self._learn(one)
 
     async def note(self, measurement: Measurement) -> None:

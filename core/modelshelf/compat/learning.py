@@ -12,7 +12,7 @@ from modelshelf.compat.speed import moved_by_a_token
 from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import Settings
 from modelshelf.errors import ModelshelfError
-from modelshelf.events import EventBus, ModelAnswered, ModelLoaded
+from modelshelf.events import EventBus, ModelAnswered, ModelLoaded, SpeedMeasured
 from modelshelf.ids import split_served
 
 if TYPE_CHECKING:
@@ -47,21 +47,28 @@ class Learning:
                         await self._answered(event)
                     elif isinstance(event, ModelLoaded) and event.seconds > 0:
                         await self._loaded(event)
+                    elif isinstance(event, SpeedMeasured) and event.process != self._events.process:
+                        await self._calibration.read()
                 except ModelshelfError as error:
                     log.info("a measurement was not kept: %s", error)
 
     async def _answered(self, event: ModelAnswered) -> None:
         config, subject = await self._find(event.model)
         if not self._places.runs_here(config):
-            await self._calibration.note(Measurement(config.kind, event.model, CHAT, event.rate, 0.0))
+            await self._keep(event.model, Measurement(config.kind, event.model, CHAT, event.rate, 0.0))
         elif moved := await self._moved(config, subject, event.tokens):
-            await self._calibration.note(Measurement(config.kind, subject.key, CHAT, event.rate, moved))
+            await self._keep(event.model, Measurement(config.kind, subject.key, CHAT, event.rate, moved))
 
     async def _loaded(self, event: ModelLoaded) -> None:
         config, subject = await self._find(event.model)
         if subject.facts is not None and subject.facts.size and self._places.runs_here(config):
             rate = subject.facts.size / event.seconds
-            await self._calibration.note(Measurement(config.kind, subject.key, LOAD, rate, float(subject.facts.size)))
+            size = float(subject.facts.size)
+            await self._keep(event.model, Measurement(config.kind, subject.key, LOAD, rate, size))
+
+    async def _keep(self, model: str, measurement: Measurement) -> None:
+        await self._calibration.note(measurement)
+        self._events.publish(SpeedMeasured(model=model, process=self._events.process))
 
     async def _find(self, model: str) -> "tuple[ProviderConfig, Subject]":
         await self._places.refresh()
