@@ -63,8 +63,8 @@ class Calibration:
 
     def pace(self, engine: str, model: str) -> Pace | None:
         """What to expect of a model on an engine; by other models if this one was never timed there."""
-        if own := self._chats.get((engine, model)):
-            return _pace([_middle(own)], SPREAD_EXACT, exact=True)
+        if rate := self.rate(engine, model):
+            return _pace([rate], SPREAD_EXACT, exact=True)
         others = [
             _middle(found)
             for (kind, _), found in self._chats.items()
@@ -75,12 +75,12 @@ class Calibration:
     def rate(self, engine: str, model: str) -> float | None:
         """Tokens per second in the middle of a model's own answers; None if it was never timed."""
         own = self._chats.get((engine, model))
-        return median(one.rate for one in own[-NEWEST:]) if own else None
+        return median(one.rate for one in own) if own else None
 
     def load_rate(self, engine: str) -> float | None:
         """Bytes per second at which an engine loads models; None if none was timed."""
         found = self._loads.get(engine)
-        return median(one.rate for one in found[-NEWEST:]) if found else None
+        return median(one.rate for one in found) if found else None
 
     def _learn(self, one: Measurement) -> None:
         found = self._chats[one.engine, one.model] if one.deed == CHAT else self._loads[one.engine]
@@ -95,8 +95,8 @@ def fingerprint(machine: Machine) -> str:
 
 
 def _middle(found: Sequence[Measurement]) -> float:
-    """Bytes per second that answers moved; for a provider elsewhere, where no bytes are known, 0."""
-    return median(one.rate * one.moved for one in found[-NEWEST:])
+    """Bytes per second that answers moved."""
+    return median(one.rate * one.moved for one in found)
 
 
 def _pace(rates: Iterable[float], spread: float, *, exact: bool) -> Pace:

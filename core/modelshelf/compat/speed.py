@@ -19,9 +19,10 @@ MOST = 400.0  # tokens per second: beyond, overheads rule and not the memory
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What was seen on this machine: the least and the most bytes per second that answers moved.
+    """What was seen on this machine.
 
-    `exact`: it was this very model, else others on the same engine.
+    `exact`: it was this very model, and `low` and `high` are its tokens per second. Else they are the bytes per second
+    that answers of other models on the same engine moved.
     """
 
     low: float
@@ -38,12 +39,13 @@ def tokens_per_second(
     measures: Measures, memory: Memory, machine: Machine, placement: Placement, pace: Pace | None = None
 ) -> tuple[float, float]:
     """The lowest and the highest speed to expect; (0, 0) when nothing is known of the size."""
+    if pace is not None and pace.exact:
+        return pace.low, pace.high
     moved = moved_by_a_token(measures, memory)
     if not moved:
         return 0.0, 0.0
     if pace is not None:
-        limit = float("inf") if pace.exact else MOST
-        return min(pace.low / moved, limit), min(pace.high / moved, limit)
+        return min(pace.low / moved, MOST), min(pace.high / moved, MOST)
     ram = machine.memory_bandwidth or GUESSED_RAM
     rates = [gpu.bandwidth or GUESSED_CARD for gpu in machine.cards]
     unified = [gpu.bandwidth for gpu in machine.gpus if gpu.unified and gpu.bandwidth]

@@ -56,7 +56,7 @@ async def test_a_model_that_was_never_timed_goes_by_others_of_its_engine(store: 
     own, others = learnt.pace("builtin", "org/a/a.gguf"), learnt.pace("builtin", "org/c/c.gguf")
     assert own is not None
     assert own.exact
-    assert own.low < 20 * GB < own.high
+    assert own.low < 5.0 < own.high
     assert others is not None
     assert not others.exact
     assert others.low < 20 * GB < others.high
