@@ -91,8 +91,7 @@ def bytes_per_token(facts: ModelFacts, settings: Settings, family: str, measures
 
     Layers with a sliding window count too: they grow until the window is full.
     """
-    shape = (measures or measure(facts)).shape
-    cache = cache_of(facts, shape, packed=family != "transformers")
+    cache = cache_of(facts, measures or measure(facts), packed=family != "transformers")
     return (cache.full + cache.sliding) * _value(facts, settings, family)
 
 
@@ -133,15 +132,27 @@ def _weights(facts: ModelFacts, measures: Measures, family: str) -> int:
     return measures.weights
 
 
-def _activations(measures: Measures, batch: Batch) -> int:
+def _activations(facts: ModelFacts, measures: Measures, batch: Batch) -> int:
     """Bytes of the peak while a batch passes, 16 bits a value: the feed-forward block, four rows beside it, the logits.
 
     Logits are kept with their probabilities and a copy, 32 bits each. vLLM's log for Llama 3 8B (8,192 tokens, 256
     sequences; vllm-project/vllm#10511) says 1.26 GiB, this 1.27 GiB.
     """
     shape = measures.shape
-    widest = max(shape.feed_forward, shape.experts_used * shape.expert_feed_forward)
-    return 2 * batch.tokens * (3 * widest + 4 * shape.embedding) + 12 * batch.sequences * shape.vocabulary
+    rows = 3 * _widest(facts) + 4 * shape.embedding
+    return 2 * batch.tokens * rows + 12 * batch.sequences * shape.vocabulary
+
+
+def _widest(facts: ModelFacts) -> int:
+    """Values of the widest feed-forward block for one token: a layer's own, or all experts that a token uses."""
+    used = _count(facts, "num_experts_per_tok", "expert_used_count")
+    expert = _count(facts, "moe_intermediate_size", "expert_feed_forward_length") or (facts.feed_forward or 0)
+    return max(facts.feed_forward or 0, used * expert)
+
+
+def _count(facts: ModelFacts, *names: str) -> int:
+    found = (facts.keys.get(name) for name in names)
+    return next((value for value in found if type(value) is int and 0 < value < 1 << 40), 0)
 
 
 def vllm_batch(card_memory: int) -> Batch:
@@ -153,14 +164,14 @@ def vllm_batch(card_memory: int) -> Batch:
 
 def _vllm(facts: ModelFacts, settings: Settings, measures: Measures, card: int) -> tuple[Memory, bool]:
     """`FullAttentionSpec` and `SlidingWindowSpec.max_memory_usage_bytes`: whole blocks; window - 1 + batch, a block."""
-    cache, batch = cache_of(facts, measures.shape), vllm_batch(card)
+    cache, batch = cache_of(facts, measures), vllm_batch(card)
     window = min(max(cache.window - 1, 0) + batch.tokens, settings.context)
     layers = facts.layers or 0
     memory = Memory(
         weights=_weights(facts, measures, "vllm"),
         kv=_kept(facts, settings, "vllm", cache, _blocks(settings.context), _blocks(window) + BLOCK),
         recurrent=settings.slots * cache.state * STATE,
-        compute=_activations(measures, batch) + layers * GRAPH + DRIVER,
+        compute=_activations(facts, measures, batch) + layers * GRAPH + DRIVER,
         output=0,
         host=PYTHON,
     )
@@ -186,7 +197,7 @@ def sglang_reserve(card_memory: int) -> int:
 
 def _sglang(facts: ModelFacts, settings: Settings, measures: Measures, card: int) -> tuple[Memory, bool]:
     """A share that was chosen is its mem_fraction_static: the rest of the card is kept back. It keeps single tokens."""
-    cache = cache_of(facts, measures.shape)
+    cache = cache_of(facts, measures)
     chosen = settings.gpu_share != SHARE and card > 0
     memory = Memory(
         weights=_weights(facts, measures, "sglang"),
@@ -204,13 +215,13 @@ def _transformers(facts: ModelFacts, settings: Settings, measures: Measures, car
 
     A compressed cache (MLA) is kept unpacked. `generate` computes the logits of the last token only.
     """
-    cache = cache_of(facts, measures.shape, packed=False)
+    cache = cache_of(facts, measures, packed=False)
     batch = Batch(settings.context * settings.slots, settings.slots)
     memory = Memory(
         weights=_weights(facts, measures, "transformers"),
         kv=_kept(facts, settings, "transformers", cache, settings.context, min(settings.context, cache.window)),
         recurrent=settings.slots * cache.state * STATE,
-        compute=_activations(measures, batch) + (DRIVER if card else 0),
+        compute=_activations(facts, measures, batch) + (DRIVER if card else 0),
         output=0,
         host=PYTHON,
     )
@@ -220,14 +231,14 @@ def _transformers(facts: ModelFacts, settings: Settings, measures: Measures, car
 def _mlx(facts: ModelFacts, settings: Settings, measures: Measures, card: int) -> tuple[Memory, bool]:
     """Weights and a cache that grows by 256 tokens; a prompt passes through in chunks of 2,048 (`generate.py`)."""
     del card  # its memory is the machine's own
-    cache = cache_of(facts, measures.shape)
+    cache = cache_of(facts, measures)
     full = -(-settings.context // 256) * 256
     batch = Batch(min(CHUNK, settings.context), settings.slots)
     memory = Memory(
         weights=_weights(facts, measures, "mlx"),
         kv=_kept(facts, settings, "mlx", cache, full, min(full, cache.window)),
         recurrent=settings.slots * cache.state * STATE,
-        compute=_activations(measures, batch),
+        compute=_activations(facts, measures, batch),
         output=0,
         host=MLX_PYTHON,
     )

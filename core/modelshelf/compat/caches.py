@@ -7,9 +7,12 @@ every token, of a sliding window the last ones, of a recurrent layer one state.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modelshelf.compat.shape import MAX_LAYERS, Shape
+from modelshelf.compat import memory as llama_cpp
+from modelshelf.compat.measures import Measures
+from modelshelf.compat.types import Settings
 from modelshelf.metadata.facts import ModelFacts
 
+MAX_LAYERS = 4096
 FULL, SLIDING, RECURRENT, BOTH, NOTHING = "full", "sliding", "recurrent", "both", "nothing"
 
 # What the configurations call the kinds of layers; a letter each is Nemotron-H's pattern.
@@ -46,10 +49,10 @@ class Cache:
     sure: bool
 
 
-def cache_of(facts: ModelFacts, shape: Shape, *, packed: bool = True) -> Cache:
+def cache_of(facts: ModelFacts, measures: Measures, *, packed: bool = True) -> Cache:
     """What a model keeps; `packed`: a compressed cache (MLA) stays compressed, as in vLLM, SGLang and MLX."""
     if facts.format == "gguf":
-        return _of_header(shape)
+        return _of_header(facts, measures)
     reader = _Config(facts)
     kinds = reader.kinds()
     rows = [reader.row(index, packed=packed) for index in range(len(kinds))]
@@ -63,14 +66,15 @@ def cache_of(facts: ModelFacts, shape: Shape, *, packed: bool = True) -> Cache:
     )
 
 
-def _of_header(shape: Shape) -> Cache:
-    layers = shape.attention
+def _of_header(facts: ModelFacts, measures: Measures) -> Cache:
+    layers = measures.shape.attention
+    states = llama_cpp.estimate(facts, Settings(slots=1), measures).memory.recurrent  # 4 bytes a value
     return Cache(
         full=sum(layer.key + layer.value for layer in layers if not layer.slides),
         sliding=sum(layer.key + layer.value for layer in layers if layer.slides),
-        window=shape.window,
-        state=shape.recurrent_layers * (shape.state + shape.convolution),
-        sure=shape.known,
+        window=measures.shape.window,
+        state=states // 4,
+        sure=measures.shape.known,
     )
 
 

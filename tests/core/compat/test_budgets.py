@@ -140,7 +140,7 @@ def test_sliding_layers_keep_their_window_and_vllm_a_batch_more() -> None:
 )
 def test_each_layer_by_its_kind(config: dict[str, Any], full: int, sliding: int, states: int) -> None:
     facts = model({**LLAMA, "mamba_d_state": 16, "mamba_expand": 2, "mamba_d_conv": 4, **config})
-    cache = cache_of(facts, measure(facts).shape)
+    cache = cache_of(facts, measure(facts))
     row, state = 2 * 8 * 128, 16 * 8192 + 3 * 8192
     if facts.keys.get("layer_types") and states:
         state = cache.state // states
@@ -157,11 +157,11 @@ def test_the_states_of_recurrent_layers() -> None:
         "linear_conv_kernel_dim": 4,
     }
     facts = model({**LLAMA, **linear})
-    assert cache_of(facts, measure(facts).shape).state == 32 * (32 * 128 * 128 + 3 * (2 * 16 * 128 + 32 * 128))
+    assert cache_of(facts, measure(facts)).state == 32 * (32 * 128 * 128 + 3 * (2 * 16 * 128 + 32 * 128))
     short = model({**LLAMA, "layer_types": ["conv"] * 32, "conv_L_cache": 3})
-    assert cache_of(short, measure(short).shape).state == 32 * 2 * 4096
+    assert cache_of(short, measure(short)).state == 32 * 2 * 4096
     odd = model({**LLAMA, "layer_types": ["mamba"] * 32})
-    assert not cache_of(odd, measure(odd).shape).sure
+    assert not cache_of(odd, measure(odd)).sure
     assert estimate(odd, Settings(), family="vllm").confidence is Confidence.ESTIMATE
 
 
