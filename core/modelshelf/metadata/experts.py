@@ -22,7 +22,10 @@ MATRICES = 3  # of a gated feed-forward block
 
 
 def by_tensors(values: Iterable[tuple[str, int]], keys: Mapping[str, Any]) -> int | None:
-    """Of all parameters, given as names and counts, those that a token uses; None if the keys do not say."""
+    """Of all parameters, given as names and counts, those that a token uses; None if the keys do not say.
+
+    The tables of the vocabulary count whole, as most publishers count them.
+    """
     rest = experts = 0
     for name, count in values:
         if _EXPERT.search(name):

@@ -124,8 +124,8 @@ class _Walk:
 
     def _graph(self, graph: Field) -> None:
         message = self.message
+        message.where = "“graph”"
         for item in message.fields(graph.start, graph.end):
-            message.where = "“graph”"
             if item.number == GRAPH_NAME:
                 self.model.graph = message.text(item, MAX_NAME)
             elif item.number == NODE and item.kind == BYTES:

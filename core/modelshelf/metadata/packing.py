@@ -38,9 +38,8 @@ def unpack(data: bytes) -> ModelFacts:
         text = stream.decompress(data, MAX_UNPACKED)
         if not stream.eof:
             raise UnusableError
-        values = json.loads(text)
-        return _facts(values)
-    except (zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
+        return _facts(dict(json.loads(text)))
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnusableError from error
 
 

@@ -73,7 +73,7 @@ class Message:
             else:
                 length, place = self._length(kind, place, end)
                 if length > end - place:
-                    raise self.fail(f"holds a field of {length:,} bytes that ends beyond it")
+                    raise self.fail(f"ends before its field {number}, which has {length:,} bytes")
                 yield Field(number, kind, 0, place, length)
                 after = place + length
             start = after
@@ -114,12 +114,15 @@ class Message:
     def _fetch(self, start: int, length: int) -> None:
         near = start <= self._base + len(self._data)
         ahead = NEXT if near else JUMPED
-        data = self.source.read(start, min(max(length, ahead), max(self.source.size - start, 0)))
-        self.fetched += len(data)
-        if self.fetched > MAX_READ:
-            raise EnoughError
-        if len(data) < length:
-            raise self.fail("ends beyond the file's end")
+        data = b""
+        while len(data) < length:
+            more = self.source.read(start + len(data), max(length - len(data), ahead))
+            self.fetched += len(more)
+            if self.fetched > MAX_READ:
+                raise EnoughError
+            if not more:
+                raise self.fail("ends beyond the file's end")
+            data += more
         self._data, self._base = data, start
 
     def _length(self, kind: int, place: int, end: int) -> tuple[int, int]:
