@@ -80,7 +80,7 @@ class Shelf:
         self.vault = Vault(config, self.store, self.access)
         self.catalog = CatalogService(config, self.store, self.events, self.vault)
         self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
-        self.metadata = MetadataService(config, self.catalog)
+        self.metadata = MetadataService(config, self.catalog, self.store)
         self.vetting = VettingService(config, self.store, self.events, self.access)
         self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)

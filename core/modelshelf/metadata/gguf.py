@@ -181,7 +181,7 @@ class _Parser:
             raise cursor.fail("is there twice")
         kind = _U32.unpack(cursor.take(4))[0]
         if kind == ARRAY:
-            self.types[key], value = self._array()
+            self.types[key], value = self._array(key)
         elif kind == STRING:
             self.types[key], value = "string", self._string(MAX_STRING)
         elif kind in _NUMBERS:
@@ -197,7 +197,7 @@ class _Parser:
         number: int | float | bool = _NUMBERS[kind].unpack(raw)[0]
         return number
 
-    def _array(self) -> tuple[str, Value]:
+    def _array(self, key: str) -> tuple[str, Value]:
         cursor = self.cursor
         kind = _U32.unpack(cursor.take(4))[0]
         count = self._u64()
@@ -206,7 +206,7 @@ class _Parser:
         if count > MAX_ARRAY:
             raise cursor.fail(f"has {count:,} elements, more than {MAX_ARRAY:,}")
         if kind == STRING:
-            return "array:string", self._strings(count)
+            return "array:string", self._strings(key, count)
         if kind not in _NUMBERS:
             raise cursor.fail(f"is an array of the unknown type {kind}")
         name, size = TYPE_NAMES[kind], _NUMBERS[kind].size
@@ -216,9 +216,11 @@ class _Parser:
         self._keep(count * 8)
         return f"array:{name}", struct.unpack(f"<{count}{_CODES[kind]}", cursor.take(count * size))
 
-    def _strings(self, count: int) -> Value:
+    def _strings(self, key: str, count: int) -> Value:
         if count <= KEPT_STRINGS:
             return tuple(self._string(MAX_STRING) for _ in range(count))
+        # Noted before it is walked: the first bytes of a file tell how large its vocabulary is.
+        self.metadata[key] = Skipped("array", count)
         cursor, start, left = self.cursor, self.cursor.offset, count
         while left:
             done = count - left

@@ -7,11 +7,12 @@ from itertools import chain
 from math import prod
 from typing import Any
 
+from modelshelf.metadata import experts, gguf_general
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
 from modelshelf.metadata.ggml import quantisation
 from modelshelf.metadata.gguf import GgufHeader, Skipped
 
-_LABEL = re.compile(r"^(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])")
+_LABEL = re.compile(r"^(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])(?:-A(\d+(?:\.\d+)?)([KMBT])\b)?")
 _KEYS = {
     "layers": "block_count",
     "embedding": "embedding_length",
@@ -21,46 +22,69 @@ _KEYS = {
     "key_length": "attention.key_length",
     "value_length": "attention.value_length",
     "context": "context_length",
+    "window": "attention.sliding_window",
+}
+_GENERAL = {
+    "name": "general.name",
+    "licence": "general.license",
+    "role": "general.type",
+    "base": "general.base_model.0",
+    "generation": "general.sampling",
+    "chat_template": gguf_general.TEMPLATE,
+    "quantisation": "general.file_type",
 }
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
-def facts(headers: Sequence[GgufHeader], *, size: int | None = None, whole: bool = True) -> ModelFacts:
-    """What the headers say; the first is that of shard 1, `size` the bytes of all files.
+def facts(
+    headers: Sequence[GgufHeader], *, size: int | None = None, whole: bool = True, name: str = "the file"
+) -> ModelFacts:
+    """What the headers say; the first is that of shard 1, `size` the bytes of all files, `name` is for messages.
 
     When a header is incomplete, or one is missing (not `whole`), the facts are of tier 1: the weights are then what the
     files hold beside the headers.
+
+    Raises:
+        FormatError: the file is no part of any model.
     """
     first = headers[0]
+    role = gguf_general.role(first, name)
     size = sum(header.size for header in headers) if size is None else size
     complete = whole and all(header.complete for header in headers)
     tensors = tuple(chain.from_iterable(header.tensors for header in headers)) if complete else ()
     read = _Reader(first)
     heads = read.most("attention.head_count")
     embedding = read.number("embedding_length")
-    key_length = read.number("attention.key_length") or _divide(embedding, heads)
     origins = {"weights": "tensors" if complete else "file size", **read.origins}
+    parameters = _parameters(first, tensors, origins)
+    templates = gguf_general.templates(first.metadata)
     return ModelFacts(
         format="gguf",
         size=size,
         architecture=read.architecture,
         name=read.text("general.name"),
-        parameters=_parameters(first, tensors, origins),
+        parameters=parameters,
+        active=_active(first, read, tensors, parameters, origins) if role == "model" else None,
         layers=read.number("block_count"),
         embedding=embedding,
         feed_forward=read.most("feed_forward_length"),
         heads=heads,
         heads_kv=_heads_kv(read, heads),
-        key_length=key_length,
+        key_length=read.number("attention.key_length") or _divide(embedding, heads),
         value_length=read.number("attention.value_length") or _divide(embedding, heads),
         vocabulary=_vocabulary(first, read, tensors),
         context=read.number("context_length"),
+        window=read.number("attention.sliding_window") or None,
         quantisation=quantisation(_whole(first.metadata.get("general.file_type")), _values_by_type(tensors)),
-        licence=read.text("general.license"),
-        chat_template=read.text("tokenizer.chat_template"),
+        licence=gguf_general.text(first.metadata, "general.license"),
+        role=role,
+        base=gguf_general.base(first.metadata),
+        abilities=gguf_general.can(first, role, read.keys.get("pooling_type"), tensors),
+        generation=gguf_general.generation(first.metadata),
+        chat_template=templates[0] if templates else None,
         weights=sum(tensor.size for tensor in tensors) if complete else max(0, size - _headers_size(headers)),
         tensors=tensors,
-        keys=read.keys,
+        keys={**read.keys, **_adapter(first, tensors)} if role == "adapter" else read.keys,
         tier=2 if complete else 1,
         origins=origins,
     )
@@ -79,6 +103,9 @@ class _Reader:
             if key.startswith(prefix) and not isinstance(value, Skipped)
         }
         self.origins = {fact: prefix + key for fact, key in _KEYS.items() if key in self.keys}
+        self.origins |= {
+            fact: key for fact, key in _GENERAL.items() if any(name.startswith(key) for name in header.metadata)
+        }
 
     def text(self, key: str) -> str | None:
         value = self._metadata.get(key)
@@ -134,6 +161,32 @@ def _parameters(header: GgufHeader, tensors: Sequence[TensorInfo], origins: dict
         origins["parameters"] = "general.size_label"
         return int(int(match[1] or 1) * float(match[2]) * _UNITS[match[3]])
     return None
+
+
+def _active(
+    header: GgufHeader,
+    read: _Reader,
+    tensors: Sequence[TensorInfo],
+    parameters: int | None,
+    origins: dict[str, str],
+) -> int | None:
+    if tensors:
+        origins["active"] = "tensors"
+        return experts.by_tensors(((tensor.name, prod(tensor.shape)) for tensor in tensors), read.keys)
+    label = header.metadata.get("general.size_label")
+    if isinstance(label, str) and (match := _LABEL.match(label)) and match[4]:
+        origins["active"] = "general.size_label"
+        return int(float(match[4]) * _UNITS[match[5]])
+    origins["active"] = "keys"
+    return experts.by_keys(parameters, read.number("block_count"), read.number("embedding_length"), read.keys)
+
+
+def _adapter(header: GgufHeader, tensors: Sequence[TensorInfo]) -> Mapping[str, Any]:
+    """The keys of an adapter, and the rank of its matrices: the shorter side of each."""
+    found = {key: value for key, value in header.metadata.items() if key.startswith("adapter.")}
+    ranks = [min(tensor.shape) for tensor in tensors if tensor.name.endswith(".lora_a")]
+    kept = {key: value for key, value in found.items() if not isinstance(value, Skipped)}
+    return {**kept, "adapter.rank": max(ranks)} if ranks else kept
 
 
 def _values_by_type(tensors: Sequence[TensorInfo]) -> Mapping[str, int]:

@@ -1,15 +1,20 @@
-"""From `config.json` and safetensors headers to what the model is."""
+"""From the files of a transformers folder, configuration and safetensors headers, to what the model is."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
-from modelshelf.errors import FormatError
+from modelshelf.metadata import abilities, experts, packed, quantised
+from modelshelf.metadata.beside import MAX_CONFIG, NOTHING, Beside, read_config
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
-from modelshelf.metadata.json_pieces import load
+from modelshelf.metadata.quantised import Method
 
-MAX_CONFIG = 1 << 20
+__all__ = ["MAX_CONFIG", "MAX_LAYERS", "facts", "read_config"]
+
+MAX_LAYERS = 65_536
+MAX_LIST = 8192
 
 # The first name that a configuration has wins: families call the same thing by different names.
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -21,60 +26,132 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "head_size": ("head_dim", "attention_head_dim", "kv_channels"),
     "vocabulary": ("vocab_size", "padded_vocab_size", "n_vocab"),
     "context": ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "max_seq_len", "n_ctx"),
+    "window": ("sliding_window", "sliding_window_size"),
 }
-
-
-def read_config(data: bytes, name: str = "config.json") -> dict[str, Any]:
-    """Parse a configuration of at most a mebibyte.
-
-    Raises:
-        FormatError: too long, or no JSON object.
-    """
-    if len(data) > MAX_CONFIG:
-        raise FormatError(f"{name} has {len(data):,} bytes, more than {MAX_CONFIG:,}.")
-    config = load(data, name)
-    if not isinstance(config, dict):
-        raise FormatError(f"{name} is not a JSON object.")
-    return config
+_ADAPTER_TENSORS = (".lora_", "base_model.model.", "prompt_embeddings")
+_DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
 def facts(
-    config: Mapping[str, Any], tensors: Sequence[TensorInfo] = (), *, size: int, weights: int | None = None
+    config: Mapping[str, Any],
+    tensors: Sequence[TensorInfo] = (),
+    *,
+    size: int,
+    weights: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    beside: Beside = NOTHING,
 ) -> ModelFacts:
     """What the configuration and the tensors say; `size` is that of all weight files, `weights` that of their tensors.
 
-    A model with several parts (text and vision) keeps the language part under `text_config`.
+    A model with several parts (text and vision) keeps the language part under `text_config`. `metadata` is that of the
+    safetensors headers, `beside` what the other files say.
     """
-    text = _text_part(config)
+    if _adapts(beside, tensors):
+        return _adapter(beside, tensors, size, weights)
+    text, exact = _text_part(config), bool(tensors)
     read = {fact: _first(text, names) for fact, names in _NAMES.items()}
+    method = quantised.method_of(config, tensors, metadata)
+    counts = tuple(packed.values(tensors, method))
+    keys = _keys(text)
     heads, embedding, layers = read["heads"], read["embedding"], read["layers"]
     head_size = read["head_size"] or (embedding // heads if embedding and heads else None)
     heads_kv = read["heads_kv"] if read["heads_kv"] is not None else heads
     architectures = config.get("architectures")
     named = architectures[0] if isinstance(architectures, list) and architectures else None
-    exact = bool(tensors)
     return ModelFacts(
-        format="safetensors",
+        format=quantised.format_of(method, metadata or {}),
         size=size,
         architecture=_text(config.get("model_type")) or _text(named),
         name=_text(config.get("_name_or_path")),
-        parameters=_parameters(tensors, config) if exact else None,
+        parameters=sum(count for _, count in counts) if exact else None,
+        active=experts.by_tensors(counts, keys) if exact else None,
         layers=layers,
         embedding=embedding,
         feed_forward=read["feed_forward"],
         heads=heads,
-        heads_kv=(heads_kv,) * layers if heads_kv is not None and layers and layers <= 65_536 else (),
+        heads_kv=(heads_kv,) * layers if heads_kv is not None and layers and layers <= MAX_LAYERS else (),
         key_length=head_size,
         value_length=head_size,
         vocabulary=read["vocabulary"],
         context=read["context"],
-        quantisation=_quantisation(config, tensors),
+        window=(read["window"] or None) if text.get("use_sliding_window") is not False else None,
+        quantisation=method.label if method else _usual_type(config, tensors),
+        licence=beside.licence,
+        base=beside.base,
+        abilities=_abilities(config, beside),
+        generation=beside.generation,
+        chat_template=beside.templates[0] if beside.templates else None,
         weights=sum(tensor.size for tensor in tensors) if exact else weights,
         tensors=tuple(tensors),
-        keys={key: value for key, value in text.items() if isinstance(value, str | int | float | bool | list)},
+        keys=keys,
         tier=2 if exact else 1,
-        origins={"weights": "tensors" if exact else "file sizes", "context": "config.json", "layers": "config.json"},
+        origins=_origins(exact, method, beside),
     )
+
+
+def _adapts(beside: Beside, tensors: Sequence[TensorInfo]) -> bool:
+    """An adapter may lie beside a whole model: then the names of the tensors tell which of them was read."""
+    if any(mark in tensor.name for tensor in tensors for mark in _ADAPTER_TENSORS):
+        return True
+    return beside.adapter is not None and not beside.config
+
+
+def _adapter(beside: Beside, tensors: Sequence[TensorInfo], size: int, weights: int | None) -> ModelFacts:
+    """An adapter has matrices for some layers of the model that it goes with, and none of that model's measures."""
+    config = beside.adapter or {}
+    exact = bool(tensors)
+    return replace(
+        ModelFacts("safetensors", size),
+        role="adapter",
+        base=beside.base,
+        licence=beside.licence,
+        parameters=sum(prod(tensor.shape) for tensor in tensors) if exact else None,
+        quantisation=_usual_type({}, tensors),
+        weights=sum(tensor.size for tensor in tensors) if exact else weights,
+        tensors=tuple(tensors),
+        keys=_keys(config),
+        tier=2 if exact else 1,
+        origins={"role": _of_adapter(beside), "base": "adapter_config.json", "weights": _of(exact)},
+    )
+
+
+def _origins(exact: bool, method: Method | None, beside: Beside) -> Mapping[str, str]:
+    found = {"weights": _of(exact), "context": "config.json", "layers": "config.json", "window": "config.json"}
+    if exact:
+        found |= {"parameters": "tensors", "active": "tensors"}
+    found["quantisation"] = method.origin if method else "tensors" if exact else "config.json"
+    if beside.generation:
+        found["generation"] = "generation_config.json"
+    if beside.templates:
+        found["chat_template"] = beside.template_origin or "chat_template.jinja"
+    if beside.licence:
+        found["licence"] = "README.md"
+    if beside.base:
+        found["base"] = "README.md"
+    return found
+
+
+def _of_adapter(beside: Beside) -> str:
+    return "tensors" if beside.adapter is None else "adapter_config.json"
+
+
+def _of(exact: bool) -> str:
+    return "tensors" if exact else "file sizes"
+
+
+def _abilities(config: Mapping[str, Any], beside: Beside) -> frozenset[str]:
+    found = abilities.of_templates(beside.templates) | abilities.of_encoders(config)
+    if beside.embeds:
+        return abilities.without_chat(found, abilities.EMBED)
+    if "sentence_transformers" in config and _marks(config):
+        return abilities.without_chat(found, abilities.RERANK)
+    return found
+
+
+def _marks(config: Mapping[str, Any]) -> bool:
+    """Whether it gives a pair of texts one mark."""
+    named = config.get("architectures")
+    return isinstance(named, list) and any(str(item).endswith("ForSequenceClassification") for item in named)
 
 
 def _text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -83,6 +160,20 @@ def _text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(part, dict) and _first(part, _NAMES["layers"]) is not None:
             return part
     return config
+
+
+def _keys(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is a word, a number or a list of such; lists become tuples, so that nobody changes them."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, str | int | float | bool):
+            found[key] = value
+        elif isinstance(value, list) and len(value) <= MAX_LIST:
+            if all(isinstance(item, str | int | float | bool) for item in value):
+                found[key] = tuple(value)
+        elif key == "ffn_config" and isinstance(value, dict):  # where DBRX keeps the counts of its experts
+            found |= {f"{name}": number for name, number in value.items() if type(number) is int}
+    return found
 
 
 def _first(config: Mapping[str, Any], names: Sequence[str]) -> int | None:
@@ -97,33 +188,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _quantisation(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> str | None:
-    """The method that the configuration names with its bits, else the type that most values have."""
-    method = config.get("quantization_config") or config.get("quantization")
-    if isinstance(method, dict):
-        bits = method.get("bits") or (4 if method.get("load_in_4bit") else 8 if method.get("load_in_8bit") else None)
-        label = str(method.get("quant_method") or ("mlx" if "group_size" in method else "quantised")).upper()
-        if label == "BITSANDBYTES" and method.get("load_in_4bit"):
-            return str(method.get("bnb_4bit_quant_type") or "NF4").upper()
-        return f"{label}-{bits}bit" if isinstance(bits, int) and label not in {"FP8", "MXFP4"} else label
+def _usual_type(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> str | None:
+    """The type that most values have, or that the configuration names."""
     values: Counter[str] = Counter()
     for tensor in tensors:
         values[tensor.type] += prod(tensor.shape)
     if values:
         return values.most_common(1)[0][0]
-    dtype = _text(config.get("dtype")) or _text(config.get("torch_dtype"))
-    return {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}.get(dtype or "")
-
-
-def _parameters(tensors: Sequence[TensorInfo], config: Mapping[str, Any]) -> int:
-    """The values in all tensors; GPTQ and AWQ pack several into an integer and add scales, which are no parameters."""
-    method = config.get("quantization_config")
-    bits = method.get("bits") if isinstance(method, dict) else None
-    if bits not in (2, 3, 4, 8):
-        return sum(prod(tensor.shape) for tensor in tensors)
-    extras = (".qzeros", ".scales", ".g_idx")
-    return sum(
-        prod(tensor.shape) * (32 // bits if tensor.name.endswith(".qweight") else 1)
-        for tensor in tensors
-        if not tensor.name.endswith(extras)
-    )
+    return _DTYPES.get(_text(config.get("dtype")) or _text(config.get("torch_dtype")) or "")

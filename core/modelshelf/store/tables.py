@@ -274,3 +274,18 @@ class AnswerRow(Base):
     question: Mapped[str] = mapped_column(String(200), primary_key=True)
     payload: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+class FactsRow(Base):
+    """What a header of a commit said, compressed; rows of another `version` of the readers are not used."""
+
+    __tablename__ = "facts"
+    source: Mapped[str] = mapped_column(String(40), primary_key=True)
+    repo: Mapped[str] = mapped_column(String(200), primary_key=True)
+    commit: Mapped[str] = mapped_column(String(64), primary_key=True)
+    file: Mapped[str] = mapped_column(String(500), primary_key=True, default="")
+    exact: Mapped[bool] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    read_at: Mapped[datetime] = mapped_column(default=now)
+    used_at: Mapped[datetime] = mapped_column(default=now, index=True)

@@ -6,8 +6,7 @@ import pytest
 
 from modelshelf.errors import FileNotInRepository, FormatError, Unreachable
 from modelshelf.metadata import gguf_facts, local, remote
-from modelshelf.metadata.remote import RemoteFile
-from modelshelf.network import RangeAnswer
+from modelshelf.metadata.remote import Piece, RemoteFile
 from modelshelf.shelf import Shelf
 from tests.core.vetting import ggufs, safe
 from tests.shapes import SHAPES, write
@@ -21,11 +20,12 @@ class Server:
         self.asked: list[tuple[int, int]] = []
         self.etag = '"a"'
 
-    async def fetch(self, start: int, length: int) -> RangeAnswer:
+    async def fetch(self, start: int, length: int) -> Piece:
         self.asked.append((start, length))
         with self.file.open("rb") as handle:
             handle.seek(start)
-            return RangeAnswer(handle.read(length), self.file.stat().st_size, self.etag)
+            data = handle.read(length)
+        return Piece(data, self.file.stat().st_size, self.etag, len(data))
 
     def open(self) -> RemoteFile:
         return RemoteFile(self.file.name, self.file.stat().st_size, self.fetch)

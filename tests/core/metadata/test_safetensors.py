@@ -91,8 +91,12 @@ def test_a_file_without_a_configuration_is_still_a_model(tmp_path: Path) -> None
 def test_the_file_is_known_by_its_content(tmp_path: Path) -> None:
     (tmp_path / "renamed.bin").write_bytes(ggufs.build())
     assert local.read(tmp_path / "renamed.bin").format == "gguf"
+    assert local.read(tmp_path) == local.read(tmp_path / "renamed.bin")
+    (tmp_path / "renamed.bin").write_bytes(b"no weights at all")
     with pytest.raises(NotFound):
         local.read(tmp_path)
+    with pytest.raises(FormatError, match=r"renamed\.bin is neither GGUF"):
+        local.read(tmp_path / "renamed.bin")
     with pytest.raises(NotFound):
         local.read(tmp_path / "none")
 
