@@ -10,13 +10,19 @@ from modelshelf.compat.engines import engines
 from modelshelf.compat.judge import judge
 from modelshelf.compat.score import Question
 from modelshelf.compat.speed import Pace
-from modelshelf.metadata import ModelFacts
+from modelshelf.metadata import ModelFacts, transformers_facts
 from tests.shapes import SHAPES, facts
 
 GIB = 1 << 30
 KNOWN = tuple(facts(shape) for shape in SHAPES.values())
+CONFIG = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "num_hidden_layers": 32, "hidden_size": 4096,
+    "intermediate_size": 14336, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+    "max_position_embeddings": 131072, "torch_dtype": "bfloat16",
+}  # fmt: skip
+PLAIN = transformers_facts.facts(CONFIG, size=16_060_000_000, weights=16_060_000_000)
 
-models = st.sampled_from(KNOWN)
+models = st.sampled_from((*KNOWN, PLAIN))
 wishes = st.builds(
     Settings,
     context=st.integers(1, 1 << 20),
@@ -28,7 +34,7 @@ wishes = st.builds(
     gpu_layers=st.none() | st.integers(0, 100),
 )
 memories = st.integers(0, 256 * GIB)
-kinds = st.sampled_from(("builtin", "ollama"))
+kinds = st.sampled_from(("builtin", "ollama", "vllm", "sglang", "transformers"))
 paces = st.none() | st.builds(Pace, st.floats(1e8, 1e10), st.floats(1e10, 1e12), st.booleans())
 
 

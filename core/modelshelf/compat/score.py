@@ -21,10 +21,11 @@ from math import exp, log
 from modelshelf.compat.engines import Engine
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.measures import Measures, measure
-from modelshelf.compat.memory import Estimate, estimate
-from modelshelf.compat.placement import Placement, place
+from modelshelf.compat.memory import Estimate
+from modelshelf.compat.placement import Placement
 from modelshelf.compat.speed import Pace, tokens_per_second
 from modelshelf.compat.types import Settings
+from modelshelf.compat.ways import ways
 from modelshelf.metadata.facts import ModelFacts
 
 WEIGHTS: Mapping[str, float] = {"memory": 0.35, "speed": 0.25, "fidelity": 0.15, "context": 0.15, "abilities": 0.10}
@@ -144,10 +145,14 @@ def fidelity(quantisation: str | None) -> float:
 
 
 def _rate(question: Question, settings: Settings) -> Rating:
+    """The best way of the engine to load the model so."""
+    measures = question.measures or measure(question.facts)
+    found = ways(question.facts, settings, question.machine, question.engine, measures)
+    return max((_rated(question, settings, measures, *way) for way in found), key=lambda rating: rating.score)
+
+
+def _rated(question: Question, settings: Settings, measures: Measures, known: Estimate, placement: Placement) -> Rating:
     facts, machine = question.facts, question.machine
-    measures = question.measures or measure(facts)
-    known = estimate(facts, settings, measures)
-    placement = place(known.memory, settings, machine, question.engine, facts.layers)
     speed = tokens_per_second(measures, known.memory, machine, placement, _pace_of(question))
     fits = known.high <= placement.budget
     if placement.told:
