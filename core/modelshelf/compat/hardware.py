@@ -1,4 +1,9 @@
-"""Finds out what this machine has. Nothing here fails: what cannot be found is left out."""
+"""Finds out what this machine has. Nothing here fails: what cannot be found is left out.
+
+What memory a machine has if nothing else runs is reckoned, not measured: Linux tells what its kernel holds and cannot
+give back, to which half a gibibyte comes for the services; elsewhere it is an eighth of the memory, 1 to 4 GiB. A
+control group's limit holds, too: nothing of it is the system's.
+"""
 
 import platform
 from functools import cache
@@ -13,6 +18,9 @@ from modelshelf.compat.machine import Machine
 
 PROBE_SECONDS = 0.1
 PROBE_BYTES = 48 << 20  # beyond the caches of common processors
+GIB = 1 << 30
+SERVICES = GIB // 2
+KERNEL = ("SUnreclaim", "KernelStack", "PageTables", "SecPageTables", "Percpu")  # in /proc/meminfo, in KiB
 
 
 def find_machine(
@@ -32,6 +40,7 @@ def find_machine(
     if group and group.available < available:
         available = group.available
         origins["ram_available"] = group.origin
+    idle, origins["ram_idle"] = _idle(root, total)
     rate = memory_bandwidth() if bandwidth else None
     if rate:
         origins["memory_bandwidth"] = "measured"
@@ -41,10 +50,11 @@ def find_machine(
         cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         ram_total=min(total, limit) if limit else total,
         ram_available=available,
-        gpus=find_gpus(root) if gpus else (),
+        gpus=find_gpus(root, ram=(total, available)) if gpus else (),
         memory_bandwidth=rate,
         memory_limit=limit,
         origins=origins,
+        ram_idle=max(min(idle, limit) if limit else idle, available),
     )
 
 
@@ -71,17 +81,38 @@ def memory_bandwidth() -> float | None:
     return rounds * share * 8 * workers / seconds
 
 
+def usual_idle(total: int) -> int:
+    """Bytes that are left of a memory once a usual system took its part."""
+    return max(total - min(max(total // 8, GIB), 4 * GIB), 0)
+
+
+def _idle(root: Path, total: int) -> tuple[int, str]:
+    """What would be free, and how it was reckoned."""
+    held = 0
+    for line in _lines(root / "proc/meminfo"):
+        name, _, value = line.partition(":")
+        words = value.split()
+        if name in KERNEL and words and words[0].isdigit():
+            held += int(words[0]) << 10
+    if held:
+        return max(total - held - SERVICES, 0), "total - kernel (meminfo) - 0.5 GiB"
+    return usual_idle(total), "total - an eighth, 1 to 4 GiB"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
 def _ram() -> tuple[int, int]:
     memory = psutil.virtual_memory()
     return memory.total, memory.available
 
 
 def _cpu(root: Path) -> str:
-    try:
-        lines = (root / "proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
+    for line in _lines(root / "proc/cpuinfo"):
         name, _, value = line.partition(":")
         if name.strip() in {"model name", "Model", "cpu model"}:
             return value.strip()

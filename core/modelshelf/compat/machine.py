@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -15,7 +15,12 @@ GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A graphics card. Memory in bytes, bandwidth in bytes per second; `unified`: it uses the machine's own memory."""
+    """A graphics card. Memory in bytes, bandwidth in bytes per second; `unified`: it uses the machine's own memory.
+
+    memory_idle: what would be free if nothing else ran, so the total without what the driver keeps for itself; None:
+    not known. compute: what it can do, NVIDIA's compute capability (`8.9`) or AMD's architecture (`gfx1100`). users:
+    processes that hold memory of it, with bytes, where the driver tells.
+    """
 
     name: str
     vendor: str
@@ -27,6 +32,12 @@ class Gpu:
     memory_idle: int | None = None
     compute: str | None = None
     driver: str | None = None
+    users: tuple[tuple[int, int], ...] = ()
+
+    def idle(self) -> "Gpu":
+        """The same card if nothing else ran."""
+        free = self.memory_total if self.memory_idle is None else self.memory_idle
+        return replace(self, memory_free=max(free, self.memory_free), users=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,8 @@ class Machine:
     """What a model can use. Memory in bytes, bandwidth in bytes per second.
 
     `ram_available` is what can be had now without swapping, control groups obeyed; `memory_limit` is the tightest of
-    their limits. `origins` says for each fact where it came from.
+    their limits. `ram_idle` is what could be had if nothing else ran: the total or that limit, without what the system
+    itself needs (see `modelshelf.compat.hardware`); None: not known. `origins` says for each fact where it came from.
     """
 
     name: str
@@ -46,6 +58,13 @@ class Machine:
     memory_bandwidth: float | None = None
     memory_limit: int | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    ram_idle: int | None = None
+
+    def idle(self) -> "Machine":
+        """The same machine if nothing else ran on it."""
+        free = self.ram_total if self.ram_idle is None else self.ram_idle
+        cards = tuple(gpu.idle() for gpu in self.gpus)
+        return replace(self, ram_available=max(free, self.ram_available), gpus=cards)
 
     @property
     def cards(self) -> tuple[Gpu, ...]:
@@ -62,6 +81,7 @@ class Machine:
             "ram_available": self.ram_available,
             "memory_bandwidth": self.memory_bandwidth,
             "memory_limit": self.memory_limit,
+            "ram_idle": self.ram_idle,
             "gpus": [
                 {
                     "name": gpu.name,
@@ -70,6 +90,9 @@ class Machine:
                     "memory_free": gpu.memory_free,
                     "bandwidth": gpu.bandwidth,
                     "unified": gpu.unified,
+                    "memory_idle": gpu.memory_idle,
+                    "compute": gpu.compute,
+                    "driver": gpu.driver,
                 }
                 for gpu in self.gpus
             ],
@@ -111,6 +134,7 @@ class Machine:
             gpus=gpus,
             memory_bandwidth=described.memory_bandwidth or (described.bandwidth_gbs or 0) * 1e9 or None,
             memory_limit=limit,
+            ram_idle=None if described.ram_idle is None else min(described.ram_idle, total),
             origins=dict.fromkeys(("ram_total", "ram_available", "gpus", "memory_bandwidth"), origin),
         )
 
@@ -118,6 +142,7 @@ class Machine:
 _Bytes = Annotated[int, Field(ge=0, le=1 << 60)]
 _Gib = Annotated[float, Field(ge=0, le=1 << 30)]
 _Rate = Annotated[float, Field(gt=0, le=1e15)]
+_Word = Annotated[str, Field(max_length=100)]
 
 
 class _GpuFile(BaseModel):
@@ -131,12 +156,16 @@ class _GpuFile(BaseModel):
     bandwidth_gbs: _Rate | None = None
     bandwidth: _Rate | None = None
     unified: bool = False
+    memory_idle: _Bytes | None = None
+    compute: _Word | None = None
+    driver: _Word | None = None
 
     def gpu(self, origin: str) -> Gpu:
         total = self.memory_total or round(self.memory_gib * GIB)
         free = total if self.memory_free is None else min(self.memory_free, total)
         rate = self.bandwidth or (self.bandwidth_gbs or 0) * 1e9 or None
-        return Gpu(self.name, self.vendor, total, free, rate, self.unified, origin)
+        idle = None if self.memory_idle is None else min(self.memory_idle, total)
+        return Gpu(self.name, self.vendor, total, free, rate, self.unified, origin, idle, self.compute, self.driver)
 
 
 class _MachineFile(BaseModel):
@@ -151,4 +180,5 @@ class _MachineFile(BaseModel):
     bandwidth_gbs: _Rate | None = None
     memory_bandwidth: _Rate | None = None
     memory_limit: _Bytes | None = None
+    ram_idle: _Bytes | None = None
     gpus: Annotated[list[_GpuFile], Field(max_length=64)] = []

@@ -3,14 +3,11 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from modelshelf.compat import Machine, find_machine
-from modelshelf.compat.gpus import amd_gpus, apple_gpus, nvidia_gpus
-from modelshelf.compat.hardware import memory_bandwidth
+from modelshelf.compat import Gpu, Machine, find_machine
+from modelshelf.compat.hardware import memory_bandwidth, usual_idle
 from modelshelf.errors import UsageError
 
 GIB = 1 << 30
@@ -109,59 +106,32 @@ def test_the_bandwidth_is_measured_once() -> None:
     assert memory_bandwidth() == rate
 
 
-def test_amd_by_sysfs(tmp_path: Path) -> None:
-    device = "sys/class/drm/card1/device"
-    root = tree(
-        tmp_path,
-        {
-            "sys/class/drm/card0/device/vendor": "0x8086",
-            f"{device}/mem_info_vram_total": "17163091968\n",
-            f"{device}/mem_info_vram_used": "163091968\n",
-            f"{device}/product_name": "Radeon RX 7800 XT\n",
-        },
-    )
-    (gpu,) = amd_gpus(root)
-    assert (gpu.name, gpu.memory_total, gpu.memory_free) == ("Radeon RX 7800 XT", 17163091968, 17_000_000_000)
+MEMINFO = (Path(__file__).parents[2] / "data" / "hardware" / "meminfo.txt").read_text()
 
 
-def test_apple_by_its_report() -> None:
-    display = {"_name": "Apple M2 Pro", "sppci_model": "Apple M2 Pro", "sppci_cores": "19"}
-    (gpu,) = apple_gpus({"SPDisplaysDataType": [display]})
-    assert (gpu.unified, gpu.bandwidth, gpu.vendor) == (True, 200e9, "apple")
+def test_what_would_be_free_if_nothing_else_ran(tmp_path: Path) -> None:
+    machine = look(tree(tmp_path, {"proc/meminfo": MEMINFO}))
+    assert machine.ram_idle == RAM[0] - 280_000 * 1024 - GIB // 2
+    assert machine.origins["ram_idle"] == "total - kernel (meminfo) - 0.5 GiB"
+    assert machine.idle().ram_available == machine.ram_idle
+    assert machine.ram_available == RAM[1]
 
 
-class NVMLError(Exception):
-    """As nvidia-ml-py's."""
+def test_where_no_kernel_tells_an_eighth_is_the_systems(tmp_path: Path) -> None:
+    assert look(tmp_path).ram_idle == 14 * GIB
+    assert [usual_idle(gib * GIB) // GIB for gib in (1, 4, 8, 64)] == [0, 3, 7, 60]
 
 
-def nvml(**changed: Any) -> SimpleNamespace:
-    """What the library answered on a machine with one card."""
-    answers = {
-        "NVMLError": NVMLError,
-        "NVML_CLOCK_MEM": 2,
-        "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: None,
-        "nvmlDeviceGetCount": lambda: 1,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetName": lambda _: "NVIDIA GeForce RTX 3090",
-        "nvmlDeviceGetMemoryInfo": lambda _: SimpleNamespace(total=25769803776, free=25300000000, used=469803776),
-        "nvmlDeviceGetMemoryBusWidth": lambda _: 384,
-        "nvmlDeviceGetMaxClockInfo": lambda *_: 9751,
-    }
-    return SimpleNamespace(**{**answers, **changed})
+def test_an_idle_machine_obeys_the_limit_of_its_group(tmp_path: Path) -> None:
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{4 * GIB}\n"}
+    assert look(tree(tmp_path, files)).ram_idle == 4 * GIB
 
 
-def test_nvidia_by_its_library() -> None:
-    (gpu,) = nvidia_gpus(nvml())
-    assert gpu.memory_free == 25300000000
-    assert gpu.bandwidth == pytest.approx(936e9, rel=0.01)
-
-
-def test_nvidia_without_a_driver_is_no_card() -> None:
-    def fails() -> None:
-        raise NVMLError("Driver Not Loaded")
-
-    assert nvidia_gpus(nvml(nvmlInit=fails)) == ()
+def test_an_idle_machine_is_never_fuller_than_it_is_now() -> None:
+    gpu = Gpu("card", "nvidia", 8 * GIB, 6 * GIB, memory_idle=5 * GIB)
+    machine = Machine("test", "cpu", 8, *RAM, (gpu, Gpu("old", "nvidia", 4 * GIB, GIB)), ram_idle=GIB)
+    assert machine.idle().ram_available == RAM[1]
+    assert [card.memory_free for card in machine.idle().gpus] == [6 * GIB, 4 * GIB]
 
 
 def test_a_machine_that_is_only_thought_of(tmp_path: Path) -> None:
@@ -172,6 +142,16 @@ def test_a_machine_that_is_only_thought_of(tmp_path: Path) -> None:
     again = tmp_path / "again.json"
     again.write_text(json.dumps(machine.as_dict()))
     assert Machine.from_json(again).as_dict() == machine.as_dict()
+
+
+def test_a_machine_survives_being_written_and_read(tmp_path: Path) -> None:
+    gpu = Gpu("card", "nvidia", 8 * GIB, 6 * GIB, 3e11, False, "", 7 * GIB, "8.9", "570.86")
+    machine = Machine("test", "cpu", 8, *RAM, (gpu,), 2e10, None, {}, 15 * GIB)
+    path = tmp_path / "machine.json"
+    path.write_text(json.dumps(machine.as_dict()))
+    assert Machine.from_json(path).as_dict() == machine.as_dict()
+    assert machine.as_dict()["ram_idle"] == 15 * GIB
+    assert machine.as_dict()["gpus"][0]["memory_idle"] == 7 * GIB
 
 
 @pytest.mark.parametrize(

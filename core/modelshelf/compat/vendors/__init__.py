@@ -1,0 +1,1 @@
+"""Graphics cards by what their makers' drivers and tools say. Tested on recorded answers, not run on hardware."""
