@@ -11,7 +11,7 @@ from modelshelf.compat import answers
 from modelshelf.compat.applying import apply
 from modelshelf.compat.asking import Asking, Paces, WhatIf, with_other_provider
 from modelshelf.compat.calibration import Calibration
-from modelshelf.compat.candidates import candidates, of_card
+from modelshelf.compat.candidates import candidates
 from modelshelf.compat.engines import engine
 from modelshelf.compat.hardware import find_machine
 from modelshelf.compat.learning import Learning
@@ -22,6 +22,7 @@ from modelshelf.compat.subjects import BUILTIN, Subject, Subjects
 from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
 from modelshelf.errors import ModelshelfError
 from modelshelf.ids import ModelId
+from modelshelf.metadata.listed import of_card
 
 if TYPE_CHECKING:
     import pandas as pd
