@@ -3,10 +3,12 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from modelshelf.compat.cards import GIB, find_card
 from modelshelf.compat.machine import Gpu
 from modelshelf.compat.vendors.amd import amd_gpus
 from modelshelf.compat.vendors.apple import apple_gpus
@@ -41,8 +43,16 @@ def find_gpus(
     )
     if platform == "darwin":
         ways = (*ways, partial(apple_gpus, ram=ram, runner=runner))
-    found = tuple(gpu for way in ways for gpu in _asked(way))
-    return found or tuple(_asked(partial(vulkan_gpus, runner)))
+    found = tuple(gpu for way in ways for gpu in _asked(way)) or tuple(_asked(partial(vulkan_gpus, runner)))
+    return tuple(_completed(gpu) for gpu in found)
+
+
+def _completed(gpu: Gpu) -> Gpu:
+    """With what the makers publish of the card where its driver does not tell."""
+    card = find_card(gpu.name, gpu.memory_total / GIB)
+    if card is None or card.vendor != gpu.vendor:
+        return gpu
+    return replace(gpu, bandwidth=gpu.bandwidth or card.bandwidth, compute=gpu.compute or card.compute)
 
 
 def _asked(way: Callable[[], tuple[Gpu, ...]]) -> Iterator[Gpu]:

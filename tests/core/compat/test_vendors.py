@@ -256,6 +256,16 @@ def test_vulkan_is_asked_only_where_nobody_else_found_a_card(tmp_path: Path) -> 
     assert gpu.origin == "sysfs card1"
 
 
+def test_what_a_driver_does_not_tell_comes_from_the_table_of_cards(tmp_path: Path) -> None:
+    runner = answers({"query-gpu": recorded("nvidia-smi.csv"), "vulkaninfo": recorded("vulkaninfo.txt")})
+    first, second = find_gpus(tmp_path, ram=RAM, library=nvml(nvmlInit=refuses), runner=runner, platform="linux")
+    assert (first.bandwidth, second.bandwidth) == (936e9, 346e9)
+    no_smi = answers({"vulkaninfo": recorded("vulkaninfo.txt")})
+    card, chip = find_gpus(tmp_path, ram=RAM, library=nvml(nvmlInit=refuses), runner=no_smi, platform="linux")
+    assert (card.bandwidth, card.compute) == (960e9, "gfx1100")
+    assert (chip.bandwidth, chip.compute) == (None, None)
+
+
 def test_a_broken_library_hides_no_other_makers_card(tmp_path: Path) -> None:
     write(tmp_path, amd_files())
     broken = SimpleNamespace(NVMLError=NVMLError, nvmlInit=lambda: None, nvmlShutdown=lambda: 1 / 0)

@@ -46,7 +46,7 @@ def test_a_folder_of_its_own_is_described_by_the_one_above(tmp_path: Path) -> No
         },
     )
     facts = local.read(tmp_path)
-    assert (facts.format, facts.layers, facts.abilities, facts.parameters) == ("onnx", 2, {"embed"}, 40)
+    assert (facts.format, facts.layers, set(facts.abilities), facts.parameters) == ("onnx", 2, {"embed"}, 40)
     assert local.read(tmp_path / "onnx" / "model.onnx") == facts
 
 
