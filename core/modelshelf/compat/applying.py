@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modelshelf.compat.fit import BUILTIN
 from modelshelf.compat.places import Places
-from modelshelf.compat.subjects import BUILTIN
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import UsageError
 from modelshelf.providers.spec import LoadSettings

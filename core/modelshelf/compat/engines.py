@@ -7,7 +7,7 @@ the built-in engine alone, because another version of the others may run on a pe
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -41,7 +41,7 @@ class Engine:
     causal: those architectures that write text, where the source tells them apart; removed: what it supported until a
     version. gpus: it can use graphics cards with memory of their own. family: by whose rule it takes memory (llamacpp,
     vllm, sglang, transformers, mlx), `families` where it differs by format. hardware and needs: what it needs itself
-    and what each quantisation needs, see `modelshelf.compat.needs`.
+    and what each quantisation needs, see `modelshelf.compat.needs`. built: what is installed here can use the cards.
     """
 
     kind: str
@@ -61,6 +61,7 @@ class Engine:
     hardware: Mapping[str, str | None] = field(default_factory=dict)
     needs: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     source: str = ""
+    built: bool = True
 
     def supports(self, architecture: str | None, *others: str) -> bool | None:
         """Whether it runs an architecture, named by any of its names; None: not known."""
@@ -124,6 +125,16 @@ def engine(kind: str) -> Engine | None:
         return None
     file = resources.files("modelshelf.compat") / "snapshots" / f"{kind}.json"
     return _engine(kind, json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def on_thought_of(runs: Engine, machine: Machine) -> Engine:
+    """The engine as it would be installed on a machine that is only thought of: with a build for its cards."""
+    return replace(runs, gpus=True, built=False) if machine.gpus and not runs.gpus else runs
+
+
+def on_this(runs: Engine, machine: Machine) -> Engine:
+    """The engine as it is installed here; `machine` has the cards that its own list of devices names."""
+    return replace(runs, gpus=True) if machine.gpus and not runs.gpus else runs
 
 
 def _engine(kind: str, entry: Mapping[str, Any]) -> Engine:

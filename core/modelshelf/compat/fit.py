@@ -1,8 +1,10 @@
 """Judge a file on this machine: no network, no database, no server."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from modelshelf.compat.engines import engine
+from modelshelf.compat.devices import as_engine_sees, engine_devices
+from modelshelf.compat.engines import engine, engines, on_this, on_thought_of
 from modelshelf.compat.hardware import find_machine
 from modelshelf.compat.judge import judge
 from modelshelf.compat.machine import Machine
@@ -10,6 +12,8 @@ from modelshelf.compat.score import Question
 from modelshelf.compat.types import Compatibility, Settings
 from modelshelf.errors import UsageError
 from modelshelf.metadata import local
+
+BUILTIN = "builtin"
 
 
 def fit_file(
@@ -32,12 +36,24 @@ def fit_file(
     """
     runs = engine(provider)
     if runs is None:
-        raise UsageError(f"{provider} runs no files of this machine.", remedy="Choose builtin or ollama.")
+        raise UsageError(f"{provider} runs no files of this machine.", remedy=f"Choose one of: {', '.join(engines())}.")
     facts = local.read(path)
     wanted = settings or Settings()
     keep = required(settings) if keep_context is None else keep_context
-    question = Question(facts, wanted, machine or find_machine(), runs, keep)
+    if machine is None:
+        machine = seen_by(provider, find_machine())
+        runs = on_this(runs, machine)
+    else:
+        runs = on_thought_of(runs, machine)
+    question = Question(facts, wanted, machine, runs, keep)
     return judge(question, model=str(path), provider=provider)
+
+
+def seen_by(kind: str, machine: Machine) -> Machine:
+    """This machine with the cards that an engine will use: the built-in one is asked, where there are any. Blocking."""
+    if kind != BUILTIN or not machine.gpus:
+        return machine
+    return as_engine_sees(machine, devices) if (devices := engine_devices()) else replace(machine, gpus=())
 
 
 def required(settings: Settings | None) -> bool:

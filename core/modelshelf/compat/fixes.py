@@ -12,6 +12,7 @@ from modelshelf.compat.words import changes, size
 MOST_FIXES = 4
 WORTH = 3  # points a change must bring to be proposed
 PLAIN_CACHES = frozenset({"f16", "f32", "bf16"})
+_MACHINE = frozenset({"UNLOAD", "FREE_MEMORY"})  # these change the machine and not the settings
 NAMES = ("context", "kv", "slots", "gpu_layers", "flash_attention")
 
 
@@ -29,7 +30,7 @@ def fixes(question: Question, score: int, scored: Callable[[Question, Rating], i
     tried: set[Settings] = set()
     for option in _options(question):
         changed = option.question
-        if option.code in seen or (option.code != "UNLOAD" and changed.settings in tried):
+        if option.code in seen or (option.code not in _MACHINE and changed.settings in tried):
             continue
         tried.add(changed.settings)
         asked, _ = rate(changed)
@@ -53,6 +54,10 @@ def _options(question: Question) -> Iterator[_Option]:
     yield from _unloads(question)
     for settings in downgrades(replace(question, required=False)):
         yield _Option("SMALLER", replace(question, settings=settings), f"Use {changes(before, settings)}.")
+    idle = question.machine.idle()
+    if idle.ram_available > question.machine.ram_available or idle.gpus != question.machine.gpus:
+        told = f"Close other programs: up to {size(_free(idle))} would be free."
+        yield _Option("FREE_MEMORY", replace(question, machine=idle), told)
 
 
 def _settings(question: Question) -> Iterator[tuple[str, Settings]]:
@@ -102,6 +107,10 @@ def _with_free(machine: Machine, count: int, cards: bool) -> Machine:
         freed = replace(first, memory_free=min(first.memory_free + count, first.memory_total))
         return replace(machine, gpus=tuple(freed if gpu is first else gpu for gpu in machine.gpus))
     return replace(machine, ram_available=min(machine.ram_available + count, machine.ram_total))
+
+
+def _free(machine: Machine) -> int:
+    return machine.ram_available + sum(gpu.memory_free for gpu in machine.cards)
 
 
 def _too_long(question: Question, changed: Settings) -> bool:

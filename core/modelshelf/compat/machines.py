@@ -53,7 +53,7 @@ def find_named_machine(text: str, folder: Path | None = None) -> Machine:
         raise _unknown(said[:LONGEST], folder)
     if folder is not None and (kept := _kept(said, folder)):
         return kept
-    path = Path(said).expanduser()
+    path = _path(said)
     if path.suffix.lower() == ".json":
         return Machine.from_json(path)
     parts = _Parts([], [])
@@ -61,6 +61,13 @@ def find_named_machine(text: str, folder: Path | None = None) -> Machine:
         if words.strip() and not _read(words, parts):
             raise _unknown(said, folder)
     return _made(parts, said, folder)
+
+
+def _path(said: str) -> Path:
+    try:
+        return Path(said).expanduser()
+    except RuntimeError:  # the home of an account that there is not
+        return Path(said)
 
 
 def named_machines(folder: Path | None = None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Where models can run or be served: the configured providers as compatibility sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from modelshelf.compat import answers
 from modelshelf.compat.asking import Asking
 from modelshelf.compat.clouds import Elsewhere, judge_served
-from modelshelf.compat.engines import Engine, engine
-from modelshelf.compat.fit import required
+from modelshelf.compat.engines import Engine, engine, on_this, on_thought_of
+from modelshelf.compat.fit import BUILTIN, required
 from modelshelf.compat.machine import Machine
-from modelshelf.compat.subjects import BUILTIN, Subject
+from modelshelf.compat.subjects import Subject
 from modelshelf.compat.types import Compatibility, Settings
 from modelshelf.errors import ModelshelfError, NotFound, UsageError
 from modelshelf.ids import ModelId
@@ -105,15 +105,18 @@ class Places:
                 return one.name
         return ""
 
-    def quick(self, provider: str, machine: Machine) -> Asking | None:
-        """How a provider here would be asked, without waiting; None if it runs nothing here."""
+    def quick(self, provider: str, machine: Machine, seen: Callable[[str, Machine], Machine]) -> Asking | None:
+        """How a provider here would be asked, without waiting; None if it runs nothing here.
+
+        `seen(kind, machine)` is the machine as an engine sees it.
+        """
         config = self._configs.get(provider)
         kind = config.kind if config else provider
         runs = engine(kind)
         if runs is None or (config and not _is_here(config)):
             return None
-        label = config.name if config else provider
-        return Asking(provider, label, runs, machine, self._settings(), refused=self._refused())
+        label, here = config.name if config else provider, seen(kind, machine)
+        return Asking(provider, label, on_this(runs, here), here, self._settings(), refused=self._refused())
 
     async def asking(
         self,
@@ -135,6 +138,7 @@ class Places:
             )
         offered = self.offered(config.id, subject)
         asked = settings or await self.settings(config, subject)
+        runs = on_this(runs, machine) if present else on_thought_of(runs, machine)
         held = self._held(config.id, offered) if present else {}
         if present and offered is not None and offered.loaded:
             # Its own memory is not in its way: it would be given back before it is loaded anew.

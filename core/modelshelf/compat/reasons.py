@@ -111,6 +111,11 @@ def reasons(question: Question, asked: Rating, used: Rating) -> Iterator[Reason]
         yield _speed(question, used)
     if used.placement.told or 0 < used.placement.share < 1:
         yield _offload(used)
+    if not question.engine.built:
+        told = (
+            f"{question.engine.label} needs a build for these graphics cards; the one that is installed here has none."
+        )
+        yield Reason("ENGINE_BUILD", told, {"cards": [gpu.name for gpu in question.machine.gpus]})
     if used.values["fidelity"] < 0.8 and facts.quantisation:
         yield Reason(
             "QUANT_LOSSY",

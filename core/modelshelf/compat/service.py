@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ from modelshelf.compat.applying import apply
 from modelshelf.compat.asking import Asking, Paces, WhatIf, with_other_provider
 from modelshelf.compat.calibration import Calibration
 from modelshelf.compat.candidates import candidates
+from modelshelf.compat.devices import Device, as_engine_sees, engine_devices
 from modelshelf.compat.engines import engine
+from modelshelf.compat.fit import BUILTIN
 from modelshelf.compat.hardware import find_machine
 from modelshelf.compat.learning import Learning
 from modelshelf.compat.machine import Machine
+from modelshelf.compat.machines import FOLDER, find_named_machine, named_machines
 from modelshelf.compat.matrix import frame_of
 from modelshelf.compat.places import Places
-from modelshelf.compat.subjects import BUILTIN, Subject, Subjects
+from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
-from modelshelf.errors import ModelshelfError
+from modelshelf.errors import ModelshelfError, UsageError
 from modelshelf.ids import ModelId
 from modelshelf.metadata.listed import of_card
 
@@ -62,6 +66,7 @@ class CompatibilityService:
         configure: Callable[[str, Any], Awaitable[None]],
     ) -> None:
         self._configure = configure
+        self._kept_machines = config.home / FOLDER
         self._catalog, self._library, self._providers = catalog, library, providers
         self.calibration = Calibration(store)
         self._places = Places(config, providers, health)
@@ -69,6 +74,7 @@ class CompatibilityService:
         self._learning = Learning(events, self.calibration, self._subjects, self._places)
         self._machine: Machine | None = None
         self._seen = 0.0
+        self._devices: tuple[Device, ...] = ()
         self._looking: asyncio.Task[Machine] | None = None
 
     async def start(self) -> None:
@@ -93,6 +99,19 @@ class CompatibilityService:
                 self._looking = asyncio.create_task(self._look())
             await asyncio.shield(self._looking)
         return self._machine or await self._look()
+
+    async def machines(self) -> tuple[Machine, ...]:
+        """This machine, those that the person keeps in `machines` of the home, and some that people often mean."""
+        here = await self.machine()
+        return here, *await asyncio.to_thread(self._thought_of)
+
+    async def named_machine(self, text: str) -> Machine:
+        """A machine in words ("24 GB card"), by the name of a kept one, or by a JSON file.
+
+        Raises:
+            UsageError: the words say no machine; the remedy lists what can be said.
+        """
+        return await asyncio.to_thread(self._named, text)
 
     async def check_model_compatibility(
         self,
@@ -192,7 +211,8 @@ class CompatibilityService:
         await self._places.refresh()
         config = self._places.config(provider)
         subject = await self._subjects.find(model)
-        asking = await self._places.asking(config, await self.machine(), _Asked().settings, subject)
+        here = self._as_seen(config.kind, await self.machine())
+        asking = await self._places.asking(config, here, None, subject)
         return WhatIf.of(subject, asking, self._paces(config.kind))
 
     async def get_recommended_models_for_provider(self, provider: str, limit: int = 10) -> tuple[Compatibility, ...]:
@@ -246,7 +266,8 @@ class CompatibilityService:
             answer = answers.elsewhere(model, provider, config.name)
             return tuple(RankedFile(one.files, one.size, one.quantisation, answer) for one in candidates(detail))
         subject = await self._subjects.of_detail(detail)
-        asking = await self._places.asking(config, machine or await self.machine(), None, subject)
+        here = machine or self._as_seen(config.kind, await self.machine())
+        asking = await self._places.asking(config, here, None, subject, machine is None)
         return asking.rank(detail, subject)
 
     async def apply(self, answer: Compatibility, fix: Fix) -> str:
@@ -273,7 +294,7 @@ class CompatibilityService:
         facts = of_card(card)
         if facts is None or self._machine is None:
             return answers.unknown(str(card.id), provider)
-        asking = self._places.quick(provider, self._machine)
+        asking = self._places.quick(provider, self._machine, self._as_seen)
         if asking is None:
             return answers.elsewhere(str(card.id), provider, provider)
         return answers.gated(asking.judge(facts, str(card.id), fixes=False), card)
@@ -290,7 +311,7 @@ class CompatibilityService:
             offered = self._places.offered(provider, subject)
             rate = self.calibration.rate(config.kind, offered.id) if offered else None
             return await self._places.elsewhere(config, subject, asked.settings, asked.needs, asked.wants, rate)
-        machine = asked.machine or await self.machine()
+        machine = asked.machine or self._as_seen(config.kind, await self.machine())
         asking = await self._places.asking(config, machine, asked.settings, subject, asked.machine is None)
         asking = replace(asking, needs=asked.needs, wants=asked.wants)
         paces = self._paces(config.kind) if asked.machine is None else _never_timed
@@ -317,9 +338,27 @@ class CompatibilityService:
     def _paces(self, kind: str) -> Paces:
         return lambda key: self.calibration.pace(kind, key)
 
+    def _thought_of(self) -> list[Machine]:
+        found = []
+        for name in named_machines(self._kept_machines):
+            with suppress(UsageError):  # somebody's file is broken: whoever names it is told
+                found.append(self._named(name))
+        return found
+
+    def _named(self, text: str) -> Machine:
+        return find_named_machine(text, self._kept_machines)
+
+    def _as_seen(self, kind: str, machine: Machine) -> Machine:
+        if kind != BUILTIN or not machine.gpus:
+            return machine
+        # What the engine does not say that it uses, it does not use.
+        return as_engine_sees(machine, self._devices) if self._devices else replace(machine, gpus=())
+
     async def _look(self) -> Machine:
         await self._places.refresh()
         self._machine = await asyncio.to_thread(find_machine)
+        if self._machine.gpus and not self._devices:
+            self._devices = await asyncio.to_thread(engine_devices)
         if not self._seen:
             await self.calibration.open(self._machine)
         self._seen = monotonic()

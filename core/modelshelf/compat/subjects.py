@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelshelf.catalog.types import RepoCard, RepoDetail, RepoFile
 from modelshelf.compat.candidates import Candidate, candidates, of_served
+from modelshelf.compat.fit import BUILTIN
 from modelshelf.errors import AccessError, FormatError, ModelshelfError, NotFound, Unreachable, UsageError
 from modelshelf.ids import ModelId, split_served
 from modelshelf.metadata.facts import ModelFacts
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from modelshelf.providers.spec import ServedModel
 
 log = logging.getLogger(__name__)
-BUILTIN = "builtin"
 
 
 @dataclass(frozen=True, slots=True)

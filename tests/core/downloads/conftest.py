@@ -38,7 +38,12 @@ QUICK = Pace(
 
 def noise(size: int, seed: int = 1) -> bytes:
     """Bytes that are the same each time and nowhere repeat."""
-    return random.Random(seed).randbytes(size)
+    source, left = random.Random(seed), size
+    parts = []
+    while left:  # a random number has less than 2^31 bits
+        parts.append(source.randbytes(min(left, 64 << 20)))
+        left -= len(parts[-1])
+    return b"".join(parts)
 
 
 @dataclass
