@@ -38,7 +38,8 @@ class Engine:
     """An engine as of a version. `complete`: what is not in `architectures` is not supported; else it is unknown.
 
     architectures: GGUF names, or for the other formats `model_type`s; classes: names as a config.json has them;
-    causal: those architectures that write text, where the source tells them apart; removed: what it supported until a
+    causal: those architectures that write text, where the source tells them apart; by_format: the architectures of a
+    format for which the engine has a list of its own; removed: what it supported until a
     version. gpus: it can use graphics cards with memory of their own. family: by whose rule it takes memory (llamacpp,
     vllm, sglang, transformers, mlx), `families` where it differs by format. hardware and needs: what it needs itself
     and what each quantisation needs, see `modelshelf.compat.needs`.
@@ -57,6 +58,7 @@ class Engine:
     families: Mapping[str, str] = field(default_factory=dict)
     classes: frozenset[str] = frozenset()
     causal: frozenset[str] = frozenset()
+    by_format: Mapping[str, frozenset[str]] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str | None] = field(default_factory=dict)
     needs: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -72,7 +74,9 @@ class Engine:
         return False if self.complete and names else None
 
     def knows(self, facts: ModelFacts) -> bool | None:
-        """Whether it runs the model's architecture, by its `model_type` or by the classes that its config names."""
+        """Whether it runs a model's architecture in its format, by its name or the classes that its config names."""
+        if facts.format in self.by_format:
+            return True if facts.architecture in self.by_format[facts.format] else None
         classes = facts.keys.get("architectures")
         named = [name for name in classes if isinstance(name, str)] if isinstance(classes, list | tuple) else []
         return self.supports(facts.architecture, *named)
@@ -91,7 +95,8 @@ class Engine:
             return Verdict(None)
         for method in methods(name):
             if method in self.needs:
-                return judge_needs(self.needs[method], machine, f"{name} in {self.label} {self.version}")
+                what = f"{name} in {self.label} {self.version}"
+                return judge_needs(self.needs[method], machine, what, within=self.hardware or None)
         if name.upper() in self.quantisations or is_plain(name):
             return self.runs_on(machine)
         unlisted = f"Whether {self.label} {self.version} reads {name} is not known."
@@ -142,6 +147,7 @@ def _engine(kind: str, entry: Mapping[str, Any]) -> Engine:
         families=entry.get("families", {}),
         classes=frozenset(entry["classes"]),
         causal=frozenset(entry["causal"]),
+        by_format={name: frozenset(listed) for name, listed in entry.get("by_format", {}).items()},
         removed=entry["removed"],
         hardware=entry["hardware"],
         needs=listed if isinstance(listed, dict) else {},
