@@ -16,7 +16,6 @@ from modelshelf.compat.snapshots import builtin, llamacpp, mlx, sglang, transfor
 from modelshelf.compat.snapshots.found import Found, Needs
 from modelshelf.compat.snapshots.packages import Package, fetch
 from modelshelf.errors import UsageError
-from modelshelf.metadata.ggml import FILE_TYPES
 
 FOLDER = Path(__file__).with_name("snapshots")
 OLDER_MLX = "0.28.4"  # of autumn 2025, like Ollama's list
@@ -86,6 +85,7 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
         "complete": False,
         "gpus": True,
         "hardware": LLAMA_CPP_HARDWARE,
+        "format_hardware": ON_APPLE,
     },
     "mlx": {
         "label": "MLX-LM",
@@ -151,7 +151,7 @@ def both(package: Package) -> Found:
         version=f"unknown; {kept('ollama')['version'].partition('; ')[2]} and mlx-lm {read.version}",
         architectures=read.architectures | older,
         by_format={"gguf": older, "mlx": read.architectures},
-        quantisations={**dict.fromkeys(FILE_TYPES.values(), LLAMA_CPP_HARDWARE), **ON_APPLE},
+        quantisations={**dict.fromkeys(kept("ollama")["quantisations"], LLAMA_CPP_HARDWARE), **ON_APPLE},
     )
 
 

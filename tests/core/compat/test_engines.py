@@ -135,6 +135,16 @@ def test_a_model_is_known_by_the_classes_of_its_config() -> None:
         ("lmstudio", "MLX-4bit", (("apple", None),), True),
         ("lmstudio", "Q4_K_M", (), True),
         ("llamacpp", "Q4_K_M", (("nvidia", "5.2"),), True),
+        ("ollama", "Q4_K_M", (), True),
+        ("ollama", "NVFP4", (), None),
+        ("transformers", "Q4_K_M", (), True),
+        ("sglang", "Q4_K_M", (("nvidia", "8.0"),), True),
+        ("vllm", "Q4_K_M", (("nvidia", "8.0"),), None),
+        ("vllm", "W4A16", (("nvidia", "8.0"),), True),
+        ("vllm", "AUTOROUND-4bit", (("nvidia", "8.0"),), True),
+        ("vllm", "NVFP4", (("nvidia", "8.9"),), True),
+        ("transformers", "NVFP4", (("nvidia", "12.0"),), None),
+        ("llamacpp", "F16", (), True),
         ("llamacpp", "EXL2", (("nvidia", "8.9"),), None),
         ("vllm", "BF16", (("nvidia", "9.0"),), True),
         ("vllm", None, (("nvidia", "9.0"),), None),
@@ -179,6 +189,16 @@ def test_too_old_a_card_is_named_with_what_it_lacks() -> None:
 )
 def test_where_an_engine_runs(kind: str, gpus: tuple[tuple[str, str | None], ...], answer: bool | None) -> None:
     assert get(kind).runs_on(machine(*gpus)).answer is answer
+
+
+def test_a_format_may_need_more_than_its_engine() -> None:
+    studio = get("lmstudio")
+    assert studio.runs_on(machine(("nvidia", "8.9")), "gguf").answer is True
+    verdict = studio.runs_on(machine(("nvidia", "8.9")), "mlx")
+    assert verdict.answer is False
+    assert verdict.reason is not None
+    assert "LM Studio with mlx files needs an Apple chip" in verdict.reason.detail
+    assert studio.runs_on(machine(("apple", None)), "mlx").answer is True
 
 
 def test_a_verdict_is_not_taken_for_a_yes() -> None:
