@@ -91,7 +91,7 @@ class Engine:
 
     def runs_on(self, machine: Machine, model_format: str | None = None) -> Verdict:
         """Whether the engine itself runs on a machine, and with files of a format if one is given."""
-        if model_format in self.format_hardware:
+        if model_format is not None and model_format in self.format_hardware:
             what = f"{self.label} with {model_format} files"
             return judge_needs(self.format_hardware[model_format], machine, what, within=self.hardware or None)
         return judge_needs(self.hardware, machine, self.label) if self.hardware else Verdict(None)
