@@ -22,7 +22,7 @@ def write(shape: Shape, path: Path, mix: str = "", *, merges: int = 0) -> Path:
         _pair("general.architecture", shape.architecture),
         _pair("general.name", "synthetic"),
         _pair("general.alignment", ALIGNMENT),
-        *(_pair(name, value) for name, value in keys.items()),
+        *(_pair(name, value) for name, value in (keys | dict(shape.extra)).items()),
         *_tokenizer(shape.vocabulary, merges),
     ]
     header = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs)) + b"".join(pairs)
@@ -51,7 +51,7 @@ def _tokenizer(words: int, merges: int) -> Iterator[bytes]:
 
 def _pair(key: str, value: Value) -> bytes:
     if isinstance(value, tuple):
-        return _numbers(key, U32, "I", value)
+        return _numbers(key, *_kind(value), value)
     head = _string(key)
     if isinstance(value, bool):
         return head + struct.pack("<I?", BOOL, value)
@@ -60,6 +60,12 @@ def _pair(key: str, value: Value) -> bytes:
     if isinstance(value, float):
         return head + struct.pack("<If", F32, value)
     return head + struct.pack("<I", STRING) + _string(value)
+
+
+def _kind(values: tuple[float, ...]) -> tuple[int, str]:
+    if all(isinstance(value, bool) for value in values):
+        return BOOL, "?"
+    return (U32, "I") if all(isinstance(value, int) for value in values) else (F32, "f")
 
 
 def _numbers(key: str, kind: int, code: str, values: Sequence[float]) -> bytes:

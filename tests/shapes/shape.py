@@ -7,7 +7,7 @@ from math import prod
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
 from modelshelf.metadata.ggml import BY_NAME
 
-type Value = int | float | bool | str | tuple[int, ...]
+type Value = int | float | bool | str | tuple[int, ...] | tuple[float, ...]
 type Tensor = tuple[str, tuple[int, ...]]
 type Layer = Callable[[int], Iterator[Tensor]]
 
@@ -16,7 +16,10 @@ EXACT = ("ffn_gate_inp", "ssm_conv1d", "ssm_a", "ssm_d", "ssm_dt", "shortconv.co
 
 @dataclass(frozen=True)
 class Shape:
-    """An architecture's keys, and its tensors: those outside the layers and those of each layer."""
+    """An architecture's keys, and its tensors: those outside the layers and those of each layer.
+
+    `extra` are keys without the architecture's prefix.
+    """
 
     architecture: str
     vocabulary: int

@@ -1,36 +1,90 @@
 """What is drawn from a model's facts once, for all settings that it is judged with."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelshelf.compat.architectures import Traits, traits
 from modelshelf.compat.shape import Shape, shape_of
-from modelshelf.metadata.facts import ModelFacts
+from modelshelf.metadata.facts import ModelFacts, TensorInfo
 
 ALIGNMENT = 32
 EXPERT_TENSORS = ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_up_exps")
+OUTPUTS = ("output.weight", "output.bias", "output_norm.weight", "output_norm.bias")
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """A model's shape and traits; bytes of all its weights as the engine keeps them, and of those one token uses."""
+    """A model's shape and traits; bytes of all its weights as the engine keeps them, and of those one token uses.
+
+    `layers` are the bytes of each layer's weights, which go to a card one by one; `output` what follows the last layer
+    and goes there as one more, `outside` what always stays beside the processor. Their sum is `weights`. When only the
+    first bytes of the header were read, all layers count alike.
+    """
 
     shape: Shape
     traits: Traits
     weights: int
     active: int
+    layers: tuple[int, ...] = ()
+    outside: int = 0
+    output: int = 0
 
 
 def measure(facts: ModelFacts) -> Measures:
     """Draw them; takes some tenths of a millisecond for hundreds of tensors."""
-    shape = shape_of(facts)
-    weights = _weights(facts)
-    return Measures(shape, traits(facts.architecture), weights, _active(facts, shape, weights))
+    shape, kind = shape_of(facts), traits(facts.architecture)
+    if not (facts.tensors and facts.tier == 2):
+        weights = facts.weights if facts.weights is not None else facts.size
+        outside, layers, output = _shared_out(facts, shape, weights)
+    else:
+        outside, layers, output = _by_layer(facts.tensors, shape.layers)
+        if kind.twice_embedded and not any(tensor.name == "output.weight" for tensor in facts.tensors):
+            output += _bytes_of(facts.tensors, "token_embd.weight")
+        weights = outside + sum(layers) + output
+    return Measures(shape, kind, weights, _active(facts, shape, weights), layers, outside, output)
 
 
-def _weights(facts: ModelFacts) -> int:
-    if facts.tensors and facts.tier == 2:
-        return sum(-(-tensor.size // ALIGNMENT) * ALIGNMENT for tensor in facts.tensors)
-    return facts.weights if facts.weights is not None else facts.size
+def _by_layer(tensors: Iterable[TensorInfo], count: int) -> tuple[int, tuple[int, ...], int]:
+    outside = output = 0
+    layers = [0] * count
+    for tensor in tensors:
+        size = _padded(tensor)
+        layer = _layer_of(tensor.name)
+        if layer is None:
+            if tensor.name in OUTPUTS:
+                output += size
+            else:
+                outside += size
+        elif layer < count:  # those behind the last foretell more than the next token and are not loaded
+            layers[layer] += size
+    return outside, tuple(layers), output
+
+
+def _layer_of(name: str) -> int | None:
+    """The number of the layer that a tensor belongs to."""
+    if not name.startswith("blk."):
+        return None
+    number = name[4:].partition(".")[0]
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else None
+
+
+def _shared_out(facts: ModelFacts, shape: Shape, weights: int) -> tuple[int, tuple[int, ...], int]:
+    """Without the tensors: the rows of the vocabulary take their share of the parameters, the layers the rest alike."""
+    if not shape.layers:
+        return weights, (), 0
+    rows = shape.vocabulary * shape.embedding
+    share = min(rows / facts.parameters, 0.5) if facts.parameters else 0.0
+    outside = round(weights * share)
+    each, left = divmod(weights - outside, shape.layers)
+    return outside + left, (each,) * shape.layers, 0
+
+
+def _bytes_of(tensors: Iterable[TensorInfo], name: str) -> int:
+    return sum(_padded(tensor) for tensor in tensors if tensor.name == name)
+
+
+def _padded(tensor: TensorInfo) -> int:
+    return -(-tensor.size // ALIGNMENT) * ALIGNMENT
 
 
 def _active(facts: ModelFacts, shape: Shape, weights: int) -> int:

@@ -6,9 +6,10 @@ known in detail `Estimate.high` is what to plan with.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelshelf.compat.architectures import Traits
+from modelshelf.compat.compute import Cells, compute
 from modelshelf.compat.measures import Measures, measure
 from modelshelf.compat.shape import Shape
 from modelshelf.compat.types import Confidence, Memory, Settings
@@ -16,7 +17,6 @@ from modelshelf.metadata.facts import ModelFacts
 
 KIB, MIB = 1 << 10, 1 << 20
 CELLS = 256  # the cache grows in steps of so many cells
-GRAPH = 24 * KIB
 PROCESS = 7 * MIB
 PER_TOKEN = 144  # bytes of host memory for a word of the vocabulary
 CACHE_ROWS: Mapping[str, tuple[int, int]] = {  # values in a block, bytes of a block
@@ -50,46 +50,46 @@ USUAL_COMPUTE = 320 * MIB
 USUAL_WORDS = 128_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Cells of the cache per stream: those of layers that see everything, and of those with a sliding window."""
-
-    full: int
-    sliding: int
-    streams: int
-
-
 def estimate(facts: ModelFacts, settings: Settings, measures: Measures | None = None) -> Estimate:
     """What the engine will hold; never raises for odd facts, but says how sure it is.
 
     `measures` are those of the same facts, if they are at hand.
     """
+    settings = _sane(settings)
     known = measures or measure(facts)
     shape, kind = known.shape, known.traits
     if not shape.known:
         return _guess(facts, settings, known.weights)
-    cells = _cells(shape, settings)
+    cells = _cells(facts, shape, settings)
     memory = Memory(
         weights=known.weights,
         kv=_cache(shape, settings, cells),
         recurrent=_recurrent(shape, settings),
-        compute=_compute(shape, settings, cells, kind),
+        compute=compute(shape, settings, cells, kind),
         output=4 * shape.vocabulary * settings.slots,
         host=PROCESS + PER_TOKEN * shape.vocabulary,
     )
     return _bounded(facts, memory, kind)
 
 
+def _sane(settings: Settings) -> Settings:
+    """The engine knows no slots and no batches of none."""
+    if settings.slots > 0 and settings.ubatch > 0:
+        return settings
+    return replace(settings, slots=max(settings.slots, 1), ubatch=max(settings.ubatch, 1))
+
+
 def _padded(cells: int) -> int:
     return -(-cells // CELLS) * CELLS
 
 
-def _cells(shape: Shape, settings: Settings) -> _Cells:
-    together = settings.slots if settings.unified_kv else 1
-    full = _padded(settings.context if settings.unified_kv else settings.context // settings.slots)
-    window = shape.window * together + settings.ubatch
-    sliding = _padded(min(full, window)) if shape.window else 0
-    return _Cells(full, sliding, 1 if settings.unified_kv else settings.slots)
+def _cells(facts: ModelFacts, shape: Shape, settings: Settings) -> Cells:
+    context = settings.context if settings.context > 0 else facts.context or CELLS  # 0: what the model was trained for
+    together, streams = (settings.slots, 1) if settings.unified_kv else (1, settings.slots)
+    batch = max(min(settings.ubatch, context), 1)
+    full = _padded(max(context // streams, 1))
+    sliding = _padded(min(full, shape.window * together + batch)) if shape.window else 0
+    return Cells(full, sliding, streams, batch)
 
 
 def _row(values: int, kind: str) -> int:
@@ -97,60 +97,21 @@ def _row(values: int, kind: str) -> int:
     return -(-values // block) * size
 
 
-def _cache(shape: Shape, settings: Settings, cells: _Cells) -> int:
+def _cache(shape: Shape, settings: Settings, cells: Cells) -> int:
+    if not shape.cached:
+        return 0
     total = 0
+    keys, values = settings.kv, settings.kv_values or settings.kv
     for layer in shape.attention:
         held = cells.sliding if layer.slides else cells.full
-        total += held * (_row(layer.key, settings.kv) + _row(layer.value, settings.kv))
+        # Without flash attention values are stored the other way round, in rows as long as the widest layer's.
+        value = layer.value if settings.flash_attention else shape.value_row
+        total += held * (_row(layer.key, keys) + _row(value, values) + _row(layer.index, keys))
     return total * cells.streams
 
 
 def _recurrent(shape: Shape, settings: Settings) -> int:
-    return 4 * settings.slots * shape.recurrent_layers * (shape.state + shape.convolution)
-
-
-def _compute(shape: Shape, settings: Settings, cells: _Cells, kind: Traits) -> int:
-    row = 4 * settings.ubatch  # bytes that one value takes for every token of a batch
-    width = shape.embedding
-    phases: list[float] = [4 * shape.vocabulary * settings.slots + 2 * row * width]
-    if shape.feed_forward:
-        phases.append(row * ((3 if kind.gated else 2) * shape.feed_forward + kind.residuals * width))
-    if shape.experts_used:
-        chosen = shape.experts_used
-        phases.append(row * (3 * chosen * shape.expert_feed_forward + 5 * width))
-        if kind.expert_residuals is not None:
-            phases.append(row * (2 * chosen * width + kind.expert_residuals * width))
-    if shape.attention:
-        phases.append(_attention(shape, settings, cells, kind))
-    if shape.state:
-        wide = 5 * width + 5 * shape.inner + (6 * shape.groups * shape.state_size + shape.time_steps)
-        held = 4 * settings.slots * (shape.state + shape.convolution)
-        phases.append(row * wide + held)
-        if kind.states > 1:
-            phases.append(row * (5 * width + 5 * shape.inner) + kind.states * held)
-    return round(max(phases)) + _mask(shape, settings, cells) + GRAPH
-
-
-def _attention(shape: Shape, settings: Settings, cells: _Cells, kind: Traits) -> float:
-    row, width = 4 * settings.ubatch, shape.embedding
-    if settings.flash_attention:
-        return row * (2 * width + 2 * shape.key_row + 3 * shape.heads_row + shape.values_row)
-    scores = row * shape.heads * cells.full
-    if shape.latent:
-        # The values are a view of the keys, which plain attention has to copy once they outgrow the queries' room.
-        copied = 2 * shape.latent * cells.full
-        queries = shape.heads * shape.key_row
-        kept = row * (2 * width + 2 * queries + shape.heads * shape.latent)
-        return scores + kept + (copied if copied > row * queries else 0)
-    widths, heads, keys = kind.plain_attention
-    others = (heads - 1) * shape.heads_row + shape.values_row
-    return scores + row * (widths * width + others + keys * shape.key_row)
-
-
-def _mask(shape: Shape, settings: Settings, cells: _Cells) -> int:
-    if not shape.attention:
-        return 0
-    return (cells.full + cells.sliding) * settings.ubatch * (2 if settings.flash_attention else 4)
+    return 4 * settings.slots * shape.state.layers * (shape.state.values + shape.state.convolution)
 
 
 def _guess(facts: ModelFacts, settings: Settings, weights: int) -> Estimate:

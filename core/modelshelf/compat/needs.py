@@ -36,10 +36,18 @@ class Verdict:
 YES = Verdict(answer=True)
 
 
-def judge_needs(needs: Mapping[str, str | None], machine: Machine, what: str) -> Verdict:
-    """Whether the machine can do it: with its cards, or else with its processor; `what` begins the sentence."""
-    answers = [_enough(needs, gpu.vendor, gpu.compute) for gpu in machine.gpus]
-    answers.append(_enough(needs, "cpu", None))
+def judge_needs(
+    needs: Mapping[str, str | None], machine: Machine, what: str, within: Mapping[str, str | None] | None = None
+) -> Verdict:
+    """Whether the machine can do it; `what` begins the sentence, `within` is what the engine itself needs.
+
+    The cards are asked; the processor only where the engine can use none of them, because it does not use both.
+    """
+    engine = needs if within is None else within
+    usable = [gpu for gpu in machine.gpus if _enough(engine, gpu.vendor, gpu.compute)]
+    answers = [_both(needs, engine, gpu.vendor, gpu.compute) for gpu in machine.gpus]
+    if not usable:
+        answers.append(_both(needs, engine, "cpu", None))
     if True in answers:
         return YES
     found = ", ".join(sorted({_shown(gpu) for gpu in machine.gpus})) or "no graphics card"
@@ -47,6 +55,13 @@ def judge_needs(needs: Mapping[str, str | None], machine: Machine, what: str) ->
     if None in answers:
         return Verdict(None, Reason(CODE, f"Whether {what} runs on this machine ({found}) is not known.", figures))
     return Verdict(False, Reason(CODE, f"{what} needs {wanted(needs)}; this machine has {found}.", figures))
+
+
+def _both(
+    needs: Mapping[str, str | None], engine: Mapping[str, str | None], kind: str, compute: str | None
+) -> bool | None:
+    answers = (_enough(needs, kind, compute), _enough(engine, kind, compute))
+    return False if False in answers else None if None in answers else True
 
 
 def wanted(needs: Mapping[str, str | None]) -> str:

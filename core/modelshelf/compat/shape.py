@@ -1,169 +1,143 @@
 """The measures of a model that decide how much memory it needs, drawn from the facts of its header."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelshelf.compat.architectures import traits
+from modelshelf.compat.header import AttentionLayer, Header
 from modelshelf.metadata.facts import ModelFacts
-
-MAX_LAYERS = 4096
-MAX_VALUE = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionLayer:
-    """Values that one layer keeps of one token: of its keys and of its values."""
+class Blocks:
+    """Widths of the feed-forward blocks, 0 where there are none: plain, and of one expert of those that are `used`.
 
-    key: int
-    value: int
-    slides: bool = False
+    `gated`, `gated_experts`: two of that width are multiplied before the third matrix.
+    """
+
+    dense: int = 0
+    gated: bool = True
+    expert: int = 0
+    used: int = 0
+    gated_experts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What recurrent layers carry: values of the state and of the convolution per sequence, and how they are made."""
+
+    layers: int = 0
+    values: int = 0
+    convolution: int = 0
+    inner: int = 0
+    groups: int = 0
+    size: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Counts and lengths, 0 where a model has none of it. `known` is False when the header gives no layers.
 
-    window: tokens that sliding layers see. latent: the rank of a compressed cache (MLA). key_row, values_row: values of
-    one token in the widest layer's keys and in all heads' values; heads_row: in all heads' queries. state, convolution:
-    values of a recurrent layer's state per sequence.
+    layers: those that the engine loads. inputs: values of one token as it enters, which is wider than `embedding` in
+    models that add what they see at several layers; per_layer: values that are added in all layers together. window:
+    tokens that sliding layers see. latent: the rank of a compressed cache (MLA); heads_length: of one head's query
+    before it is compressed. key_row, value_row: values of one token in the widest layer's keys and values; heads_row,
+    values_row: in all heads' queries and values. fused: these are made in one go. chosen: tokens that an indexer lets a
+    layer see. cached: keys and values are kept.
     """
 
     known: bool
     embedding: int
+    inputs: int
     vocabulary: int
-    feed_forward: int
-    experts_used: int
-    expert_feed_forward: int
+    blocks: Blocks
+    state: State
     heads: int
     heads_row: int
     key_row: int
+    value_row: int
     values_row: int
     latent: int
     window: int
     attention: tuple[AttentionLayer, ...]
-    recurrent_layers: int
-    state: int
-    convolution: int
-    inner: int
-    groups: int
-    state_size: int
-    time_steps: int
+    layers: int = 0
+    cached: bool = True
+    heads_length: int = 0
+    per_layer: int = 0
+    chosen: int = 0
+    fused: bool = False
+
+    @property
+    def experts_used(self) -> int:
+        """Experts that one token passes through."""
+        return self.blocks.used
 
 
 def shape_of(facts: ModelFacts) -> Shape:
     """The measures of a model; odd values in the header count as absent."""
-    reader = _Reader(facts)
-    attention = reader.attention()
-    heads = max(reader.numbers("attention.head_count") or (facts.heads or 0,))
-    latent = reader.number("attention.kv_lora_rank") if reader.number("attention.key_length_mla") else 0
-    key, value = reader.key_length(heads), reader.value_length(heads)
-    inner, size, groups = (reader.number(f"ssm.{name}") for name in ("inner_size", "state_size", "group_count"))
-    kernel, short = reader.number("ssm.conv_kernel"), reader.number("shortconv.l_cache")
-    embedding = facts.embedding or reader.number("embedding_length")
-    convolution = max(kernel - 1, 0) * (inner + 2 * groups * size) if kernel else max(short - 1, 0) * embedding
-    forward = max(reader.numbers("feed_forward_length") or (facts.feed_forward or 0,))
-    expert = reader.number("expert_feed_forward_length") or forward
+    header = Header(facts)
+    attention = header.attention()
+    key, value = header.lengths()
+    if any(layer.slides for layer in attention):
+        key, value = (max(pair) for pair in zip((key, value), header.lengths(slides=True), strict=True))
+    embedding = header.embedding
     return Shape(
-        known=reader.layers > 0 and embedding > 0,
+        known=header.layers > 0 and embedding > 0,
         embedding=embedding,
-        vocabulary=facts.vocabulary or reader.number("vocab_size"),
-        feed_forward=forward,
-        experts_used=reader.number("expert_used_count") if reader.number("expert_count") else 0,
-        expert_feed_forward=expert,
-        heads=heads,
-        heads_row=heads * key,
+        inputs=embedding * (1 + header.number("n_deepstack_layers")),
+        vocabulary=facts.vocabulary or header.number("vocab_size"),
+        blocks=_blocks(header),
+        state=_state(header),
+        heads=header.heads,
+        heads_row=header.heads * key,
         key_row=max((layer.key for layer in attention), default=0),
-        values_row=heads * value,
-        latent=latent,
-        window=reader.window,
+        value_row=max((layer.value for layer in attention), default=0),
+        values_row=header.heads * value,
+        latent=header.latent,
+        window=header.window,
         attention=attention,
-        recurrent_layers=reader.recurrent_layers(bool(kernel or short)),
-        state=size * inner,
-        convolution=convolution,
-        inner=inner,
-        groups=groups,
-        state_size=size,
-        time_steps=reader.number("ssm.time_step_rank"),
+        layers=header.layers,
+        cached=header.traits.cached,
+        heads_length=header.number("attention.key_length_mla"),
+        per_layer=header.layers * header.number("embedding_length_per_layer_input"),
+        fused=header.fused,
+        chosen=header.number("attention.indexer.top_k"),
     )
 
 
-class _Reader:
-    def __init__(self, facts: ModelFacts) -> None:
-        self.facts = facts
-        layers = facts.layers or self.number("block_count")
-        self.layers = layers if layers <= MAX_LAYERS else 0
-        self.names = frozenset(tensor.name for tensor in facts.tensors)
-        self.whole = facts.tier == 2 and bool(self.names)
-        self.period = traits(facts.architecture).sliding_period
-        pattern = facts.keys.get("attention.sliding_window_pattern")
-        self.pattern = tuple(pattern) if isinstance(pattern, Sequence) and not isinstance(pattern, str) else ()
-        if isinstance(pattern, int) and not isinstance(pattern, bool) and pattern > 0:
-            self.period = pattern
-        self.window = self.number("attention.sliding_window") if self.period > 1 or self.pattern else 0
-
-    def number(self, key: str) -> int:
-        value = self.facts.keys.get(key)
-        return value if isinstance(value, int) and 0 <= value < MAX_VALUE else 0
-
-    def numbers(self, key: str) -> tuple[int, ...]:
-        """A key that may hold one number or one for each layer."""
-        value = self.facts.keys.get(key)
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            return tuple(n if isinstance(n, int) and 0 <= n < MAX_VALUE else 0 for n in value)
-        return (self.number(key),) if key in self.facts.keys else ()
-
-    def key_length(self, heads: int) -> int:
-        return self.facts.key_length or self.number("attention.key_length") or self._head_length(heads)
-
-    def value_length(self, heads: int) -> int:
-        return self.facts.value_length or self.number("attention.value_length") or self.key_length(heads)
-
-    def _head_length(self, heads: int) -> int:
-        embedding = self.facts.embedding or self.number("embedding_length")
-        return embedding // heads if heads else 0
-
-    def attention(self) -> tuple[AttentionLayer, ...]:
-        heads = max(self.numbers("attention.head_count") or (self.facts.heads or 0,))
-        per_layer = self.facts.heads_kv or self.numbers("attention.head_count_kv") or (heads,)
-        key, value = self.key_length(heads), self.value_length(heads)
-        latent = self.number("attention.kv_lora_rank") and self.number("attention.key_length_mla")
-        found = []
-        for index in range(self.layers):
-            count = per_layer[index] if index < len(per_layer) else per_layer[-1]
-            if not self._attends(index, count):
-                continue
-            row = (key, 0) if latent else (count * key, count * value)
-            found.append(AttentionLayer(*row, slides=self._slides(index)))
-        return tuple(found)
-
-    def _attends(self, index: int, heads_kv: int) -> bool:
-        if not heads_kv:
-            return False
-        # A header read in part names no tensors; then only the counts of heads tell hybrid layers apart.
-        part = f"blk.{index}.attn_"
-        return not self.whole or any(part + name in self.names for name in _KEY_TENSORS) or self._fused(index)
-
-    def _fused(self, index: int) -> bool:
-        """Query, key and value in one tensor; next to a recurrent block that tensor belongs to the block."""
-        return f"blk.{index}.attn_qkv.weight" in self.names and not self._recurs(index)
-
-    def _recurs(self, index: int) -> bool:
-        return any(f"blk.{index}.{name}" in self.names for name in _RECURRENT_TENSORS)
-
-    def _slides(self, index: int) -> bool:
-        if not self.window:
-            return False
-        if self.pattern:
-            return bool(self.pattern[index % len(self.pattern)])
-        return index % self.period < self.period - 1
-
-    def recurrent_layers(self, recurrent: bool) -> int:
-        if not recurrent:
-            return 0
-        if self.whole:
-            return sum(self._recurs(index) for index in range(self.layers))
-        return self.layers
+def _blocks(header: Header) -> Blocks:
+    used = header.number("expert_used_count") if header.number("expert_count") else 0
+    named = max(header.numbers("feed_forward_length") or (header.facts.feed_forward or 0,))
+    named = named // 2 if header.traits.halved else named
+    if not header.whole:
+        expert = header.number("expert_feed_forward_length") or named
+        return Blocks(named, header.traits.gated, expert, used, header.traits.gated)
+    dense = expert = 0
+    gated = gated_experts = False
+    for name, shape in header.tensors.items():
+        if name.endswith("ffn_down.weight"):
+            dense = max(dense, shape[0])
+            up = header.tensors.get(name.replace("ffn_down", "ffn_up"), (0, 0))
+            gated |= up[-1] > shape[0] or name.replace("ffn_down", "ffn_gate") in header.tensors
+        elif name.endswith("ffn_down_exps.weight"):
+            expert = max(expert, shape[0])
+            base = name.replace("ffn_down_exps.weight", "")
+            gated_experts |= f"{base}ffn_gate_exps.weight" in header.tensors
+            gated_experts |= f"{base}ffn_gate_up_exps.weight" in header.tensors
+    return Blocks(dense, gated, expert, used if expert else 0, gated_experts)
 
 
-_KEY_TENSORS = ("k.weight", "kv_a_mqa.weight")
-_RECURRENT_TENSORS = ("ssm_conv1d.weight", "shortconv.conv.weight")
+def _state(header: Header) -> State:
+    number = header.number
+    inner, size, groups = (number(f"ssm.{name}") for name in ("inner_size", "state_size", "group_count"))
+    kernel, short = max(number("ssm.conv_kernel") - 1, 0), max(number("shortconv.l_cache") - 1, 0)
+    embedding, head, wide = header.embedding, number("wkv.head_size"), header.heads * number("kda.head_dim")
+    if head:
+        values, convolution = embedding * head, embedding * (number("token_shift_count") or 2)
+    elif wide:
+        values, convolution = wide * number("kda.head_dim"), 3 * kernel * wide
+    else:
+        values, convolution = size * inner, kernel * (inner + 2 * groups * size) or short * embedding
+    if not values and not convolution:
+        return State()
+    steps = number("ssm.time_step_rank")
+    return State(header.recurrent_layers(), values, convolution, inner, groups, size, steps)

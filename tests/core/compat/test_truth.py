@@ -1,6 +1,6 @@
 """The estimate against the buffers that the real engine logs when it loads the shape."""
 
-import re
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,48 +9,31 @@ import pytest
 
 from modelshelf.compat import Settings, estimate
 from modelshelf.metadata import local
-from tests.shapes import SHAPES, write
+from tests.shapes import SHAPES, engine, write
+from tests.shapes.more import more
 
 MIB = 1 << 20
-ROUNDED = 0.011 * MIB  # the log has two decimals
-LOAD = """
-import sys, xllamacpp
-parameters = xllamacpp.CommonParams()
-parameters.model.path = sys.argv[1]
-parameters.n_ctx, parameters.n_parallel = 2048, 4
-parameters.fit_params = parameters.warmup = False
-parameters.no_extra_bufts = True
-parameters.verbosity = 4
-xllamacpp.Server(parameters)
-"""
+SHAPES_AND_MORE = {**SHAPES, **more()}
 
 
-def log_of(path: Path) -> str:
-    """What the engine says until it has allocated everything; then it has served its purpose."""
-    command = [sys.executable, "-c", LOAD, str(path)]
-    said = []
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
-        assert child.stderr is not None
-        for line in child.stderr:
-            said.append(line)
-            if "compute buffer size" in line:
-                break
-        child.kill()
-    return "".join(said)
-
-
-def logged(text: str, buffer: str) -> float:
-    """Bytes of every buffer of that name."""
-    return sum(float(size) * MIB for size in re.findall(rf"{buffer} buffer size = +([\d.]+) MiB", text))
-
-
-@pytest.mark.parametrize("name", ["llama32_1b", "lfm2_1_2b", "falcon_h1_1_5b"])
+@pytest.mark.parametrize(
+    "name", ["llama32_1b", "lfm2_1_2b", "falcon_h1_1_5b", "gemma3n_e2b", "rwkv7_1_5b", "bert_large"]
+)
 def test_the_engine_takes_what_was_foretold(name: str, tmp_path: Path) -> None:
-    path = write(SHAPES[name], tmp_path / f"{name}.gguf")
-    log = log_of(path)
+    path = write(SHAPES_AND_MORE[name], tmp_path / f"{name}.gguf")
+    loaded = engine.load(path)
     memory = estimate(local.read(path), Settings(context=2048, slots=4, unified_kv=False)).memory
-    assert memory.kv == pytest.approx(logged(log, "KV"), abs=ROUNDED)
-    assert memory.recurrent == pytest.approx(logged(log, "RS"), abs=ROUNDED)
-    assert memory.output == pytest.approx(logged(log, "output"), abs=ROUNDED)
-    compute = logged(log, "compute")
-    assert memory.compute == pytest.approx(compute, abs=max(0.05 * compute, 8 * MIB))
+    assert memory.kv == pytest.approx(loaded.kv, abs=engine.ROUNDED)
+    assert memory.recurrent == pytest.approx(loaded.recurrent, abs=engine.ROUNDED)
+    assert memory.output == pytest.approx(loaded.output, abs=engine.ROUNDED)
+    assert memory.compute == pytest.approx(loaded.compute, abs=max(0.05 * loaded.compute, 8 * MIB))
+
+
+def test_the_table_was_measured_with_the_engine_s_own_arithmetic(tmp_path: Path) -> None:
+    """What `tests/shapes/exact.py` reads without a buffer is what the engine logs when it allocates them."""
+    path = write(SHAPES["llama32_1b"], tmp_path / "shape.gguf")
+    command = [sys.executable, "-m", "tests.shapes.exact", str(path), '[{"context": 2048, "slots": 4}]']
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    loaded = engine.load(path, kv_unified=True)
+    assert found["context_bytes"] == pytest.approx(loaded.kv + loaded.recurrent, abs=engine.ROUNDED)
+    assert found["compute_bytes"] == pytest.approx(loaded.compute, abs=engine.ROUNDED)

@@ -32,6 +32,7 @@ def read(package: Package, types: Mapping[str, frozenset[str]]) -> Found:
         version=package.version,
         architectures=frozenset(kind for name in listed for kind in types.get(name, ())),
         classes=listed,
+        by_format={"gguf": frozenset()},  # it reads such files by Transformers, but for which models it does not list
         quantisations=_quantisations(parsed),
     )
 

@@ -8,7 +8,12 @@ from modelshelf.compat.snapshots.found import Found, Needs
 from modelshelf.compat.snapshots.packages import Package
 from modelshelf.compat.snapshots.syntax import strings, table, tree_of, trees, values
 
-PATTERNS = ("transformers/models/auto/*.py", "transformers/quantizers/auto.py")
+PATTERNS = (
+    "transformers/models/auto/*.py",
+    "transformers/quantizers/auto.py",
+    "transformers/integrations/ggml.py",
+    "transformers/integrations/gguf/gguf_config_mapping.py",
+)
 CAUSAL = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 CARDS: Needs = {"nvidia": "", "amd": None, "intel": None}
 CUDA: Needs = {"nvidia": ""}
@@ -36,8 +41,8 @@ NEEDS: Mapping[str, Needs] = {
 }
 
 
-def read(package: Package) -> Found:
-    """The lists of a version."""
+def read(package: Package, gguf: frozenset[str]) -> Found:
+    """The lists of a version; `gguf` are llama.cpp's names, which the files have and this source writes otherwise."""
     parsed = trees(package.files)
     configured = table(tree_of(parsed, "auto/auto_mappings.py"), "CONFIG_MAPPING_NAMES")
     configured |= table(tree_of(parsed, "auto/configuration_auto.py"), "CONFIG_MAPPING_NAMES")
@@ -50,8 +55,21 @@ def read(package: Package) -> Found:
         architectures=frozenset(configured),
         classes=frozenset(class_types(package)),
         causal=frozenset(table(models, CAUSAL)),
+        by_format={"gguf": _of_files(parsed, gguf)},
         quantisations={name: NEEDS.get(name, unknown) for name in names},
     )
+
+
+def _of_files(parsed: Mapping[str, ast.Module], gguf: frozenset[str]) -> frozenset[str]:
+    """The architectures whose GGUF files it reads: `gpt_oss` here is `gpt-oss` there, `qwen2_moe` is `qwen2moe`."""
+    older = table(tree_of(parsed, "integrations/ggml.py"), "GGUF_CONFIG_MAPPING")
+    newer = table(tree_of(parsed, "gguf/gguf_config_mapping.py"), "GGUF_CONFIG_ARCHS")
+    known = {_bare(name) for name in {*older, *newer}}
+    return frozenset(name for name in gguf if _bare(name) in known)
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").replace("-", "")
 
 
 def class_types(package: Package) -> Mapping[str, frozenset[str]]:

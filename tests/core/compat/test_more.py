@@ -1,0 +1,78 @@
+"""The estimate against what the engine would allocate for architectures beyond those it was drawn up with."""
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+from modelshelf.compat import Estimate, Settings, estimate
+from modelshelf.compat.architectures import traits
+from modelshelf.compat.measures import Measures, measure
+from modelshelf.metadata import ModelFacts
+from tests.shapes import facts
+from tests.shapes.more import more
+
+TRUTH = Path(__file__).parents[2] / "data" / "llama_cpp_memory_more.csv"
+MIB = 1 << 20
+
+
+@cache
+def rows() -> tuple[Mapping[str, str], ...]:
+    with TRUTH.open(newline="") as file:
+        return tuple(row for row in csv.DictReader(file) if not row["error"] and traits(row["arch"]).measured)
+
+
+@cache
+def known(name: str) -> tuple[ModelFacts, Measures]:
+    found = facts(more()[name])
+    return found, measure(found)
+
+
+@cache
+def ours(index: int) -> Estimate:
+    row = rows()[index]
+    settings = Settings(
+        context=int(row["n_ctx"]),
+        kv=row["type_k"],
+        slots=int(row["n_seq"]),
+        ubatch=int(row["ubatch"]),
+        flash_attention=row["fa"] == "1",
+        unified_kv=row["kv_unified"] == "1",
+    )
+    found, measures = known(row["model"])
+    return estimate(found, settings, measures)
+
+
+def real(row: Mapping[str, str]) -> int:
+    return int(row["model_bytes"]) + int(row["context_bytes"]) + int(row["compute_bytes"])
+
+
+def test_many_architectures_were_measured() -> None:
+    assert len({row["arch"] for row in rows()}) >= 100
+
+
+def test_weights_cache_and_state_are_exact() -> None:
+    wrong = []
+    for index, row in enumerate(rows()):
+        memory = ours(index).memory
+        if (memory.weights, memory.kv + memory.recurrent) != (int(row["model_bytes"]), int(row["context_bytes"])):
+            wrong.append(row)
+    assert wrong == []
+
+
+def test_compute_is_within_ten_percent_or_eight_mebibytes() -> None:
+    beyond = sorted(
+        abs(ours(index).memory.compute - (size := int(row["compute_bytes"]))) / max(size * 0.1, 8 * MIB)
+        for index, row in enumerate(rows())
+    )
+    assert beyond[int(0.95 * len(beyond))] <= 1
+
+
+def test_total_is_right_to_a_thousandth() -> None:
+    errors = []
+    for index, row in enumerate(rows()):
+        memory = ours(index).memory
+        errors.append(abs(memory.total - memory.output - real(row)) / real(row))
+    assert median(errors) <= 0.001
+    assert max(errors) <= 0.02
