@@ -26,7 +26,7 @@ LIMITS: Mapping[str, int] = {
     CONFIG: MAX_CONFIG,
     ADAPTER: MAX_CONFIG,
     "generation_config.json": 256 << 10,
-    "tokenizer_config.json": 4 << 20,
+    "tokenizer_config.json": 3 << 19,
     "chat_template.jinja": 1 << 20,
     "chat_template.json": 1 << 20,
     "modules.json": 64 << 10,

@@ -19,7 +19,8 @@ MAX_STRING = 8 << 20
 MAX_KEY = 1024
 MAX_NAME = 256
 MAX_ARRAY = 16_000_000
-MAX_KEPT_BYTES = 16 << 20  # of keys, names and values together
+MAX_KEPT_BYTES = 32 << 20  # of memory, for keys, values and tensors together
+KEY_BYTES, NUMBER_BYTES, TENSOR_BYTES = 120, 40, 400  # which one of each takes, beside its name
 KEPT_ARRAY = 8192  # numbers; longer arrays are only counted
 KEPT_STRINGS = 64
 MAX_SIZE = 1 << 62
@@ -162,8 +163,12 @@ class _Parser:
         if length > limit:
             raise self.cursor.fail(f"is {length:,} bytes long, more than {limit:,}")
         self._keep(length)
+        data = self.cursor.take(length)
+        if not data.isascii():
+            # One letter beyond the first 255 makes every letter of a text take two bytes, an emoji four.
+            self._keep(length * (3 if max(data) >= 0xF0 else 1))
         try:
-            return self.cursor.take(length).decode()
+            return data.decode()
         except UnicodeDecodeError:
             raise self.cursor.fail("is not UTF-8") from None
 
@@ -175,6 +180,7 @@ class _Parser:
     def _pair(self) -> None:
         cursor = self.cursor
         cursor.field = f"key {len(self.metadata)}"
+        self._keep(KEY_BYTES)
         key = self._string(MAX_KEY)
         cursor.field = f"“{key[:80]}”"
         if key in self.metadata:
@@ -213,7 +219,7 @@ class _Parser:
         if count > KEPT_ARRAY:
             cursor.skip(count * size)
             return f"array:{name}", Skipped(name, count)
-        self._keep(count * 8)
+        self._keep(count * NUMBER_BYTES)
         return f"array:{name}", struct.unpack(f"<{count}{_CODES[kind]}", cursor.take(count * size))
 
     def _strings(self, key: str, count: int) -> Value:
@@ -259,6 +265,7 @@ class _Parser:
     def _tensor(self, index: int, names: set[str]) -> None:
         cursor = self.cursor
         cursor.field = f"tensor {index}"
+        self._keep(TENSOR_BYTES)
         name = self._string(MAX_NAME)
         cursor.field = f"tensor “{name[:80]}”"
         if name in names:

@@ -13,6 +13,7 @@ from modelshelf.metadata.source import ByteSource, ShortError
 
 MAX_TENSORS = 65_536
 MAX_NAME = 1024
+MAX_NAMES = 8 << 20  # bytes, of all initialisers
 MAX_OPERATORS = 512
 MAX_DIMENSIONS = 16
 MAX_SIZE = 1 << 62
@@ -89,6 +90,7 @@ class _Walk:
         self.message = message
         self.model = OnnxModel()
         self.names: set[str] = set()
+        self.named = 0
 
     def run(self) -> None:
         message, model = self.message, self.model
@@ -183,14 +185,20 @@ class _Walk:
             elif item.number == LOCATION:
                 outside = item.value == 1
         size, type_ = self._size(kind, shape)
-        if name in self.names:
-            raise message.fail("is there twice")
-        self.names.add(name)
+        self._note(name)
         if outside:
             self._outside(external, size)
         elif raw is not None and type_ != "STRING" and raw.length != size:
             raise message.fail(f"has {raw.length:,} bytes instead of {size:,}")
         self.model.tensors.append(TensorInfo(name, type_, tuple(shape), size, 0 if raw is None else raw.start))
+
+    def _note(self, name: str) -> None:
+        self.named += len(name)
+        if self.named > MAX_NAMES:
+            raise self.message.fail(f"brings the names to more than {MAX_NAMES:,} letters")
+        if name in self.names:
+            raise self.message.fail("is there twice")
+        self.names.add(name)
 
     def _size(self, kind: int, shape: list[int]) -> tuple[int, str]:
         if kind not in _TYPES:

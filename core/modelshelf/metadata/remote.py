@@ -97,7 +97,8 @@ def ranges(network: Network, location: Location) -> Fetch:
                     skip = max(skip - len(chunk), 0)
                     if len(data) >= length:
                         break
-            return Piece(bytes(data[:length]), answer.total, answer.etag, fetched)
+            del data[length:]
+            return Piece(bytes(data), answer.total, answer.etag, fetched)
 
     return fetch
 

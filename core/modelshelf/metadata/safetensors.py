@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -11,8 +11,10 @@ from modelshelf.metadata.facts import TensorInfo
 from modelshelf.metadata.json_pieces import Pieces, load
 from modelshelf.metadata.source import ByteSource, Cursor
 
-MAX_HEADER = 25_000_000
-MAX_TENSORS = 100_000
+MAX_HEADER = 16 << 20  # real ones have 100 KB, the largest a few MB
+MAX_WIDE = 4 << 20  # of a header with letters beyond ASCII, which take up to four times the memory
+MAX_TENSORS = 65_536
+MAX_NAMES, MAX_FILES = 500_000, 10_000  # in an index
 MAX_INDEX = 16 << 20
 _ENTRY = re.compile(r"\{[^{}]{0,1024}\}")
 _KEYS = {"dtype", "shape", "data_offsets"}
@@ -86,11 +88,7 @@ def read_header(source: ByteSource) -> SafetensorsHeader:
         ShortError: the bytes at hand end before the header does.
     """
     start = header_length(source)
-    cursor = Cursor(source, MAX_HEADER + 8)
-    try:
-        text = cursor.take(start)[8:].decode()
-    except UnicodeDecodeError:
-        raise FormatError(f"{source.name}: the header is not UTF-8.", field="header") from None
+    text = _text(source, start)
     if not text.startswith("{"):
         raise FormatError(f"{source.name}: the header does not start with a brace.", field="header")
     pieces = Pieces(text, source.name)
@@ -108,6 +106,27 @@ def read_header(source: ByteSource) -> SafetensorsHeader:
     return SafetensorsHeader(source.size, start, tuple(tensors), metadata)
 
 
+def _text(source: ByteSource, end: int) -> str:
+    data = b"".join(_chunks(source, end))
+    if len(data) > MAX_WIDE and not data.isascii():
+        raise FormatError(f"{source.name}: the header has letters beyond ASCII and {end:,} bytes.", field="header")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise FormatError(f"{source.name}: the header is not UTF-8.", field="header") from None
+
+
+def _chunks(source: ByteSource, end: int) -> Iterator[bytes]:
+    """The header after its length; read whole into one buffer it would be in memory three times."""
+    start = 8
+    while start < end:
+        data = source.read(start, min(end - start, 1 << 20))
+        if not data:
+            raise FormatError(f"{source.name}: the header ends early: the file shrank while it was read.")
+        yield data
+        start += len(data)
+
+
 def read_index(data: bytes, name: str = "model.safetensors.index.json") -> Index:
     """Read the index of a split model.
 
@@ -116,6 +135,8 @@ def read_index(data: bytes, name: str = "model.safetensors.index.json") -> Index
     """
     if len(data) > MAX_INDEX:
         raise FormatError(f"{name} has {len(data):,} bytes, more than {MAX_INDEX:,}.")
+    if len(data) > MAX_WIDE and not data.isascii():
+        raise FormatError(f"{name} has letters beyond ASCII and {len(data):,} bytes.")
     try:
         pieces = Pieces(data.decode(), name)
     except UnicodeDecodeError:
@@ -124,8 +145,10 @@ def read_index(data: bytes, name: str = "model.safetensors.index.json") -> Index
     total: int | None = None
     for key in pieces.keys(64):
         if key == "weight_map":
-            for _ in pieces.keys(MAX_TENSORS * 5):
+            for _ in pieces.keys(MAX_NAMES, unique=False):
                 files.add(_plain(pieces))
+                if len(files) > MAX_FILES:
+                    raise pieces.fail(f"more than {MAX_FILES:,} files")
         else:
             value = pieces.value(65_536)
             if key == "metadata" and isinstance(value, dict) and isinstance(value.get("total_size"), int | float):

@@ -94,7 +94,7 @@ def test_many_texts_are_walked_across_buffers(tmp_path: Path) -> None:
 
 
 def test_memory_stays_bounded_whatever_is_announced() -> None:
-    texts = [(f"k{index}", ggufs.STRING, "x" * 1_000_000) for index in range(20)]
+    texts = [(f"k{index}", ggufs.STRING, "x" * 1_000_000) for index in range(40)]
     with pytest.raises(FormatError, match="brings the header's texts"):
         read(ggufs.with_key(*texts))
 

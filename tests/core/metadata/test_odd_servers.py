@@ -172,7 +172,7 @@ async def test_a_header_without_end_costs_no_more_than_16_mib_and_64_mib_of_memo
     assert grown < (64 << 20) + (len(endless) if ignores else 0)  # the server is in this process too
 
 
-@pytest.mark.parametrize("length", [25_000_001, 24_000_000, (1 << 63) - 1, 0])
+@pytest.mark.parametrize("length", [16_777_217, 16_777_216, (1 << 63) - 1, 0])
 async def test_a_safetensors_header_that_lies_about_its_length_is_refused_at_once(odd: Odd, length: int) -> None:
     data = length.to_bytes(8, "little") + b'{"a": ' + b" " * 100_000
     asked = []
