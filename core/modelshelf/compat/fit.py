@@ -23,11 +23,12 @@ def fit_file(
     *,
     provider: str = "builtin",
     keep_context: bool | None = None,
+    needs: frozenset[str] = frozenset(),
 ) -> Compatibility:
     """How well a model's file, or any part of a split one, does on a machine; this machine if none is given.
 
     A context other than the default is taken as required, unless `keep_context` says otherwise. `provider` is the kind
-    of an engine that runs here.
+    of an engine that runs here. `needs` are abilities without which the score is 0.
 
     Raises:
         NotFound: there is no such file.
@@ -45,7 +46,7 @@ def fit_file(
         runs = on_this(runs, machine)
     else:
         runs = on_thought_of(runs, machine)
-    question = Question(facts, wanted, machine, runs, keep)
+    question = Question(facts, wanted, machine, runs, keep, needs=needs)
     return judge(question, model=str(path), provider=provider)
 
 

@@ -1,6 +1,7 @@
 """Where models can run or be served: the configured providers as compatibility sees them."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -16,12 +17,12 @@ from modelshelf.compat.subjects import Subject
 from modelshelf.compat.types import Compatibility, Settings
 from modelshelf.errors import ModelshelfError, NotFound, UsageError
 from modelshelf.ids import ModelId
-from modelshelf.providers.spec import HealthStatus
+from modelshelf.providers.spec import HealthStatus, ProviderConfig
 
 if TYPE_CHECKING:
     from modelshelf.config import ConfigManager
     from modelshelf.providers import HealthMonitor, ProviderRegistry
-    from modelshelf.providers.spec import LoadSettings, ProviderConfig, ServedModel
+    from modelshelf.providers.spec import LoadSettings, ServedModel
 
 
 class Places:
@@ -52,28 +53,39 @@ class Places:
         """Look at what is configured now."""
         self._configs = {config.id: config for config in await self._providers.list()}
         self._own = await self._providers.models(BUILTIN) if BUILTIN in self._configs else ()
+        await self._health.refresh()
 
-    def config(self, provider: str) -> "ProviderConfig":
-        """A provider.
+    async def know(self, providers: Iterable[str]) -> None:
+        """Ask those, all at once, that nobody asked yet; what one does not say now is said by its health."""
+        new = [id_ for id_ in providers if id_ in self._configs and self.served_by(id_) is None]
+        for id_, models in zip(new, await asyncio.gather(*map(self._ask, new)), strict=True):
+            self._asked[id_] = models
+
+    def config(self, provider: str) -> ProviderConfig:
+        """A provider; the kind of an engine stands for one that is not configured yet.
 
         Raises:
             NotFound: there is none of that name.
         """
+        if provider not in self._configs and (runs := engine(provider)) is not None:
+            return ProviderConfig(provider, provider, runs.label, enabled=False)
         if provider not in self._configs:
             known = ", ".join(self._configs)
             raise NotFound(f"There is no provider {provider}.", remedy=f"Configured are: {known}.")
         return self._configs[provider]
 
     def others(self, provider: str) -> Sequence[str]:
-        """Those that could be used instead: switched on, and not known to be down."""
+        """Those that could be used instead: switched on, not known to be down, and nobody need be asked for that."""
         down = {HealthStatus.DOWN, HealthStatus.REFUSED}
         return [
             other
             for other in self.enabled
-            if other != provider and not ((seen := self._health.latest.get(other)) and seen.status in down)
+            if other != provider
+            and (self.runs_here(self._configs[other]) or self.served_by(other) is not None)
+            and not ((seen := self._health.latest.get(other)) and seen.status in down)
         ]
 
-    def runs_here(self, config: "ProviderConfig") -> bool:
+    def runs_here(self, config: ProviderConfig) -> bool:
         """Whether it runs models in the memory of this machine."""
         return engine(config.kind) is not None and _is_here(config)
 
@@ -120,7 +132,7 @@ class Places:
 
     async def asking(
         self,
-        config: "ProviderConfig",
+        config: ProviderConfig,
         machine: Machine,
         settings: Settings | None,
         subject: Subject,
@@ -146,14 +158,14 @@ class Places:
         must = required(settings)
         return Asking(config.id, config.name, runs, machine, asked, must, refused=self._refused(), held=held)
 
-    async def settings(self, config: "ProviderConfig", subject: Subject) -> Settings:
+    async def settings(self, config: ProviderConfig, subject: Subject) -> Settings:
         """How a provider loads a subject: as settled for it, else as configured for all."""
         offered = self.offered(config.id, subject)
         return self._settings(await self._providers.load_settings(config.id, offered.name) if offered else None)
 
-    async def elsewhere(
+    def elsewhere(
         self,
-        config: "ProviderConfig",
+        config: ProviderConfig,
         subject: Subject,
         settings: Settings | None,
         needs: frozenset[str],
@@ -161,7 +173,6 @@ class Places:
         rate: float | None,
     ) -> Compatibility:
         """What another machine makes of a subject: no score where it does not serve it."""
-        await self._know(config.id)
         offered = self.offered(config.id, subject)
         if offered is None:
             return self._not_served(config, subject)
@@ -171,22 +182,18 @@ class Places:
         )
         return judge_served(asked, model=subject.model, provider=config.id)
 
-    def _not_served(self, config: "ProviderConfig", subject: Subject) -> Compatibility:
+    def _not_served(self, config: ProviderConfig, subject: Subject) -> Compatibility:
         known = self._providers.cloud.models(config.kind) if subject.names else {}
         named = next((name for name in known if name.lower() in {item.lower() for item in subject.names}), None)
         if named is not None and self.served_by(config.id):
             return answers.not_for_this_key(subject.model, config.id, config.name, named)
         return answers.elsewhere(subject.model, config.id, config.name)
 
-    async def _know(self, provider: str) -> None:
-        """Ask a provider that nobody asked yet; what it does not say now is said by its health."""
-        if self.served_by(provider) is not None:
-            return
+    async def _ask(self, provider: str) -> "Sequence[ServedModel]":
         try:
-            models = await self._providers.models(provider)
+            return await self._providers.models(provider)
         except ModelshelfError:
-            return
-        self._asked[provider] = models
+            return ()
 
     def _held(self, provider: str, offered: "ServedModel | None") -> Mapping[str, int]:
         found = self.served_by(provider) or ()
@@ -217,7 +224,7 @@ def _with_more(machine: Machine, count: int) -> Machine:
     return replace(machine, ram_available=min(machine.ram_available + count, machine.ram_total))
 
 
-def _is_here(config: "ProviderConfig") -> bool:
+def _is_here(config: ProviderConfig) -> bool:
     """Whether the provider runs on this machine, by its address."""
     host = urlsplit(config.url).hostname if config.url else "localhost"
     try:

@@ -106,11 +106,13 @@ class CompatibilityService:
         return here, *await asyncio.to_thread(self._thought_of)
 
     async def named_machine(self, text: str) -> Machine:
-        """A machine in words ("24 GB card"), by the name of a kept one, or by a JSON file.
+        """A machine in words ("24 GB card"), or by the name of a kept one.
 
         Raises:
             UsageError: the words say no machine; the remedy lists what can be said.
         """
+        if text.strip().lower().endswith(".json"):
+            raise UsageError("A file is not read here.", remedy=f"Put it into {self._kept_machines} and say its name.")
         return await asyncio.to_thread(self._named, text)
 
     async def check_model_compatibility(
@@ -134,6 +136,7 @@ class CompatibilityService:
         """
         await self._places.refresh()
         self._places.config(provider)
+        await self._places.know([provider])
         subject = await self._subjects.find(model)
         asked = _Asked(settings, machine, frozenset(needs), frozenset(wants))
         answer = await self._answer(subject, provider, asked)
@@ -159,6 +162,7 @@ class CompatibilityService:
         columns = list(providers)
         for provider in columns:
             self._places.config(provider)
+        await self._places.know(columns)
         names = list(dict.fromkeys(str(model) for model in models))
         turns = asyncio.Semaphore(AT_ONCE)
         asked = _Asked(settings, machine)
@@ -227,6 +231,7 @@ class CompatibilityService:
         config = self._places.config(provider)
         await self.machine()
         if not self._places.runs_here(config):
+            await self._places.know([provider])
             served = self._places.served_by(provider) or ()
             found = [await self._answer(self._subjects.served(one), provider, _Asked()) for one in served]
             good = [one for one in found if one.available and (one.score or 0) >= RECOMMENDED_FROM]
@@ -246,6 +251,7 @@ class CompatibilityService:
             NotFound: there is no such model.
         """
         await self._places.refresh()
+        await self._places.know(self._places.enabled)
         subject = await self._subjects.find(model)
         found = [await self._answer(subject, provider, _Asked()) for provider in self._places.enabled]
         good = [one for one in found if one.available and (one.score or 0) >= RECOMMENDED_FROM]
@@ -310,7 +316,7 @@ class CompatibilityService:
         if not self._places.runs_here(config) and (asked.machine is None or engine(config.kind) is None):
             offered = self._places.offered(provider, subject)
             rate = self.calibration.rate(config.kind, offered.id) if offered else None
-            return await self._places.elsewhere(config, subject, asked.settings, asked.needs, asked.wants, rate)
+            return self._places.elsewhere(config, subject, asked.settings, asked.needs, asked.wants, rate)
         machine = asked.machine or self._as_seen(config.kind, await self.machine())
         asking = await self._places.asking(config, machine, asked.settings, subject, asked.machine is None)
         asking = replace(asking, needs=asked.needs, wants=asked.wants)

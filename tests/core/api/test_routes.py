@@ -204,3 +204,34 @@ async def test_the_description_is_valid_and_names_every_route(owner: Browser) ->
     docs = await owner.get("/api/docs")
     assert docs.headers["Content-Type"].startswith("text/html")
     assert "/api/catalog/search" in docs.text
+
+
+async def test_many_models_and_providers_are_judged_at_once(owner: Browser) -> None:
+    await downloaded(owner, TINY)
+    (row,) = (await owner.get("/api/compatibility/matrix")).json()
+    assert (row["model"], row["provider"]) == (TINY, "builtin")
+    assert row["score"] >= 60
+    assert row["quality"]["parameters"] > 0
+    asked = await owner.get(f"/api/compatibility/matrix?model={TINY}&model=samples/none&provider=builtin&provider=vllm")
+    assert [answer["score"] is None for answer in asked.json()] == [False, False, True, True]
+    best = (await owner.get(f"/api/compatibility/providers?model={TINY}")).json()
+    assert [answer["provider"] for answer in best] == ["builtin"]
+    models = (await owner.get("/api/compatibility/models?limit=2")).json()
+    assert len(models) == 2
+
+
+async def test_a_machine_is_named_in_words_and_never_read_from_a_file(owner: Browser) -> None:
+    machines = (await owner.get("/api/compatibility/machines")).json()
+    assert "24 GB card" in {machine["name"] for machine in machines}
+    fit = (await owner.get(f"/api/compatibility?model={TINY}&machine=24 GB card")).json()
+    assert fit["budget"] > 40 << 30
+    for words in ("bread", "/etc/machine.json"):
+        refused = await owner.get(f"/api/compatibility?model={TINY}&machine={words}")
+        assert refused.status == 422
+        assert refused.json()["remedy"]
+
+
+async def test_a_fix_that_nobody_proposed_is_refused(owner: Browser) -> None:
+    refused = await owner.send("POST", "/api/compatibility/apply", json={"model": TINY, "code": "KV_TYPE"})
+    assert refused.status == 422
+    assert "KV_TYPE" in refused.text
