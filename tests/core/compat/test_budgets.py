@@ -221,7 +221,7 @@ def test_without_layers_it_is_an_estimate_from_the_size() -> None:
     slots=st.integers(1, 64),
     gib=st.integers(0, 200),
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=1000)
 def test_a_longer_context_never_needs_less(family: str, context: int, more: int, slots: int, gib: int) -> None:
     facts = model({**LLAMA, "model_type": "gemma2", "sliding_window": 4096})
     small, large = (
@@ -233,7 +233,7 @@ def test_a_longer_context_never_needs_less(family: str, context: int, more: int,
 
 
 @given(st.dictionaries(st.sampled_from([*LLAMA, "layer_types", "sliding_window", "kv_lora_rank"]), st.integers()))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=1000)
 def test_odd_configurations_are_answered(config: dict[str, Any]) -> None:
     facts = model(config, 1)
     for family in FAMILIES:

@@ -185,6 +185,12 @@ def test_too_old_a_card_is_named_with_what_it_lacks() -> None:
         ("mlx", (("amd", "gfx1100"),), None),
         ("sglang", (("nvidia", "6.1"),), None),
         ("sglang", (("amd", "gfx942"),), True),
+        ("llamacpp", (("", None),), True),
+        ("vllm", (("", None),), None),
+        ("vllm", (("nvidia", "6.1"),), True),  # on the processor
+        ("vllm", (), True),
+        ("vllm", (("apple", None),), True),
+        ("transformers", (("amd", "gfx1100"),), None),
     ],
 )
 def test_where_an_engine_runs(kind: str, gpus: tuple[tuple[str, str | None], ...], answer: bool | None) -> None:
