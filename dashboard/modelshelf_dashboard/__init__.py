@@ -4,12 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelshelf_dashboard.fit_cells import CompatibilityMap, WhatIfPanel
     from modelshelf_dashboard.page import Dashboard, create_page
     from modelshelf_dashboard.settings.dialog import SettingsDialog
 
-__all__ = ["Dashboard", "SettingsDialog", "create_page"]
+__all__ = ["CompatibilityMap", "Dashboard", "SettingsDialog", "WhatIfPanel", "create_page"]
 
-_WHERE = {"Dashboard": "page", "SettingsDialog": "settings.dialog", "create_page": "page"}
+_WHERE = {
+    "CompatibilityMap": "fit_cells",
+    "Dashboard": "page",
+    "SettingsDialog": "settings.dialog",
+    "WhatIfPanel": "fit_cells",
+    "create_page": "page",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -106,7 +106,7 @@ class Parts:
 
     def _closed(self, _message: dict[str, Any]) -> None:
         nav = self.navigation
-        nav.param.update(**({"model": ""} if nav.tab == "library" else {"chat": "", "beside": ""}))
+        nav.param.update(**({"model": "", "by": ""} if nav.tab == "library" else {"chat": "", "beside": ""}))
 
     def _title(self) -> str:
         nav = self.navigation

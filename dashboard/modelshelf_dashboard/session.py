@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 TO_LIBRARY = "navigate-to-model-library"
 TO_SETTINGS = "navigate-to-llm-settings"
-LIBRARY_VIEWS = ("discover", "installed", "downloads", "quarantine")
+LIBRARY_VIEWS = ("discover", "installed", "compare", "downloads", "quarantine")
 SETTINGS_VIEWS = ("providers", "profiles", "accounts", "machine", "status")
 
 
@@ -39,12 +39,13 @@ class Navigation(param.Parameterized):
     q = param.String(default="", doc="the words of the search")
     filters = param.List(default=[], item_type=str, doc="tokens of the query language")
     model = param.String(default="", doc="the model whose drawer is open, `source:org/name`")
+    by = param.String(default="", doc="the provider whose answer the drawer shows; empty: the built-in engine's")
     provider = param.String(default="", doc="the provider whose models are shown")
     chat = param.String(default="", doc="the model one talks to, `provider/name`")
     beside = param.String(default="", doc="a second model that is asked the same, `provider/name`")
 
     _names: ClassVar[dict[str, tuple[str, ...]]] = {
-        "library": ("view", "q", "filters", "model"),
+        "library": ("view", "q", "filters", "model", "by"),
         "settings": ("section", "provider", "chat", "beside"),
     }
 
@@ -67,7 +68,7 @@ class Navigation(param.Parameterized):
         self.param.update(**update)
 
     def navigate_to_model_library(self, **context: Any) -> None:
-        """Show the library; the context names what to show there (`view`, `q`, `filters`, `model`)."""
+        """Show the library; the context names what to show there (`view`, `q`, `filters`, `model`, `by`)."""
         self._go("library", context)
 
     def navigate_to_llm_settings(self, **context: Any) -> None:

@@ -52,10 +52,16 @@ QUESTIONS = [
     {**FIELD, "kind": "list", "value": ["x"], "options": OPTIONS, "free": True, "more": True},
     {**FIELD, "kind": "textarea", "value": "x", "file": "x", "save": "x", "more": True},
 ]
+MARK = {"text": "x", "tip": "x"}
+MEMORY = [{"label": "x", "told": "x", "share": 1, "colour": "s4"}]
+EXPLAINED = {
+    "title": "x", "score": 50, "verdict": "x", "sentence": "x", "memory": MEMORY, "rows": [{"name": "x", "value": "x"}],
+    "fix": {"text": "x", "score": 60, "action": ACTION}, "note": "x", "actions": [ACTION],
+}  # fmt: skip
 ROW = {
-    "id": "x", "title": "x", "sub": "x", "more": "x", "dot": "x", "chips": [CHIP], "actions": [ACTION],
+    "id": "x", "title": "x", "mark": MARK, "sub": "x", "more": "x", "dot": "x", "chips": [CHIP], "actions": [ACTION],
     "cells": {
-        "a": {"main": "x", "sub": "x", "tone": "x"}, "b": {"score": 50},
+        "a": {"main": "x", "sub": "x", "tone": "x"}, "b": {"score": 50, "explains": True},
         "c": {"main": "x", "percent": 1, "job": "x", "label": "x"}, "d": {"main": "x", "sub": "x"},
     },
 }  # fmt: skip
@@ -68,9 +74,10 @@ COLUMNS = [
 TABLE = {"columns": COLUMNS, "rows": [ROW], "status": "x", "label": "x", "heading": "x", "topic": "x", "note": NOTE}
 MODEL = {
     "title": "x", "sub": "x", "chips": [CHIP], "pending": True, "actions": [ACTION],
-    "fit": {"score": 50, "how": "x", "sentence": "x",
-            "memory": [{"label": "x", "told": "x", "share": 1, "colour": "s4"}]},
-    "fix": {"text": "x", "effect": "x", "action": ACTION}, "providers": [{"title": "x", "sub": "x", "score": None}],
+    "fit": {"where": "x", "score": 50, "verdict": "x", "how": "x", "sentence": "x", "facts": "x", "memory": MEMORY,
+            "quality": "x", "values": [{"label": "x", "percent": 50}]},
+    "fixes": [{"text": "x", "score": 60, "action": ACTION}],
+    "providers": [{"title": "x", "sub": "x", "score": None}, {**ROW, "score": 50, "chosen": True}],
     "files": [{"title": "x", "size": "x", "score": 1, "best": True, "action": ACTION}],
     "notes": [{"tone": "x", "text": "x", "lines": ["x"], "link": {"url": "x", "word": "x"}}],
 }  # fmt: skip
@@ -109,6 +116,17 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "Greeter": [],
+    "HeatMap": [
+        {
+            "rows": [{"id": "x", "title": "x", "sub": "x"}], "columns": [{"id": "x", "title": "x"}], "ramp": ["x"],
+            "status": "x", "cells": {NASTY: {NASTY: {"score": 50, "told": "x"}}}, "state": "ready",
+            "choices": [
+                {"name": "x", "label": "x", "kind": "select", "value": "x", "options": OPTIONS},
+                {"name": "x", "label": "x", "kind": "many", "value": ["x"], "options": OPTIONS},
+            ],
+        },
+        {"state": "empty", "note": NOTE},
+    ],
     "HelpPanel": [{"topics": [{"key": "a", "title": "x", "text": "x"}], "keys": [{"keys": ["x"], "text": "x"}]}],
     "Notices": [{"items": [{"id": "x", "tone": "x", "text": "x", "remedy": "x", "action": ACTION}]}],
     "Overlay": [{"word": "x", "title": "x"}],
@@ -133,6 +151,16 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "Tabs": [{"value": "a", "label": "x", "views": [{"key": "a", "label": "x", "topic": "x", "count": 3}]}],
     "TopBar": [{"providers": {"tone": "x", "text": "x"}, "active": 1, "person": {"name": "x", "role": "x"}}],
+    "WhatIf": [
+        {
+            "offer": {
+                "contexts": [512, 1024], "kvs": ["x"], "slots_most": 2, "machines": OPTIONS, "context": 512, "kv": "x",
+                "slots": 1, "machine": "x",
+            },
+            "answer": {**EXPLAINED, "before": 40, "use": {**ACTION, "off": True, "why": "x"}}, "folded": False,
+            "title": "x",
+        }
+    ],
 }  # fmt: skip
 
 # The last one shows that all before it are drawn.
@@ -147,13 +175,24 @@ page().servable()
 """
 
 
+def answering(piece: Piece) -> Piece:
+    """A component whose badges are answered when they are asked."""
+
+    def heard(message: dict[str, Any]) -> None:
+        if message["do"] == "explain":
+            piece.tell(explained={**nasty(EXPLAINED), "id": message["id"]})
+
+    piece.listen(heard)
+    return piece
+
+
 def page() -> pn.Column:
     """All components."""
     for module in pkgutil.iter_modules(components.__path__):
         import_module(f"{components.__name__}.{module.name}")
     kinds = {kind.__name__: kind for kind in Piece.__subclasses__()}
     shown = [
-        kinds[name](**nasty(sample), css_classes=[f"piece-{name}"])
+        answering(kinds[name](**nasty(sample), css_classes=[f"piece-{name}"]))
         for name, samples in SAMPLES.items()
         for sample in samples
     ]

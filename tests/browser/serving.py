@@ -42,11 +42,16 @@ class Served:
 
 @contextmanager
 def served(
-    home: Path, *, sources: tuple[Mapping[str, object], ...] = (SAMPLES,), settings: Mapping[str, str] | None = None
+    home: Path,
+    *,
+    sources: tuple[Mapping[str, object], ...] = (SAMPLES,),
+    settings: Mapping[str, str] | None = None,
+    config: Mapping[str, object] | None = None,
 ) -> Iterator[Served]:
     """Serve until the end of the block; fails with what the server said if it does not start."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "config.toml").write_text(tomlkit.dumps({"sources": [dict(source) for source in sources]}), "utf-8")
+    written = {"sources": [dict(source) for source in sources], **(config or {})}
+    (home / "config.toml").write_text(tomlkit.dumps(written), "utf-8")
     environ = child_environment(home.parent) | {"MODELSHELF_HOME": str(home)} | dict(settings or {})
     command = [str(Path(sys.executable).with_name("modelshelf")), "serve", "--port", "0", "--no-browser"]
     errors = home.parent / "server.log"

@@ -70,6 +70,9 @@ def test_markup_stays_text_in_every_component(chromium: Browser, all_components:
         "(node) => { node.value = 'img'; node.dispatchEvent(new InputEvent('input')) }"
     )
     expect(page.locator(".piece-Search li").first).to_be_attached()
+    for kind in ("Table", "Drawer"):
+        page.locator(f".piece-{kind} .badge").first.evaluate("(node) => node.click()")
+        expect(page.locator(f".piece-{kind} .explained dl").first).to_contain_text(NASTY)
     page.evaluate("window.dispatchEvent(new CustomEvent('ms-progress', {detail: {rate: 0, jobs: []}}))")
     nothing_was_made(page)
     shown = page.evaluate(LOOK)["shown"]

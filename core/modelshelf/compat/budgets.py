@@ -6,7 +6,7 @@ vLLM 0.33, SGLang 0.5.23, Transformers 5.24 and MLX-LM 0.32 and were not measure
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelshelf.compat import memory as llama_cpp
 from modelshelf.compat.caches import Cache, cache_of
@@ -24,6 +24,7 @@ GRAPH = 8 * MIB  # of captured graphs, for each layer
 BLOCK = 16  # tokens in a block of vLLM's cache
 STATE = 4  # bytes of a value in a recurrent state; some engines keep it in half of that
 SHARE = Settings().gpu_share
+SPLITTING = frozenset({"sglang", "vllm"})  # cut every layer across the cards (tensor parallel)
 CHUNK = 2048  # tokens that MLX-LM reads at a time
 
 
@@ -42,9 +43,11 @@ def estimate(
     *,
     family: str = "llamacpp",
     card_memory: int = 0,
+    cards: int = 1,
 ) -> Estimate:
     """What an engine of a family will hold; `card_memory` are the bytes of one card, 0 if that is not known.
 
+    On several `cards` vLLM and SGLang hold on all of them what passes through, and what they cannot cut of the cache.
     Never raises for odd facts, but says how sure it is. `memory.kv` is the cache of `settings.slots` sequences of
     `settings.context` tokens each.
     """
@@ -53,9 +56,20 @@ def estimate(
     if rule is None or not known.shape.known:
         return llama_cpp.estimate(facts, settings, known)
     memory, sure = rule(facts, settings, known, card_memory)
+    if cards > 1 and family in SPLITTING:
+        copies = _copies(facts, known, cards)
+        memory = replace(memory, kv=memory.kv * copies, compute=memory.compute * cards, host=memory.host * cards)
     spare = memory.compute // 2 + (0 if sure else memory.kv + memory.recurrent)
     low = memory.total - memory.compute // 2
     return Estimate(memory, Confidence.BOUNDED if sure else Confidence.ESTIMATE, low, memory.total + spare)
+
+
+def _copies(facts: ModelFacts, measures: Measures, cards: int) -> int:
+    """How often a cache is kept: a compressed one on every card, else the heads are dealt out, at least one to each."""
+    if measures.shape.latent or _count(facts, "kv_lora_rank"):
+        return cards
+    heads = min((count for count in facts.heads_kv if count > 0), default=cards)
+    return max(-(-cards // heads), 1)
 
 
 def room(family: str, settings: Settings, machine: Machine) -> int:
@@ -69,7 +83,7 @@ def room(family: str, settings: Settings, machine: Machine) -> int:
         return max((min(gpu.memory_free, machine.ram_available) for gpu in machine.gpus if gpu.unified), default=0)
     if not cards:
         return machine.ram_available
-    if family in {"vllm", "sglang"}:
+    if family in SPLITTING:
         return len(cards) * min(_share(gpu, settings, family) for gpu in cards)
     return sum(gpu.memory_free for gpu in cards)
 
@@ -80,8 +94,10 @@ def tokens_that_fit(
     """Tokens of cache that the room holds beside everything else, for all sequences together."""
     known = measures or measure(facts)
     card = min((gpu.memory_total for gpu in machine.cards), default=0)
-    needed = estimate(facts, settings, known, family=family, card_memory=card).memory
-    row = bytes_per_token(facts, settings, family, known)
+    cards = len(machine.cards) or 1
+    needed = estimate(facts, settings, known, family=family, card_memory=card, cards=cards).memory
+    copies = _copies(facts, known, cards) if family in SPLITTING else 1
+    row = bytes_per_token(facts, settings, family, known) * copies
     left = room(family, settings, machine) - (needed.total - needed.kv)
     return max(int(left / row), 0) if row else 0
 

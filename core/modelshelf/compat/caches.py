@@ -4,7 +4,7 @@ The families of engines lay the cache out differently, but they agree on what ea
 every token, of a sliding window the last ones, of a recurrent layer one state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelshelf.compat import memory as llama_cpp
@@ -55,7 +55,7 @@ def cache_of(facts: ModelFacts, measures: Measures, *, packed: bool = True) -> C
         return _of_header(facts, measures)
     reader = _Config(facts)
     kinds = reader.kinds()
-    rows = [reader.row(index, packed=packed) for index in range(len(kinds))]
+    rows = reader.rows(len(kinds), packed=packed)
     states = sum(kind in {RECURRENT, BOTH} for kind in kinds)
     return Cache(
         full=sum(row for row, kind in zip(rows, kinds, strict=True) if kind in {FULL, BOTH}),
@@ -99,7 +99,7 @@ class _Config:
 
     def kinds(self) -> tuple[str, ...]:
         """The kind of each layer; the last ones may share the cache of others."""
-        found = self._listed() or tuple(self._kind(index) for index in range(self.layers))
+        found = self._listed() or tuple(map(self._rule(), range(self.layers)))
         shared = self.number("num_kv_shared_layers")
         return (*found[: len(found) - shared], *(NOTHING,) * shared) if shared < len(found) else found
 
@@ -110,37 +110,37 @@ class _Config:
                 return tuple(KINDS.get(str(kind), NOTHING) for kind in listed)
         return ()
 
-    def _kind(self, index: int) -> str:
+    def _rule(self) -> Callable[[int], str]:
+        """The kind of a layer by its place, where the layers are not listed."""
         if not self.facts.heads:
-            return RECURRENT
+            return lambda _: RECURRENT
         attending = self.facts.keys.get("attn_layer_indices")
         if isinstance(attending, Sequence):
-            return FULL if index in attending else RECURRENT
+            return lambda index: FULL if index in attending else RECURRENT
         if every := self.number("full_attention_interval"):
-            return FULL if (index + 1) % every == 0 else RECURRENT
+            return lambda index: FULL if (index + 1) % every == 0 else RECURRENT
         if every := self.number("attn_layer_period"):
-            return FULL if index % every == self.number("attn_layer_offset") else RECURRENT
-        return SLIDING if self.window and self._slides(index) else FULL
+            offset = self.number("attn_layer_offset")
+            return lambda index: FULL if index % every == offset else RECURRENT
+        if not self.window:
+            return lambda _: FULL
+        pattern = self.number("sliding_window_pattern", "_sliding_window_pattern")
+        if period := pattern or PERIODS.get(self.facts.architecture or "", 0):
+            return lambda index: FULL if (index + 1) % period == 0 else SLIDING
+        first = self.number("max_window_layers")
+        return lambda index: SLIDING if index >= first else FULL
 
-    def _slides(self, index: int) -> bool:
-        period = self.number("sliding_window_pattern", "_sliding_window_pattern")
-        period = period or PERIODS.get(self.facts.architecture or "", 0)
-        if period:
-            return (index + 1) % period != 0
-        return index >= self.number("max_window_layers")
-
-    def row(self, index: int, *, packed: bool) -> int:
-        """Values of one token in a layer's keys and values."""
+    def rows(self, layers: int, *, packed: bool) -> list[int]:
+        """Values of one token in each layer's keys and values."""
         if rank := self.number("kv_lora_rank"):
             turned = self.number("qk_rope_head_dim")
-            if packed:
-                return rank + turned
             heads = self.facts.heads or 0
-            return heads * (self.number("qk_nope_head_dim") + turned + self.number("v_head_dim"))
-        heads_kv = self.facts.heads_kv
-        count = heads_kv[min(index, len(heads_kv) - 1)] if heads_kv else self.facts.heads or 0
+            plain = heads * (self.number("qk_nope_head_dim") + turned + self.number("v_head_dim"))
+            return [rank + turned if packed else plain] * layers
         key = self.facts.key_length or 0
-        return count * (key + (self.facts.value_length or key))
+        size = key + (self.facts.value_length or key)
+        counts = self.facts.heads_kv or (self.facts.heads or 0,)
+        return [count * size for count in (*counts[:layers], *(counts[-1],) * (layers - len(counts)))]
 
     def state(self) -> int:
         """Values of one recurrent layer's state for one sequence."""

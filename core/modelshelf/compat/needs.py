@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from modelshelf.compat.machine import Gpu, Machine
 from modelshelf.compat.types import Reason
 
+MAKERS = ("amd", "intel", "nvidia")
 CODE = "QUANT_HW_UNSUPPORTED"
 NAMES: Mapping[str, str] = {
     "amd": "an AMD card",
@@ -41,12 +42,13 @@ def judge_needs(
 ) -> Verdict:
     """Whether the machine can do it; `what` begins the sentence, `within` is what the engine itself needs.
 
-    The cards are asked; the processor only where the engine can use none of them, because it does not use both.
+    The cards are asked; the processor only where the engine can surely use none of them, because it does not use both.
     """
     engine = needs if within is None else within
-    usable = [gpu for gpu in machine.gpus if _enough(engine, gpu.vendor, gpu.compute)]
     answers = [_both(needs, engine, gpu.vendor, gpu.compute) for gpu in machine.gpus]
-    if not usable:
+    asked = [_enough(engine, gpu.vendor, gpu.compute) for gpu in machine.gpus]
+    perhaps = (answer is None and not gpu.unified for gpu, answer in zip(machine.gpus, asked, strict=True))
+    if True not in asked and not any(perhaps):
         answers.append(_both(needs, engine, "cpu", None))
     if True in answers:
         return YES
@@ -82,9 +84,11 @@ def _shown(gpu: Gpu) -> str:
 
 
 def _enough(needs: Mapping[str, str | None], kind: str, compute: str | None) -> bool | None:
+    if not kind:
+        # A card whose maker nobody told may be any of those that sell cards.
+        return True if all(needs.get(maker) == "" for maker in MAKERS) else None
     if kind not in needs:
-        # A card whose maker nobody told may be any of them.
-        return False if kind else None
+        return False
     need = needs[kind]
     if not need:
         return None if need is None else True

@@ -62,7 +62,7 @@ def facts(
         format="gguf",
         size=size,
         architecture=read.architecture,
-        name=read.text("general.name"),
+        name=gguf_general.text(first.metadata, "general.name"),
         parameters=parameters,
         active=_active(first, read, tensors, parameters, origins) if role == "model" else None,
         layers=read.number("block_count"),
@@ -94,8 +94,7 @@ class _Reader:
     """Reads architecture keys and notes where each fact came from."""
 
     def __init__(self, header: GgufHeader) -> None:
-        self._metadata = header.metadata
-        self.architecture = self.text("general.architecture")
+        self.architecture = gguf_general.text(header.metadata, "general.architecture")
         prefix = f"{self.architecture}."
         self.keys: Mapping[str, Any] = {
             key.removeprefix(prefix): value
@@ -106,10 +105,6 @@ class _Reader:
         self.origins |= {
             fact: key for fact, key in _GENERAL.items() if any(name.startswith(key) for name in header.metadata)
         }
-
-    def text(self, key: str) -> str | None:
-        value = self._metadata.get(key)
-        return value if isinstance(value, str) else None
 
     def number(self, key: str) -> int | None:
         return _whole(self.keys.get(key))

@@ -18,7 +18,7 @@ _SAME = {
     "compressed_tensors": "compressed-tensors",
 }  # fmt: skip
 _FOLDERS = {"exl2": "exl2", "exl3": "exl3", "mlx": "mlx"}
-MLX_GROUP = 64
+MLX_GROUP, MAX_GROUP = 64, 1 << 20
 TRELLIS_TILE = 256  # values of a tile of 16 x 16 that `16 x bits` numbers of 16 bits hold
 
 
@@ -70,13 +70,9 @@ def _said(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _of_mlx(said: Mapping[str, Any]) -> Method:
-    bits, group = _number(said.get("bits")), said.get("group_size")
-    groups = {
-        name: value["group_size"]
-        for name, value in said.items()
-        if isinstance(value, dict) and type(value.get("group_size")) is int and value["group_size"] > 0
-    }
-    return Method("mlx", _with_bits("MLX", bits), "mlx", bits, group if type(group) is int else MLX_GROUP, groups)
+    bits, group = _number(said.get("bits")), _group(said)
+    groups = {name: size for name, value in said.items() if (size := _group(_mapping(value))) is not None}
+    return Method("mlx", _with_bits("MLX", bits), "mlx", bits, MLX_GROUP if group is None else group, groups)
 
 
 def _of_config(said: Mapping[str, Any]) -> Method:
@@ -113,8 +109,7 @@ def _compressed(said: Mapping[str, Any]) -> Method:
     groups = [_mapping(group) for group in _mapping(said.get("config_groups")).values()]
     weights = _mapping(groups[0].get("weights")) if groups else {}
     inputs = _mapping(groups[0].get("input_activations")) if groups else {}
-    bits, size = _number(weights.get("num_bits")), weights.get("group_size")
-    size = size if type(size) is int and size > 0 else None
+    bits, size = _number(weights.get("num_bits")), _group(weights)
     form = str(said.get("format"))
     if weights.get("type") == "float":
         small = "MXFP4" if "mxfp4" in form or size == 32 else "NVFP4"
@@ -175,9 +170,15 @@ def _of_mlx_tensors(weight: TensorInfo, scales: TensorInfo, of_mlx: bool) -> Met
 
 
 def _number(value: object) -> float | None:
-    """Bits: more than none, at most 64."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 64
+    """Bits: half a bit at least, at most 64."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0.5 <= value <= 64
     return float(value) if good and isinstance(value, int | float) else None
+
+
+def _group(said: Mapping[str, Any]) -> int | None:
+    """How many weights share a scale."""
+    size = said.get("group_size")
+    return size if type(size) is int and 0 < size <= MAX_GROUP else None
 
 
 def _word_bits(value: object) -> float | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from modelshelf.catalog.source import Source
 from modelshelf.catalog.types import RepoDetail, RepoFile
@@ -43,6 +45,7 @@ class MetadataService:
         self._catalog = catalog
         self._network = Network(config)
         self._kept = KeptFacts(store)
+        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Nothing to prepare."""
@@ -75,14 +78,15 @@ class MetadataService:
                 return found
             raise
         key = Key(source.name, name.repo, detail.commit, asked or "")
-        found = await self._kept.get(key, exact=exact)
-        if found is None:
-            read = await repository.read(detail, asked, self._opener(source, name.repo, detail.commit), exact=exact)
+        first = replace(key, file=repository.wanted(detail, asked)[0].path)
+        async with self._turn(first):
+            found = await self._kept.get(key, exact=exact) or await self._kept.get(first, exact=exact)
+            opener = self._opener(source, name.repo, detail.commit)
+            read = found or await repository.read(detail, asked, opener, exact=exact)
             told = with_card(read, detail.card)
-            await self._kept.put(key, told, exact=exact or told.tier == 2)
-            return told
-        if (told := with_card(found, detail.card)) is not found:
-            await self._kept.put(key, told, exact=exact or told.tier == 2)
+            for place in {key, first}:
+                if told is not await self._kept.get(place, exact=exact):
+                    await self._kept.put(place, told, exact=exact or told.tier == 2)
         return told
 
     async def local(self, path: Path | str) -> ModelFacts:
@@ -112,6 +116,13 @@ class MetadataService:
             if (found := await self._kept.newest(source, named.repo, asked or "", exact=exact)) is not None:
                 return found
         return None
+
+    def _turn(self, key: Key) -> asyncio.Lock:
+        """Who asks for the same at the same time waits for the first one's answer."""
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = asyncio.Lock()
+        return turn
 
     def _sources(self, named: ModelId) -> list[str]:
         if named.source:

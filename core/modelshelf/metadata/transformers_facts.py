@@ -15,6 +15,7 @@ __all__ = ["MAX_CONFIG", "MAX_LAYERS", "facts", "read_config"]
 
 MAX_LAYERS = 65_536
 MAX_LIST = 8192
+MAX_TEXT = 500
 
 # The first name that a configuration has wins: families call the same thing by different names.
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -166,14 +167,21 @@ def _keys(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is a word, a number or a list of such; lists become tuples, so that nobody changes them."""
     found: dict[str, Any] = {}
     for key, value in config.items():
-        if isinstance(value, str | int | float | bool):
+        if _plain(value):
             found[key] = value
         elif isinstance(value, list) and len(value) <= MAX_LIST:
-            if all(isinstance(item, str | int | float | bool) for item in value):
+            if all(map(_plain, value)):
                 found[key] = tuple(value)
         elif key == "ffn_config" and isinstance(value, dict):  # where DBRX keeps the counts of its experts
-            found |= {f"{name}": number for name, number in value.items() if type(number) is int}
+            found |= {name: number for name, number in value.items() if type(number) is int and _plain(number)}
     return found
+
+
+def _plain(value: object) -> bool:
+    """A word, or a number that fits into 64 bits."""
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 64
+    return isinstance(value, str | float)
 
 
 def _first(config: Mapping[str, Any], names: Sequence[str]) -> int | None:
@@ -185,7 +193,7 @@ def _first(config: Mapping[str, Any], names: Sequence[str]) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
 
 
 def _usual_type(config: Mapping[str, Any], tensors: Sequence[TensorInfo]) -> str | None:

@@ -43,11 +43,11 @@ const adopt = (model, el) => {
 }
 const typing = (event) => {
   const at = event.composedPath()[0]
-  return at.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName || '') && at.type !== 'checkbox')
+  return at.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName || '') && !/^(checkbox|range)$/.test(at.type))
 }
 const shown = (el) => el.isConnected && el.getClientRects().length !== 0
 // Listeners on window or document end with the component.
-const listen = (model, target, name, hear) => target.addEventListener(name, hear, {signal: drawings.get(model).signal})
+const listen = (model, target, name, hear, capture = false) => target.addEventListener(name, hear, {signal: drawings.get(model).signal, capture})
 const announce = (name, detail) => window.dispatchEvent(new CustomEvent(name, {detail}))
 
 // What is pressed counts, though it is drawn anew before the button is up: no click comes then. `name` says of a

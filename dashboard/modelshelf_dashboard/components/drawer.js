@@ -1,51 +1,66 @@
 export function render({model, el}) {
   adopt(model, el)
   const w = model.words, root = document.createElement('section')
+  root.innerHTML = '<div class="upper"></div><div class="child"></div><div class="lower"></div>'
   el.append(root)
+  const upper = root.querySelector('.upper'), lower = root.querySelector('.lower'), child = model.get_child('what_if')
+  if (child) root.querySelector('.child').append(child)
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
-  const memory = (fit) => {
-    if (!fit.memory?.length) return ''
-    const told = fit.memory.map((m) => [m.label, m.told].join(' ')).join(', ')
-    return `<div class="memory" role="img" aria-label="${esc(`${w.memory}: ${told}`)}">${fit.memory.map((m) => `<i style="flex:${Number(m.share)};background:var(--ms-${esc(m.colour)})"></i>`).join('')}</div>
-      <div class="legend">${fit.memory.map((m) => `<span><i style="background:var(--ms-${esc(m.colour)})"></i>${esc(m.label)} ${esc(m.told)}</span>`).join('')}</div>`
-  }
-  const fit = (f) => `<h3>${esc(w.here)}</h3><div class="pair"><span>${scoreOf(f.score)}</span><small>${esc(f.how)}</small></div><p data-help="compatibilityScore">${esc(f.sentence)}</p>${memory(f)}`
-  const fix = (f) => `<div class="fix"><span>${esc(f.text)}${f.effect ? `<br><small>${esc(f.effect)}</small>` : ''}</span>${f.action ? button(f.action) : ''}</div>`
+  const values = (items) => items?.length ? `<details><summary data-help="compatibilityScore">${esc(w.why)}</summary>${items.map((v) => `<div class="value"><span>${esc(v.label)}</span><span class="bar" aria-hidden="true"><i style="width:${Number(v.percent)}%;background:var(--ms-s${grade(v.percent)})"></i></span><span class="figure">${Number(v.percent)} %</span></div>`).join('')}</details>` : ''
+  const fit = (f) => `<h3>${esc(f.where || w.here)}</h3><div class="pair now"><span>${scoreOf(f.score)} <b class="verdict">${esc(f.verdict)}</b></span><small>${esc(f.how)}</small></div><p data-help="compatibilityScore">${esc(f.sentence)}</p>${f.facts ? `<p>${esc(f.facts)}</p>` : ''}${memoryOf(f.memory, w)}${f.quality ? `<p class="muted">${esc(f.quality)}</p>` : ''}${values(f.values)}`
+  const press = (a, i) => button(a, `data-place="${i}"`)
+  const fix = (f, i) => `<li><span>${esc(f.text)}<small>${esc(w.becomes)} ${scoreOf(f.score)}</small></span>${press(f.action, i)}</li>`
+  const fixes = (items) => items?.length ? `<ul class="fixes" aria-label="${esc(w.fixes)}">${items.map(fix).join('')}</ul>` : ''
   const note = (n) => `<div class="box ${esc(n.tone)}"><b>${esc(n.text)}</b>${(n.lines || []).map((line) => `<p>${esc(line)}</p>`).join('')}${n.link ? `<p><a href="${esc(n.link.url)}" target="_blank" rel="noopener noreferrer" data-help="gatedModels">${esc(n.link.word)}</a></p>` : ''}</div>`
-  const pair = (p) => `<div class="pair tall"><span>${esc(p.title)}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${scoreOf(p.score)}</span></div>`
-  const file = (f) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? button(f.action, `data-file="${esc(f.title)}"`) : ''}</span></div>`
+  const named = (p) => p.id ? `<button type="button" class="choice" data-do="provider" data-id="${esc(p.id)}" data-help="compatibilityScore" aria-pressed="${Boolean(p.chosen)}">${esc(p.title)}</button>` : esc(p.title)
+  const pair = (p) => `<div class="pair tall ${p.chosen ? 'chosen' : ''}"><span>${named(p)}${p.mark ? ` <span class="chip good" title="${esc(p.mark.tip)}">${esc(p.mark.text)}</span>` : ''}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${p.id ? badge(p.score, p.id, p.title, w) : scoreOf(p.score)}</span></div>`
+  const file = (f, i) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? press(f.action, i) : ''}</span></div>`
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
-  const whole = (m) => `
+  const first = (m) => `
     <h2>${esc(m.title)}</h2><div class="muted">${esc(m.sub)}</div>
     ${m.chips?.length ? `<p class="chips">${m.chips.map(chip).join('')}</p>` : ''}
     ${(m.notes || []).map(note).join('')}
-    ${m.fit ? fit(m.fit) : ''}${m.fix ? fix(m.fix) : ''}
+    ${m.fit ? fit(m.fit) : ''}${fixes(m.fixes)}`
+  const second = (m) => `
     ${list(w.works, m.providers, pair)}${files(m.files)}
     ${m.pending ? '<div class="ghosts" aria-hidden="true"><i></i><i></i><i></i></div>' : ''}
     ${m.actions?.length ? `<div class="actions">${m.actions.map((a) => button(a)).join('')}</div>` : ''}`
-  let actions = []
-  const collect = (m) => [...(m.actions || []), ...(m.files || []).map((f) => f.action).filter(Boolean), m.fix?.action].filter(Boolean)
-  let before = ''
+  const before = new Map(), name = (b) => [b.dataset.do, b.dataset.place, b.dataset.id].join(' ')
+  // Only what differs is drawn anew, and what had the focus, or was open, stays so.
+  const put = (place, html) => {
+    if (before.get(place) === html) return
+    before.set(place, html)
+    const at = root.getRootNode().activeElement, held = at && place.contains(at) && at.dataset.do ? name(at) : null
+    const opened = place.querySelector('details')?.open
+    place.innerHTML = html
+    if (opened) place.querySelector('details')?.setAttribute('open', '')
+    if (held) [...place.querySelectorAll('[data-do]')].find((b) => name(b) === held)?.focus()
+  }
   const draw = () => {
     root.setAttribute('aria-busy', model.state === 'loading')
-    let html
-    if (model.state === 'loading') html = `<h2>${esc(model.shown.title || '')}</h2><p class="hidden" role="status">${esc(w.loading)}</p><div class="ghosts" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i></div>`
-    else if (model.state === 'error') html = `<h2>${esc(model.shown.title || '')}</h2><div class="box bad" role="alert"><b>${esc(model.note.text)}</b><p>${esc(model.note.remedy)}</p>${model.note.action ? button(model.note.action) : ''}</div>`
-    else html = whole(model.shown)
-    actions = collect(model.shown)
-    if (html === before) return
-    const at = root.getRootNode().activeElement, held = at && root.contains(at) ? at.dataset.do : null
-    root.innerHTML = before = html
-    if (held) root.querySelector(`[data-do="${CSS.escape(held)}"]`)?.focus()
+    const ready = model.state === 'ready', title = `<h2>${esc(model.shown.title || '')}</h2>`
+    root.querySelector('.child').hidden = !ready || model.shown.pending
+    if (model.state === 'loading') put(upper, `${title}<p class="hidden" role="status">${esc(w.loading)}</p><div class="ghosts" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i></div>`)
+    else if (model.state === 'error') put(upper, `${title}<div class="box bad" role="alert"><b>${esc(model.note.text)}</b><p>${esc(model.note.remedy)}</p>${model.note.action ? button(model.note.action) : ''}</div>`)
+    else put(upper, first(model.shown))
+    put(lower, ready ? second(model.shown) : '')
+    explain.again()
+  }
+  const lists = {fix: 'fixes', get: 'files'}
+  const tell = (action) => {
+    if (action.do.startsWith('navigate-to-')) announce(action.do, action.context ?? {})
+    else model.send_msg({do: action.do, context: action.context ?? {}})
   }
   const act = (b) => {
-    const action = (b.dataset.file ? model.shown.files.find((f) => f.title === b.dataset.file)?.action : actions.find((a) => a.do === b.dataset.do)) ?? {}
-    if (b.dataset.do.startsWith('navigate-to-')) announce(b.dataset.do, action.context ?? {})
-    else model.send_msg({do: b.dataset.do, context: action.context ?? {}})
+    const m = model.shown, known = lists[b.dataset.do]
+    if (b.dataset.do === 'explain') explain.ask(b.dataset.badge)
+    else if (b.dataset.do === 'provider') model.send_msg({do: 'provider', id: b.dataset.id, context: {}})
+    else tell((known ? m[known]?.[b.dataset.place]?.action : m.actions?.find((a) => a.do === b.dataset.do)) ?? {do: b.dataset.do})
   }
+  const explain = explainer(model, el, lower, tell)
   root.onclick = (event) => { const b = event.target.closest('[data-do]'); if (b) act(b) }
-  keepPresses(root, (b) => `${b.dataset.do} ${b.dataset.file ?? ''}`, act, '[data-do]')
+  keepPresses(root, (b) => `${name(b)} ${b.dataset.badge ?? ''}`, act, '[data-do]')
   model.on(['shown', 'state', 'note'], draw)
   draw()
 }

@@ -3,25 +3,31 @@
 from typing import Any
 
 import param
+from panel.viewable import Child
 
 from modelshelf_dashboard.components.piece import Piece, script, style
+from modelshelf_dashboard.fits import badge_words
 from modelshelf_dashboard.texts import _
 
 
 class Drawer(Piece):
-    """Tells `{do, context}` for its buttons; those named `navigate-to-…` go out as events on window.
+    """Tells `{do, context}` for its buttons and `{do: provider | explain, id}` for its list of providers.
 
-    shown: `{title, sub, chips, verdict, fit, fix, providers, files, notes, actions}`; each part may be missing:
-    fit is `{score, how, sentence, memory: [{label, size, grade}], total}`, fix `{text, effect, action}`,
-    providers and files are lists of `{title, sub, size, score, best}`, notes are `{tone, text, lines}`.
+    Those buttons that are named `navigate-to-…` go out as events on window.
+
+    shown: `{title, sub, chips, fit, fixes, providers, files, notes, actions, pending}`; each part may be missing: fit
+    is `{where, score, verdict, how, sentence, facts, memory: [{label, told, share, colour}], quality, values}`, fixes
+    are `{text, score, action}`, providers `{id, title, sub, score, chosen, mark}`, files `{title, size, score, best,
+    action}`, notes `{tone, text, lines, link}`.
     """
 
+    what_if = Child()
     shown = param.Dict(default={}, doc="see above")
     state: "param.Selector[str]" = param.Selector(default="loading", objects=["loading", "ready", "error"])
     note = param.Dict(default={}, doc="why nothing can be told: `{text, remedy, action}`")
 
-    _esm = script("drawer")
-    _stylesheets = style("drawer")
+    _esm = script("badge", "drawer")
+    _stylesheets = style("badge", "drawer")
 
     def __init__(self, **params: Any) -> None:
         words = {
@@ -29,8 +35,9 @@ class Drawer(Piece):
             "works": _("Works with"),
             "files": _("Files"),
             "best": _("best here"),
-            "memory": _("Memory"),
             "loading": _("Loading"),
-            "unknown": _("not known yet"),
+            "fixes": _("What would help"),
+            "becomes": _("The fit becomes"),
+            "why": _("How the score comes about"),
         }
-        super().__init__(words=words, sizing_mode="stretch_width", **params)
+        super().__init__(words={**words, **badge_words()}, sizing_mode="stretch_width", **params)

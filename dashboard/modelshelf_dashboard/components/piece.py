@@ -16,17 +16,17 @@ Message = dict[str, Any]
 Heard = Callable[[Message], object]
 
 
-def script(name: str) -> str:
-    """The component's JavaScript with what all components share.
+def script(*names: str) -> str:
+    """The component's JavaScript, its last name, with what all components share and what it shares with some.
 
     Read here rather than handed over as a path: a notebook has no server that could answer a relative import.
     """
-    return (HERE / "common.js").read_text("utf-8") + (HERE / f"{name}.js").read_text("utf-8")
+    return "".join((HERE / f"{name}.js").read_text("utf-8") for name in ("common", *names))
 
 
-def style(name: str) -> list[str]:
-    """The tokens, what all components share, and the component's CSS."""
-    return [theme.host_css(), *((HERE / f"{part}.css").read_text("utf-8") for part in ("base", name))]
+def style(*names: str) -> list[str]:
+    """The tokens, what all components share, what it shares with some, and the component's CSS."""
+    return [theme.host_css(), *((HERE / f"{name}.css").read_text("utf-8") for name in ("base", *names))]
 
 
 class Piece(JSComponent):

@@ -17,8 +17,8 @@ export function render({model, el}) {
     const failed = points.map((p, i) => p === -1 ? `<path d="M${x(i)} 17v6"/>` : '')
     return `<svg class="line ${esc(cell.tone || '')}" viewBox="0 0 70 24" width="70" height="24" role="img" aria-label="${esc(cell.label || '')}">${drawn.join('')}${failed.join('')}</svg>`
   }
-  const cellOf = (column, cell = {}) => {
-    if (column.kind === 'fit') return scoreOf(cell.score)
+  const cellOf = (column, cell = {}, row) => {
+    if (column.kind === 'fit') return cell.explains ? badge(cell.score, row.id, row.title, w) : cell.score === undefined ? '' : scoreOf(cell.score)
     if (column.kind === 'line') return `${line(cell)}<span>${esc(cell.main)}</span>`
     if (column.kind === 'progress' && cell.percent != null) return `<span class="track" data-job="${esc(cell.job)}" role="progressbar" aria-label="${esc(cell.label)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${cell.percent}"><i style="width:${cell.percent}%"></i></span><small class="told">${esc(cell.main)}</small>`
     const moment = cell.when ? when(cell.when) : cell.main
@@ -26,8 +26,8 @@ export function render({model, el}) {
   }
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
   const rowOf = (row) => `
-    <span role="gridcell" class="name">${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><b>${esc(row.title)}</b>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
-    ${model.columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key])}</span>`).join('')}
+    <span role="gridcell" class="name">${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
+    ${model.columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key], row)}</span>`).join('')}
     <span role="gridcell" class="actions">${(row.actions || []).map((a) => button({label: `${a.word}: ${row.title}`, help: model.topic, ...a})).join('')}${model.opens ? `<button type="button" class="details" data-do="open" data-help="${esc(model.topic)}" aria-label="${esc(w.details)}: ${esc(row.title)}">${esc(w.details)}</button>` : ''}</span>`
   const make = (row) => {
     const node = document.createElement('div')
@@ -53,6 +53,7 @@ export function render({model, el}) {
     })
     current = Math.min(current, Math.max(0, model.rows.length - 1))
     mark()
+    explain.again()
     if (held?.id && kept.has(held.id)) {
       const node = kept.get(held.id).node
       ;((held.do && node.querySelector(`[data-do="${CSS.escape(held.do)}"]`)) || node).focus()
@@ -100,11 +101,13 @@ export function render({model, el}) {
     if (name.startsWith('navigate-to-')) announce(name, action?.context ?? {})
     else model.send_msg({do: name, id: node?.dataset.id ?? '', context: action?.context ?? {}})
   }
+  const explain = explainer(model, el, list, (action, id) => model.send_msg({do: action.do, id, context: action.context ?? {}}))
   note.onclick = (event) => { const b = event.target.closest('button'); if (b) act(null, b.dataset.do) }
   const choose = (node, name) => {
     current = indexOf(node)
     mark()
-    if (name && name !== 'open') act(node, name)
+    if (name === 'explain') explain.ask(node.dataset.id)
+    else if (name && name !== 'open') act(node, name)
     else if (model.opens) model.send_msg({do: 'open', id: node.dataset.id})
   }
   // Rows may be drawn anew or move while the button is down: no click comes then, or it comes to no row. What was
@@ -131,8 +134,12 @@ export function render({model, el}) {
     const node = list.querySelectorAll('.item')[current], on = event.target.closest('button')
     if (step) { event.preventDefault(); focus(Number.isFinite(step) ? current + step : step < 0 ? 0 : 1e9) }
     else if (event.key === 'Enter' && !on && model.opens) model.send_msg({do: 'open', id: node.dataset.id})
-    else if (event.key === 'ArrowRight') { event.preventDefault(); (on?.nextElementSibling ?? node.querySelector('button'))?.focus() }
-    else if (event.key === 'ArrowLeft') { event.preventDefault(); on?.previousElementSibling ? on.previousElementSibling.focus() : focus(current) }
+    else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
+      const buttons = [...node.querySelectorAll('button')].filter(shown), place = buttons.indexOf(on) + (event.key === 'ArrowRight' ? 1 : -1)
+      event.preventDefault()
+      if (place < 0) focus(current)
+      else buttons[Math.min(place, buttons.length - 1)]?.focus()
+    }
   }
   listen(model, window, 'ms-focus', (event) => {
     if (event.detail.what !== 'list' || !shown(root)) return

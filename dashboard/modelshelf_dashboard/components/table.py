@@ -5,6 +5,7 @@ from typing import Any
 import param
 
 from modelshelf_dashboard.components.piece import Piece, script, style
+from modelshelf_dashboard.fits import badge_words
 from modelshelf_dashboard.texts import _
 
 
@@ -12,9 +13,12 @@ class Table(Piece):
     """Tells `{do: open, id}` and, for buttons, `{do, id}`; a `do` of `navigate-to-…` goes out as an event on window.
 
     columns: `{key, label, kind, width, wide}`; kind is figure | fit | text | progress | line, `wide` gives way first.
-    rows: `{id, title, sub, more, dot, chips, cells, actions}`; a cell is `{main, sub, score, tone, job, percent}` or,
-    for a line, `{main, points, tone, label}` (points: numbers, -1 where something failed, None where nothing is known),
-    an action `{do, word, kind, label, help, context}`. `more` is what a narrow list says in place of its columns.
+    rows: `{id, title, mark, sub, more, dot, chips, cells, actions}`; mark is `{text, tip}`, an action `{do, word, kind,
+    label, help, context}`. A cell is `{main, sub, score, tone, job, percent}` or, for a line, `{main, points, tone,
+    label}` (points: numbers, -1 where something failed, None where nothing is known). `more` is what a narrow list says
+    in place of its columns.
+    A fit is `{score, explains}`: one that explains itself is a badge, which asks `{do: explain, id}` and is answered by
+    `tell(explained=…)`, see `fits.told`.
     note: `{text, remedy, action}`, for the states empty, error and stale.
     """
 
@@ -31,12 +35,12 @@ class Table(Piece):
     heading = param.String(default="", doc="what the first column is called")
     topic = param.String(default="", doc="the help topic of its rows")
 
-    _esm = script("table")
-    _stylesheets = style("table")
+    _esm = script("badge", "table")
+    _stylesheets = style("badge", "table")
 
     def __init__(self, **params: Any) -> None:
         words = {"actions": _("Actions"), "details": _("Details"), "loading": _("Loading")}
-        super().__init__(words=words, sizing_mode="stretch_width", **params)
+        super().__init__(words={**words, **badge_words()}, sizing_mode="stretch_width", **params)
 
     def fill(self, rows: list[dict[str, Any]], *, status: str = "", empty: dict[str, Any] | None = None) -> None:
         """Rows as they are now; the note of `empty` when there are none."""

@@ -9,6 +9,7 @@ export function render({model, el}) {
   const draw = () => {
     const had = root.contains(root.getRootNode().activeElement)
     root.innerHTML = model.views.map((v) => `<button type="button" role="tab" data-key="${esc(v.key)}"${help(v.topic)} aria-selected="${v.key === model.value}" tabindex="${v.key === model.value ? 0 : -1}">${esc(v.label)}${v.count ? `<i>${v.count.toLocaleString()}</i>` : ''}</button>`).join('')
+    if (root.scrollWidth > root.clientWidth) root.querySelector('[aria-selected=true]')?.scrollIntoView({block: 'nearest', inline: 'nearest'})
     if (had) root.querySelector('[aria-selected=true]')?.focus()
   }
   const choose = (b) => { model.value = b.dataset.key; draw(); root.querySelector('[aria-selected=true]').focus() }

@@ -40,7 +40,34 @@ TOPICS = (
         N_(
             "A figure from 0 to 100 for this machine and the built-in engine: room in memory, speed, how much the "
             "quantisation keeps, the context. 0 means that it cannot run here, and the drawer says why.\n"
-            "In a list it is estimated from sizes; in the drawer it is computed from the file's header."
+            "In a list it is estimated from sizes; in the drawer it is computed from the file's header. Press a score "
+            "and it says what holds it down, how sure it is, and what would help."
+        ),
+    ),
+    Topic(
+        "compatibilityFixes",
+        N_("What would help"),
+        N_(
+            "The smallest changes that raise the fit, each with the score that it would give: fewer tokens of context, "
+            "a coarser cache, another file or provider, less in memory. The button makes the change; what the settings "
+            "were before can be set again under LLM Settings."
+        ),
+    ),
+    Topic(
+        "whatIf",
+        N_("What if"),
+        N_(
+            "Move a slider and see at once how the fit, the memory and the speed would change, here or on another "
+            "machine: choose one, or describe it, as “24 GB card”. Nothing changes until you use the settings."
+        ),
+    ),
+    Topic(
+        "compareFits",
+        N_("Compare"),
+        N_(
+            "Each row is a model, each column one of your providers; the figure is the fit, and a darker or brighter "
+            "cell does better. “—” means that the question makes no sense there. Point at a cell to hear why, press it "
+            "to open the pair. Table shows the same as plain figures."
         ),
     ),
     Topic(

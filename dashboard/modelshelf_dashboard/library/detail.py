@@ -1,16 +1,18 @@
 """The drawer of a model: loads what is known of it, step by step, and offers what can be done now."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.catalog.types import RepoAccess, RepoCard, RepoDetail
-from modelshelf.compat.types import Compatibility, RankedFile
+from modelshelf.compat.types import RankedFile
 from modelshelf.errors import ModelshelfError
 from modelshelf.ids import ModelId
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.drawer import Drawer
 from modelshelf_dashboard.library import explain, rows
+from modelshelf_dashboard.library.fixing import Fixing
+from modelshelf_dashboard.library.judged import Judged
+from modelshelf_dashboard.library.supposing import Supposing
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers, best_files
@@ -18,11 +20,9 @@ from modelshelf_dashboard.transfers import Transfers, best_files
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-BUILTIN = "builtin"
-
 
 class Detail:
-    """Follows `navigation.model`. `changed` is called when a setting that fits depend on was changed."""
+    """Follows `navigation.model` and `by`. `changed` is called when a setting that fits depend on was changed."""
 
     def __init__(
         self, shelf: "Shelf", session: Session, transfers: Transfers, changed: Callable[[], None] = lambda: None
@@ -31,12 +31,16 @@ class Detail:
         self._session = session
         self._transfers = transfers
         self._changed = changed
+        self._fixing = Fixing(shelf, session, transfers, self.settle)
         self._model = ""
         self._detail: RepoDetail | None = None
         self._ranked: tuple[RankedFile, ...] = ()
         self._parts: dict[str, Any] = {}
-        self.drawer = Drawer(heard=self._heard)
+        self.what_if = Supposing(shelf, session, applied=self.settle)
+        self.judged = Judged(shelf, session, self.what_if, show=self._judge_shown)
+        self.drawer = Drawer(heard=self._heard, what_if=self.what_if.piece)
         session.navigation.param.watch(self._open, ["model"])
+        session.navigation.param.watch(lambda *_events: self.judged.choose(), ["by"])
         follow = session.follower
         follow.watch(shelf.models_state, ["installed"], self._act)
         follow.watch(shelf.providers_state, ["providers"], self._act)
@@ -48,6 +52,7 @@ class Detail:
         self._model = self._session.navigation.model
         self._detail, self._ranked, self._parts = None, (), {}
         self._access: RepoAccess = "unknown"
+        self.judged.forget()
         if self._model:
             self.drawer.param.update(state="loading", shown={"title": self._model.rpartition("/")[2]}, note={})
             self._session.run(self._load(self._model), key="detail")
@@ -55,6 +60,11 @@ class Detail:
             self._session.stop("detail")
 
     async def _load(self, model: str) -> None:
+        if (served := self.judged.served(model)) is not None:
+            self._parts = {**explain.served_heading(*served), "pending": True}
+            self._show()
+            await self.judged.ask(model)
+            return
         try:
             self._detail = await self._shelf.catalog.detail(model)
         except ModelshelfError as error:
@@ -68,10 +78,10 @@ class Detail:
         if card.gated and self._is_hub(card.source):
             await self._ask_access(card)
         try:
-            self._ranked = await self._shelf.compatibility.rank(self._detail, BUILTIN)
+            self._ranked = await self._shelf.compatibility.rank(self._detail)
         except ModelshelfError as error:
             self._parts["notes"] = [*self._parts.get("notes", []), _note(error)]
-        await self._judge(str(card.id))
+        await self.judged.ask(str(card.id))
 
     async def _ask_access(self, card: RepoCard) -> None:
         """How far the publisher is with us; what cannot be found out changes nothing."""
@@ -94,29 +104,19 @@ class Detail:
         sub = " · ".join([name.author, figures.size(installed.size), installed.commit[:7]])
         self._parts = {"title": name.name, "sub": sub, "notes": [_note(error)], "pending": True}
         self._show()
-        await self._judge(str(installed.id))
+        await self.judged.ask(str(installed.id))
 
-    async def _judge(self, model: str) -> None:
-        providers = [item for item in self._shelf.providers_state.providers if item.enabled] or []
-        ids = [BUILTIN, *(item.id for item in providers if item.id != BUILTIN)]
-        names = {item.id: item.name for item in providers}
-        found = await asyncio.gather(*(self._ask(model, provider) for provider in ids))
-        if isinstance(found[0], Compatibility):
-            self._parts |= {"fit": explain.fit(found[0]), "fix": explain.fix(found[0])}
-        else:
-            self._parts["notes"] = [*self._parts.get("notes", []), _note(found[0])]
-        self._parts["providers"] = [
-            _served(names.get(provider, _("Built-in engine")), answer)
-            for provider, answer in zip(ids, found, strict=True)
-        ]
-        self._parts["pending"] = False
+    def _judge_shown(self, parts: dict[str, Any], trouble: ModelshelfError | None) -> None:
+        if trouble is not None:
+            self._parts["notes"] = [*self._parts.get("notes", []), _note(trouble)]
+        self._parts |= parts
         self._show()
 
-    async def _ask(self, model: str, provider: str) -> Compatibility | ModelshelfError:
-        try:
-            return await self._shelf.compatibility.check_model_compatibility(model, provider)
-        except ModelshelfError as error:
-            return error
+    def settle(self) -> None:
+        """A setting was changed: everything that depends on it is looked at anew."""
+        self._changed()
+        if self._model:
+            self._session.run(self._load(self._model), key="detail")
 
     def _act(self) -> None:
         if self._parts:
@@ -175,18 +175,15 @@ class Detail:
             case "pause" | "resume" | "cancel":
                 self._transfers.do({"do": message["do"], "id": context.get("job", "")})
             case "installed" | "quarantine" as view:
-                self._session.navigation.param.update(view=view, model="")
-            case "apply":
-                self._session.run(self._apply(context.get("settings") or {}), what="apply")
+                self._session.navigation.param.update(view=view, model="", by="")
+            case "fix":
+                self._fixing.make(self._model, *self.judged.fix(context))
+            case "provider":
+                self._session.navigation.by = str(message.get("id", ""))
+            case "explain":
+                self.drawer.tell(explained=self.judged.explained(str(message.get("id", ""))))
             case "again":
                 self._open()
-
-    async def _apply(self, settings: Mapping[str, Any]) -> None:
-        for name in sorted(explain.SETTABLE.intersection(settings)):
-            await self._shelf.configure(f"engine.{name}", settings[name])
-        self._changed()
-        if self._model:
-            self._session.run(self._load(self._model), key="detail")
 
     def _repo(self) -> str:
         return self._model.partition(":")[2] or self._model
@@ -196,13 +193,6 @@ class Detail:
         kinds = {settings.name: settings for settings in self._shelf.config.config.sources}
         found = kinds.get(source)
         return found is not None and found.kind == "huggingface" and not (public and found.url)
-
-
-def _served(name: str, answer: Compatibility | ModelshelfError) -> dict[str, Any]:
-    if isinstance(answer, ModelshelfError):
-        return {"title": name, "sub": str(answer), "score": None}
-    limits = [reason.detail for reason in answer.reasons][:1]
-    return {"title": name, "sub": " ".join(limits), "score": answer.score}
 
 
 def _note(error: ModelshelfError) -> dict[str, Any]:

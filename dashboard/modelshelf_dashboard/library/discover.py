@@ -10,11 +10,15 @@ from modelshelf.catalog.types import RepoCard, SearchAnswer, SourceReport
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf_dashboard import figures
+from modelshelf_dashboard import fits as fit_words
 from modelshelf_dashboard.components.filters import Filters
 from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.components.search import Search
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library import facets, rows
+from modelshelf_dashboard.library.fixing import Fixing
+from modelshelf_dashboard.library.judged import own_providers
+from modelshelf_dashboard.library.marks import marks
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
@@ -49,6 +53,9 @@ class Discover:
         self._session = session
         self._transfers = transfers
         self._answer: SearchAnswer | None = None
+        self.found: tuple[RepoCard, ...] = ()
+        self.fixing = Fixing(shelf, session, transfers, self.draw)
+        self._explained: tuple[str, Compatibility] | None = None
         nav = session.navigation
         self.search = Search(text=nav.q, tokens=nav.filters, known=list(KNOWN), label=_("Find a model"), sheet=True)
         self.filters = Filters(heard=self._filtered)
@@ -114,7 +121,13 @@ class Discover:
         self, cards: tuple[RepoCard, ...], fits: Mapping[str, Compatibility | None], answer: SearchAnswer
     ) -> None:
         cards = tuple(sorted(cards, key=lambda card: -1 if (fit := fits[str(card.id)]) is None else -(fit.score or 0)))
-        shown = [rows.row(card, fits[str(card.id)], self._standing(card)) for card in cards[:SHOWN]]
+        self.found = cards[:SHOWN]
+        judge = self._shelf.compatibility.best
+        judged = [(str(card.id), card.parameters or card.size or 0, judge(card)) for card in self.found]
+        best = marks(judged, own_providers(self._shelf))
+        shown = [
+            rows.row(card, fits[str(card.id)], self._standing(card), best.get(str(card.id))) for card in self.found
+        ]
         self.table.fill(shown, status=self._status(len(shown), len(cards), answer), empty=self._empty())
 
     def _status(self, shown: int, found: int, answer: SearchAnswer) -> str:
@@ -137,6 +150,33 @@ class Discover:
 
     def _fit(self, card: RepoCard) -> Compatibility | None:
         return self._shelf.compatibility.quick(card)
+
+    def _explain(self, model: str) -> None:
+        """What a badge says: at once what the list knows, then what the file's header tells, with what would help."""
+        card = next((card for card in self.found if str(card.id) == model), None)
+        listed = self._fit(card) if card is not None else None
+        if card is None or listed is None:
+            return
+        self._session.run(self._explain_better(card, listed.score), key="explain")
+        self._say(card, listed, pending=True)
+
+    async def _explain_better(self, card: RepoCard, listed: int | None) -> None:
+        try:
+            answer = await self._shelf.compatibility.check_model_compatibility(str(card.id))
+        except ModelshelfError:
+            answer = self._shelf.compatibility.quick(card)
+        self._say(card, answer, listed=listed)
+
+    def _say(self, card: RepoCard, answer: Compatibility, *, pending: bool = False, listed: int | None = None) -> None:
+        self._explained = str(card.id), answer
+        told = fit_words.told(answer, card.id.name, pending=pending, listed=listed)
+        more = {"do": "open", "word": _("Details"), "help": "modelLibrary"}
+        self.table.tell(explained={**told, "id": str(card.id), "actions": [more]})
+
+    def _fix(self, model: str, context: Mapping[str, Any]) -> None:
+        explained, answer = self._explained or ("", None)
+        answer = answer if explained == model else None
+        self.fixing.make(model, answer, fit_words.chosen_fix(answer, context))
 
     def _checks(self, fits: Mapping[str, Compatibility | None]) -> dict[str, facets.Check]:
         def fitting(card: RepoCard) -> bool:
@@ -177,7 +217,11 @@ class Discover:
         nav, model, context = self._session.navigation, str(message.get("id", "")), message.get("context") or {}
         match message["do"]:
             case "open" | "installed":
-                nav.model = model
+                nav.param.update(model=model, by="")
+            case "explain":
+                self._explain(model)
+            case "fix":
+                self._fix(model, context)
             case "download":
                 self._transfers.start(model)
             case "pause" | "resume":

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelshelf.catalog.types import RepoAccess, RepoCard, RepoDetail
-from modelshelf.compat.types import Compatibility, Memory, RankedFile
-from modelshelf.config import EngineConfig
-from modelshelf_dashboard import figures
+from modelshelf.compat.types import Compatibility, RankedFile
+from modelshelf.providers.spec import Price, ServedModel
+from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.library.rows import FORMATS, licence_word
-from modelshelf_dashboard.state_words import confidence_word
 from modelshelf_dashboard.texts import _
 
-SETTABLE = frozenset(EngineConfig.model_fields)
 HUB_PAGE = "https://huggingface.co/"
 
 
@@ -33,53 +31,42 @@ def heading(card: RepoCard) -> dict[str, Any]:
     }
 
 
-def fit(found: Compatibility) -> dict[str, Any]:
-    """The score, how it was come by, a sentence, and where the memory goes."""
+def fit(found: Compatibility, provider: str, facts: str = "") -> dict[str, Any]:
+    """The score in figures and words, how it was come by, and where the memory goes; `facts` of what runs elsewhere."""
     sentence = found.summary or " ".join(reason.detail for reason in found.reasons)
-    runs = bool(found.score)
-    if runs and found.speed:
-        low, high = found.speed
-        pace = f"{low:.0f}–{high:.0f}" if high < 1000 else _("more than {n}", n=f"{low:,.0f}")
-        sentence = f"{sentence} {_('About {pace} tokens/s.', pace=pace)}" if "tokens" not in sentence else sentence
+    speed = fits.pace(found) if found.score else ""
+    if speed and "tokens" not in sentence:
+        sentence = f"{sentence} {_('About {pace}.', pace=speed)}"
     return {
+        "where": _("On this machine · {provider}", provider=provider) if found.memory else provider,
         "score": found.score,
-        "how": confidence_word(found.confidence),
+        "verdict": fits.verdict(found.score),
+        "how": fits.sure(found),
         "sentence": sentence.strip(),
-        "memory": memory(found.memory, found.budget) if runs or _too_big(found) else [],
+        "facts": facts,
+        "memory": fits.bar(found),
+        "quality": found.quality.detail if found.quality else "",
+        "values": fits.values(found) if found.score else [],
     }
 
 
-def _too_big(found: Compatibility) -> bool:
-    return any(reason.code == "MEM_EXCEEDS" for reason in found.reasons)
+def elsewhere(served: ServedModel, latency: float | None) -> str:
+    """What counts of a model that another machine runs."""
+    price = served.price or Price()
+    return fits.served_facts(served.context, (price.input, price.output), served.abilities, latency)
 
 
-def memory(need: Memory | None, budget: int | None) -> list[dict[str, Any]]:
-    """The parts of the memory bar; the rest is what stays free."""
-    if need is None or not budget:
-        return []
-    parts = [
-        (_("weights"), need.weights, "s4"),
-        (_("context"), need.kv + need.recurrent, "s3"),
-        (_("work"), need.compute + need.output, "s2"),
-        (_("free"), max(0, budget - need.total), "track"),
+def served_heading(served: ServedModel, provider: str) -> dict[str, Any]:
+    """Title and marks of a model that a provider serves and that has no files here."""
+    chips = [
+        {"text": _("no longer advised"), "tone": "warn"} if served.deprecated else None,
+        {"text": _("until {day}", day=f"{served.retires:%d %B %Y}"), "tone": "warn"} if served.retires else None,
     ]
-    return [
-        {"label": label, "told": figures.memory(count), "share": count / budget, "colour": colour}
-        for label, count, colour in parts
-    ]
-
-
-def fix(found: Compatibility) -> dict[str, Any] | None:
-    """The proposal that helps most of those that can be applied, with its effect."""
-    better = [
-        one for one in found.fixes if one.score > (found.score or 0) and one.apply and SETTABLE.issuperset(one.apply)
-    ]
-    if not better:
-        return None
-    best = max(better, key=lambda one: one.score)
-    effect = _("Its fit becomes {n}. The built-in engine then loads every model so.", n=best.score)
-    apply = {"do": "apply", "word": _("Apply"), "help": "memory", "context": {"settings": dict(best.apply)}}
-    return {"text": best.detail, "effect": effect, "action": apply}
+    return {
+        "title": served.title or served.name,
+        "sub": f"{provider} · {served.name}",
+        "chips": [c for c in chips if c],
+    }
 
 
 def files(ranked: Sequence[RankedFile], *, offer: bool) -> list[dict[str, Any]]:

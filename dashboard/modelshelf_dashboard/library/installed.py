@@ -2,13 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
+from modelshelf.compat.types import Compatibility
+from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
-from modelshelf_dashboard import figures
+from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.fixing import Fixing
+from modelshelf_dashboard.library.judged import own_providers
+from modelshelf_dashboard.library.marks import BUILTIN, best_of, marks
 from modelshelf_dashboard.library.rows import FORMATS
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _, _n
+from modelshelf_dashboard.transfers import Transfers
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
@@ -17,16 +23,19 @@ if TYPE_CHECKING:
 class Installed:
     """The table of installed models, and the question before one is removed."""
 
-    def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog) -> None:
+    def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog, transfers: Transfers) -> None:
         self._shelf = shelf
         self._session = session
         self._dialog = dialog
+        self.fixing = Fixing(shelf, session, transfers, self.judge)
+        self._answers: dict[str, dict[str, Compatibility]] = {}  # by model and provider
         self.table = Table(
             heard=self._heard,
             columns=[
                 {"key": "size", "label": _("Size"), "kind": "figure", "width": "96px"},
                 {"key": "from", "label": _("From"), "kind": "text", "width": "120px", "wide": True},
                 {"key": "when", "label": _("Since"), "kind": "text", "width": "120px", "wide": True},
+                {"key": "fit", "label": _("Fit"), "kind": "fit", "width": "86px"},
             ],
             label=_("Installed models"),
             heading=_("Model"),
@@ -35,7 +44,26 @@ class Installed:
         state = shelf.models_state
         session.follower.watch(state, ["installed", "loaded", "error"], self._draw)
         session.follower.watch(shelf.providers_state, ["providers"], self._draw)
+        session.follower.watch(state, ["installed"], self.judge)
+        session.follower.watch_items(shelf.providers_state, "providers", ["enabled"], self.judge)
+        session.navigation.param.watch(lambda *_events: self.judge(), ["view"])
         self._draw()
+
+    def judge(self) -> None:
+        """See how everything does, when somebody looks at it; rows are filled as answers come."""
+        if self._session.navigation.view == "installed":
+            self._session.run(self._judge(), key="installed fits")
+
+    async def _judge(self) -> None:
+        providers = list(own_providers(self._shelf))
+        for model in self._shelf.models_state.installed:
+            name = str(model.id)
+            try:
+                found = await self._shelf.compatibility.answers([name], providers)
+            except ModelshelfError:  # a broken file: its row stays without a score, and the drawer says why
+                continue
+            self._answers[name] = {provider: answer for (_model, provider), answer in found.items()}
+            self._draw()
 
     def _draw(self) -> None:
         state = self._shelf.models_state
@@ -45,9 +73,13 @@ class Installed:
             models = sorted(state.installed, key=lambda model: model.repo.lower())
             total = sum(model.size for model in models)
             status = _n("{n} model, {size}", "{n} models, {size}", len(models), size=figures.size(total))
-            self.table.fill([self._row(model) for model in models], status=status, empty=_empty())
+            judged = [(str(model.id), model.size, best_of(self._answers.get(str(model.id), {}))) for model in models]
+            best = marks(judged, own_providers(self._shelf))
+            shown = [self._row(model, best.get(str(model.id))) for model in models]
+            self.table.fill(shown, status=status, empty=_empty())
 
-    def _row(self, model: InstalledModel) -> dict[str, Any]:
+    def _row(self, model: InstalledModel, mark: dict[str, Any] | None) -> dict[str, Any]:
+        fit = self._answers.get(str(model.id), {}).get(BUILTIN)
         kind = " ".join(
             part for part in (FORMATS.get(model.format or "", model.format or ""), model.quantisation) if part
         )
@@ -57,6 +89,7 @@ class Installed:
         return {
             "id": str(model.id),
             "title": model.repo.partition("/")[2],
+            "mark": mark,
             "sub": " · ".join([model.repo.partition("/")[0], kind or _("no format known"), model.commit[:7]]),
             "more": figures.size(model.size),
             "chips": chips,
@@ -64,6 +97,7 @@ class Installed:
                 "size": {"main": figures.size(model.size), "sub": _n("{n} file", "{n} files", len(model.files))},
                 "from": {"main": model.source or _("another program") if model.managed else _("another program")},
                 "when": {"main": figures.ago(model.modified)},
+                "fit": {"score": fit.score, "explains": True} if fit else {},
             },
             "actions": [*self._try(model), {"do": "remove", "word": _("Remove"), "kind": "trouble"}],
         }
@@ -80,11 +114,24 @@ class Installed:
         nav, model = self._session.navigation, str(message.get("id", ""))
         match message["do"]:
             case "open":
-                nav.model = model.partition("@")[0]
+                nav.param.update(model=model.partition("@")[0], by="")
+            case "explain":
+                self._explain(model)
+            case "fix":
+                answer = self._answers.get(model, {}).get(BUILTIN)
+                one = fits.chosen_fix(answer, message.get("context") or {})
+                self.fixing.make(model.partition("@")[0], answer, one)
             case "remove":
                 self._session.run(self._ask(model), what="remove")
             case "discover":
                 nav.view = "discover"
+
+    def _explain(self, model: str) -> None:
+        """What a badge says."""
+        if (answer := self._answers.get(model, {}).get(BUILTIN)) is not None:
+            more = {"do": "open", "word": _("Details"), "help": "modelLibrary"}
+            title = model.partition("@")[0].rpartition("/")[2]
+            self.table.tell(explained={**fits.told(answer, title), "id": model, "actions": [more]})
 
     async def _ask(self, model: str) -> None:
         removal = await self._shelf.library.removal(model)

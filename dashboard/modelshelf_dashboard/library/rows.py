@@ -35,19 +35,22 @@ def columns() -> list[dict[str, Any]]:
     ]
 
 
-def row(card: RepoCard, fit: Compatibility | None, standing: Standing) -> dict[str, Any]:
+def row(
+    card: RepoCard, fit: Compatibility | None, standing: Standing, mark: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """A repository as a row."""
     kind = format_words(card)
     return {
         "id": str(card.id),
         "title": card.id.name,
+        "mark": mark,
         "sub": " · ".join(part for part in about(card) if part),
         "more": " ".join(part for part in (figures.size(card.size) if card.size else "", kind) if part),
         "cells": {
             "file": {"main": figures.size(card.size), "sub": kind},
             "context": {"main": figures.tokens(card.context)},
             "downloads": {"main": figures.number(card.downloads)},
-            "fit": {"score": fit.score if fit else None},
+            "fit": {"score": fit.score if fit else None, "explains": fit is not None},
         },
         "actions": [action(card, fit, standing)],
     }

@@ -6,6 +6,7 @@ import panel as pn
 
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.tabs import Tabs
+from modelshelf_dashboard.library.compare import Compare
 from modelshelf_dashboard.library.detail import Detail
 from modelshelf_dashboard.library.discover import Discover
 from modelshelf_dashboard.library.downloads import Downloads
@@ -29,15 +30,18 @@ class ModelLibrary:
         self._session = session
         nav = session.navigation
         self.discover = Discover(shelf, session, transfers)
-        self.installed = Installed(shelf, session, dialog)
+        self.installed = Installed(shelf, session, dialog, transfers)
+        self.compare = Compare(shelf, session, self.discover)
         self.downloads = Downloads(shelf, session, transfers)
         self.quarantine = Quarantine(shelf, session, dialog)
-        self.detail = Detail(shelf, session, transfers, changed=self.discover.draw)
+        self.detail = Detail(shelf, session, transfers, changed=self._refresh)
+        self.discover.fixing.changed = self.installed.fixing.changed = self.detail.settle
         self.tabs = Tabs(value=nav.view, label=_("Views of the library"))
         found = pn.Column(self.discover.sources, self.discover.table, margin=0, sizing_mode="stretch_width")
         self._views = {
             "discover": found,
             "installed": self.installed.table,
+            "compare": self.compare.view,
             "downloads": self.downloads.table,
             "quarantine": self.quarantine.table,
         }
@@ -59,6 +63,12 @@ class ModelLibrary:
         self._switch()
         self._count()
 
+    def _refresh(self) -> None:
+        """A setting was changed that scores depend on."""
+        self.discover.draw()
+        self.installed.judge()
+        self.compare.ask()
+
     def _switch(self, *_events: object) -> None:
         view = self._session.navigation.view
         with pn.io.hold():
@@ -76,6 +86,7 @@ class ModelLibrary:
                 "count": len(models.installed),
                 "topic": "storageManagement",
             },
+            {"key": "compare", "label": _("Compare"), "topic": "compareFits"},
             {
                 "key": "downloads",
                 "label": _("Downloads"),

@@ -19,7 +19,7 @@ from modelshelf.compat.budgets import (
 from modelshelf.compat.caches import cache_of
 from modelshelf.compat.machine import Gpu, Machine
 from modelshelf.compat.measures import measure
-from modelshelf.compat.types import Confidence, Settings
+from modelshelf.compat.types import Confidence, Memory, Settings
 from modelshelf.metadata.facts import ModelFacts
 from modelshelf.metadata.transformers_facts import facts as facts_of
 
@@ -202,6 +202,20 @@ def test_room_on_a_machine() -> None:
     assert room("mlx", asked, machine(card(24))) == 0
 
 
+def test_several_cards_share_the_weights_and_each_has_its_own_peak() -> None:
+    def held(config: dict[str, Any], cards: int, family: str = "vllm") -> Memory:
+        return estimate(model(config), Settings(), family=family, card_memory=24 * GIB, cards=cards).memory
+
+    one, two = held(LLAMA, 1), held(LLAMA, 2)
+    assert (two.weights, two.kv, two.compute) == (one.weights, one.kv, 2 * one.compute)
+    assert held(LLAMA, 16).kv == 2 * one.kv  # of eight heads every card has one at least
+    assert held(DEEPSEEK, 4).kv == 4 * held(DEEPSEEK, 1).kv
+    assert held(LLAMA, 2, "transformers") == held(LLAMA, 1, "transformers")
+    asked, pair = Settings(), machine(card(24), card(24))
+    alone = tokens_that_fit(model(LLAMA), asked, machine(card(24)), "vllm")
+    assert tokens_that_fit(model(LLAMA), asked, pair, "vllm") > 2 * alone
+
+
 def test_the_llama_cpp_family_keeps_its_own_formulas() -> None:
     facts = model(LLAMA)
     assert estimate(facts, Settings()) == llama_cpp.estimate(facts, Settings())
@@ -221,7 +235,7 @@ def test_without_layers_it_is_an_estimate_from_the_size() -> None:
     slots=st.integers(1, 64),
     gib=st.integers(0, 200),
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=1000)
 def test_a_longer_context_never_needs_less(family: str, context: int, more: int, slots: int, gib: int) -> None:
     facts = model({**LLAMA, "model_type": "gemma2", "sliding_window": 4096})
     small, large = (
@@ -233,7 +247,7 @@ def test_a_longer_context_never_needs_less(family: str, context: int, more: int,
 
 
 @given(st.dictionaries(st.sampled_from([*LLAMA, "layer_types", "sliding_window", "kv_lora_rank"]), st.integers()))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=1000)
 def test_odd_configurations_are_answered(config: dict[str, Any]) -> None:
     facts = model(config, 1)
     for family in FAMILIES:

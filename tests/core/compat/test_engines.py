@@ -13,7 +13,7 @@ import pytest
 from modelshelf.compat.engines import Engine, engine, engines
 from modelshelf.compat.machine import Gpu, Machine
 from modelshelf.compat.snapshot import described, main
-from modelshelf.compat.snapshots import llamacpp, mlx, packages, sglang, transformers, vllm
+from modelshelf.compat.snapshots import builtin, llamacpp, mlx, packages, sglang, transformers, vllm
 from modelshelf.compat.snapshots.packages import Package
 from modelshelf.errors import UsageError
 from modelshelf.metadata.facts import ModelFacts
@@ -64,6 +64,18 @@ def test_every_list_is_dated_versioned_and_sorted(kind: str) -> None:
     assert all(a < b for a, b in pairwise(entry["architectures"]))
     assert len(entry["architectures"]) > 100
     assert set(entry["hardware"]) <= {"cpu", "nvidia", "amd", "intel", "apple"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_about_engines_has_the_figures_of_the_lists(kind: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "machines.md").read_text(encoding="utf-8")
+    found = get(kind)
+    name = {"builtin": "built-in", "mlx": "MLX-LM"}.get(kind, found.label)
+    row = next(line for line in page.splitlines() if line.startswith(f"| {name}"))
+    count = len(found.classes) if kind in {"sglang", "vllm"} else len(found.architectures)
+    assert f"| {count}" in row
+    if kind in {"llamacpp", "mlx", "sglang", "transformers", "vllm"}:
+        assert row.startswith(f"| {name} {found.version} |")
 
 
 def test_every_kind_is_there_and_no_other() -> None:
@@ -185,6 +197,12 @@ def test_too_old_a_card_is_named_with_what_it_lacks() -> None:
         ("mlx", (("amd", "gfx1100"),), None),
         ("sglang", (("nvidia", "6.1"),), None),
         ("sglang", (("amd", "gfx942"),), True),
+        ("llamacpp", (("", None),), True),
+        ("vllm", (("", None),), None),
+        ("vllm", (("nvidia", "6.1"),), True),  # on the processor
+        ("vllm", (), True),
+        ("vllm", (("apple", None),), True),
+        ("transformers", (("amd", "gfx1100"),), None),
     ],
 )
 def test_where_an_engine_runs(kind: str, gpus: tuple[tuple[str, str | None], ...], answer: bool | None) -> None:
@@ -272,6 +290,18 @@ def test_llama_cpp_is_read_from_its_table() -> None:
     assert found.version == "b11434"
     assert found.architectures == {"llama", "mamba2"}
     assert found.quantisations == ["F16", "F32", "Q4_K_M"]
+
+
+def test_the_built_in_engine_is_asked_and_not_believed() -> None:
+    assert set(builtin.known(["llama", "mamba2", "no-such-model"])) == {"llama", "mamba2"}
+
+
+def test_words_in_a_library_that_may_be_architectures() -> None:
+    # Linkers keep a word that ends another one only within that one: `qwen3` here is the end of `rwkv6qwen3`.
+    library = b"\0granitehybrid\0Not A Name\0rwkv6qwen3\0llama\0"
+    found = builtin.words(b"\0" * 10 + library)
+    assert {"granitehybrid", "llama", "rwkv6qwen3", "qwen3"} <= set(found)
+    assert not any(" " in word for word in found)
 
 
 def test_a_source_that_is_arranged_anew_is_an_error_and_no_empty_list() -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelshelf.compat.cards import find_card, well_known
@@ -196,6 +196,7 @@ SIZES = st.integers(1, 2048)
 
 
 @given(count=st.integers(1, 16), size=SIZES, ram=SIZES, times=st.sampled_from(["x", " x ", "× "]))
+@settings(deadline=1000)
 def test_every_size_can_be_said(count: int, size: int, ram: int, times: str) -> None:
     machine = find_named_machine(f"{count}{times}{size} GB card with {ram} GB RAM")
     assert len(machine.cards) == count
@@ -204,6 +205,7 @@ def test_every_size_can_be_said(count: int, size: int, ram: int, times: str) -> 
 
 
 @given(st.text(max_size=60))
+@settings(deadline=1000)
 def test_whatever_is_said_is_a_machine_or_refused(text: str) -> None:
     with suppress(UsageError):
         assert find_named_machine(text).ram_total > 0
@@ -215,6 +217,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=8).map(" ".join))
+@settings(deadline=1000)
 def test_words_in_any_order_are_a_machine_or_refused(text: str) -> None:
     try:
         machine = find_named_machine(text)

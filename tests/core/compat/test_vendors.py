@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelshelf.compat.devices import MARK, Device, as_engine_sees, engine_devices
@@ -289,6 +289,7 @@ READERS: tuple[Callable[[Runner, Path], tuple[Gpu, ...]], ...] = (
 
 @pytest.mark.parametrize("reader", READERS, ids=["nvidia-smi", "vulkaninfo", "system_profiler", "xpu-smi"])
 @given(said=st.text() | st.sampled_from(["{}", "[]", '{"device_list": 3}', '{"SPDisplaysDataType": [[]]}', "a,b,c"]))
+@settings(deadline=1000)
 def test_whatever_a_tool_says_nothing_breaks(
     reader: Callable[[Runner, Path], tuple[Gpu, ...]], said: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

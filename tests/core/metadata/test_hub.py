@@ -85,6 +85,14 @@ async def test_a_source_that_is_silent_leaves_what_was_read_last(world: World) -
                 await later.facts(model, file)
 
 
+async def test_the_same_question_in_other_words_or_at_once_costs_nothing(world: World) -> None:
+    await world.hub.add("org/m", {"m-Q4_K_M.gguf": ggufs.build(), "m-Q8_0.gguf": ggufs.with_key()})
+    answers = await asyncio.gather(*(world.metadata.facts("org/m", name) for name in (None, None, "m-Q4_K_M.gguf")))
+    assert answers[0] is answers[1] is answers[2]
+    assert await world.metadata.facts("org/m/m-Q4_K_M.gguf", exact=False) is answers[0]
+    assert len(world.asked("m-Q4_K_M.gguf")) == 1
+
+
 async def test_a_commit_of_its_own_is_read_anew(world: World) -> None:
     await world.hub.add("org/m", {"m.gguf": ggufs.build()})
     old = await world.metadata.facts("org/m")
@@ -113,8 +121,8 @@ async def test_a_split_model_is_summed(world: World) -> None:
     await world.hub.add("org/m", parts)
     facts = await world.metadata.facts("org/m", "m-00002-of-00003.gguf")
     assert ([tensor.name for tensor in facts.tensors], facts.layers) == (["a", "b", "c"], 2)
-    async with world.anew() as other:
-        near = await other.facts("org/m", exact=False)
+    await world.hub.add("org/near", parts)
+    near = await world.metadata.facts("org/near", exact=False)
     assert (near.tier, near.size) == (1, sum(map(len, parts.values())))
     await world.hub.add("org/lying", {name: part(0, 9, ["a"], first=True) for name in list(parts)})
     with pytest.raises(FormatError, match=r"m-00001-of-00003\.gguf: “split\.count” says 9 parts, but there are 3"):

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modelshelf.metadata import transformers_facts
-from modelshelf.metadata.facts import ModelFacts
+from modelshelf.metadata.facts import ModelFacts, TensorInfo
+from modelshelf.metadata.packing import pack, unpack
 from modelshelf.metadata.safetensors import read_header
 from modelshelf.metadata.source import WindowSource
 from tests.core.metadata import files
@@ -223,3 +226,41 @@ def test_of_the_experts_only_those_chosen_are_active(shapes: files.Shapes, keys:
 @pytest.mark.parametrize("keys", [{}, {"num_experts": 0}, {"num_experts": 8}, {"num_experts": "8"}])
 def test_experts_that_nobody_counted_leave_the_active_unknown(keys: dict[str, Any]) -> None:
     assert read(keys, EXPERTS[0]).active is None
+
+
+texts = st.text(max_size=6)
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+words = st.sampled_from(
+    ["quant_method", "bits", "group_size", "config_groups", "weights", "quant_type", "quant_config", "load_in_4bit"]
+)
+methods = st.sampled_from(["gptq", "exl3", "compressed-tensors", "hqq", "quanto", "torchao", "modelopt", "mxfp4", None])
+said_at_random = st.dictionaries(words | texts, documents, max_size=6)
+endings = st.sampled_from(
+    ["weight", "qweight", "qzeros", "scales", "trellis", "q_weight", "q_scale", "q_invperm", "weight_packed", "W_q",
+     "weight_global_scale", "weight.absmax", "mlp.experts.0.weight", "blocks_blocks", "blocks_scales", "_data"]
+)  # fmt: skip
+tensors_at_random = st.lists(
+    st.builds(
+        lambda name, kind, shape: TensorInfo(f"l.{name}", kind, tuple(shape), 1),
+        endings,
+        st.sampled_from(["U8", "I32", "U32", "I16", "BF16", "F4"]),
+        st.lists(st.integers(0, 1 << 40), max_size=4),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=1000, deadline=500)
+@given(said_at_random, methods, tensors_at_random, st.dictionaries(texts, documents, max_size=3), st.booleans())
+def test_whatever_is_said_gives_facts(
+    said: dict[str, Any], method: str | None, tensors: list[TensorInfo], config: dict[str, Any], of_mlx: bool
+) -> None:
+    whole = {**config, "quantization_config": {**said, **({"quant_method": method} if method else {})}}
+    facts = transformers_facts.facts(whole, tensors, size=1, metadata=MLX if of_mlx else {})
+    assert facts.parameters is None or facts.parameters >= 0
+    assert unpack(pack(facts)).parameters == facts.parameters
+    transformers_facts.facts(config, tensors, size=1, metadata=MLX if of_mlx else {})
