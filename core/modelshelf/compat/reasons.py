@@ -32,7 +32,7 @@ def gates(question: Question, used: Rating) -> Iterator[Reason]:
             "FORMAT_UNSUPPORTED", f"This is no model: it is the {facts.role} that {what}.", {"role": facts.role}
         )
         return
-    hardware = engine.runs_on(question.machine)
+    hardware = engine.runs_on(question.machine, facts.format)
     if hardware.answer is False and hardware.reason is not None:
         yield hardware.reason
         return

@@ -40,4 +40,7 @@ def ways(
     placed = Placement(budget, budget if machine.cards else 0, share)
     smaller = [step - 1 for step in STEPS if step <= card] if family in {"vllm", "sglang"} else []
     for size in (card, *smaller):
-        yield budgets.estimate(facts, settings, measures, family=family, card_memory=size), placed
+        known = budgets.estimate(
+            facts, settings, measures, family=family, card_memory=size, cards=len(machine.cards) or 1
+        )
+        yield known, placed
