@@ -85,7 +85,7 @@ def _attention(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> floa
     if shape.latent:
         return _latent(shape, cells, flash=flash)
     if flash:
-        return row * (2 * width + 2 * shape.key_row + 3 * shape.heads_row + shape.values_row)
+        return row * (5 * width + shape.heads_row + shape.values_row + shape.expanded)
     scores = row * shape.heads * cells.full
     if shape.inputs > width:
         return scores + row * (5 * shape.inputs + 2 * shape.heads_row)

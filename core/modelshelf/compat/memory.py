@@ -7,8 +7,8 @@ known in detail `Estimate.high` is what to plan with.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
-from modelshelf.compat.architectures import Traits
 from modelshelf.compat.compute import Cells, compute
 from modelshelf.compat.measures import Measures, measure
 from modelshelf.compat.shape import Shape
@@ -18,6 +18,7 @@ from modelshelf.metadata.facts import ModelFacts
 KIB, MIB = 1 << 10, 1 << 20
 CELLS = 256  # the cache grows in steps of so many cells
 PROCESS = 7 * MIB
+RECURRENT_ROWS = 20  # rows of the embedding in the widest recurrent block that was seen
 PER_TOKEN = 144  # bytes of host memory for a word of the vocabulary
 CACHE_ROWS: Mapping[str, tuple[int, int]] = {  # values in a block, bytes of a block
     "f32": (1, 4),
@@ -34,12 +35,18 @@ CACHE_ROWS: Mapping[str, tuple[int, int]] = {  # values in a block, bytes of a b
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Memory with how sure it is; the real total lies between `low` and `high`, which are bytes."""
+    """Memory with how sure it is; the real total lies between `low` and `high`, which are bytes.
+
+    `repacked` are bytes of the copy that the processor makes of weights to compute with (`Settings.repack`). It is not
+    in `memory`: the file's own pages, which it stands in for, are mapped and can be dropped, so it shows in what a
+    process holds but not in what it needs; a load without mapping holds these weights once.
+    """
 
     memory: Memory
     confidence: Confidence
     low: int
     high: int
+    repacked: int = 0
 
 
 # What a model of 8 billion parameters with grouped heads takes; others are taken to grow with the root of their size.
@@ -69,7 +76,13 @@ def estimate(facts: ModelFacts, settings: Settings, measures: Measures | None = 
         output=4 * shape.vocabulary * settings.slots,
         host=PROCESS + PER_TOKEN * shape.vocabulary,
     )
-    return _bounded(facts, memory, kind)
+    bounded = _bounded(facts, known, settings, cells, memory)
+    return replace(bounded, repacked=_repacked(known, settings))
+
+
+def _repacked(known: Measures, settings: Settings) -> int:
+    """The processor's second copy of what it computes with; layers on a card need none."""
+    return known.repacked if settings.repack and not settings.gpu_layers else 0
 
 
 def _sane(settings: Settings) -> Settings:
@@ -131,13 +144,31 @@ def _guess(facts: ModelFacts, settings: Settings, weights: int) -> Estimate:
     return Estimate(memory, Confidence.ESTIMATE, weights, memory.total + spare)
 
 
-def _bounded(facts: ModelFacts, memory: Memory, kind: Traits) -> Estimate:
+def _bounded(facts: ModelFacts, known: Measures, settings: Settings, cells: Cells, memory: Memory) -> Estimate:
     total = memory.total
-    if not kind.measured:
-        spare = (memory.kv + memory.recurrent) // 2
-        return Estimate(memory, Confidence.BOUNDED, total - spare - memory.compute // 2, total + spare + memory.compute)
+    if not known.traits.measured:
+        low, high = _extremes(known, settings, cells, memory)
+        return Estimate(memory, Confidence.BOUNDED, min(low, total), max(high, total))
     if facts.tier < 2:
         slack = memory.weights // 200 + memory.compute // 20
         return Estimate(memory, Confidence.HEADER, total - slack, total + slack)
     slack = max(memory.compute // 20, 8 * MIB)
     return Estimate(memory, Confidence.EXACT, total - slack, total + slack)
+
+
+def _extremes(known: Measures, settings: Settings, cells: Cells, memory: Memory) -> tuple[int, int]:
+    """The least and the most that an unknown architecture may need, by what the known ones do differently.
+
+    The least: it keeps no cache, as encoders and diffusion models do. The most: no layer slides, tied embeddings are
+    held twice, and the engine has no flash attention for it.
+    """
+    shape, kind = known.shape, known.traits
+    whole = replace(shape, attention=tuple(replace(layer, slides=False) for layer in shape.attention))
+    rows = 0 if shape.state.inner else RECURRENT_ROWS
+    ways = [
+        replace(kind, flash=flash, encodes=own, recurrent_rows=rows) for flash, own in product((True, False), repeat=2)
+    ]
+    buffers = [compute(shape, settings, cells, way) for way in ways]
+    low = known.weights + min(buffers) // 2
+    high = known.weights + known.tied + _cache(whole, settings, cells) + memory.recurrent + max(buffers) * 3 // 2
+    return low, high + memory.output + 8 * MIB

@@ -41,7 +41,8 @@ class Shape:
     models that add what they see at several layers; per_layer: values that are added in all layers together. window:
     tokens that sliding layers see. latent: the rank of a compressed cache (MLA); heads_length: of one head's query
     before it is compressed. key_row, value_row: values of one token in the widest layer's keys and values; heads_row,
-    values_row: in all heads' queries and values. fused: these are made in one go. chosen: tokens that an indexer lets a
+    values_row: in all heads' queries and values. fused: these are made in one go.
+    expanded: values of a compressed row made whole, before it is kept. chosen: tokens that an indexer lets a
     layer see. cached: keys and values are kept.
     """
 
@@ -65,6 +66,7 @@ class Shape:
     per_layer: int = 0
     chosen: int = 0
     fused: bool = False
+    expanded: int = 0
 
     @property
     def experts_used(self) -> int:
@@ -100,8 +102,15 @@ def shape_of(facts: ModelFacts) -> Shape:
         heads_length=header.number("attention.key_length_mla"),
         per_layer=header.layers * header.number("embedding_length_per_layer_input"),
         fused=header.fused,
+        expanded=_expanded(header, key),
         chosen=header.number("attention.indexer.top_k"),
     )
+
+
+def _expanded(header: Header, key: int) -> int:
+    if header.latent or not header.number("attention.kv_lora_rank"):
+        return 0
+    return header.heads * (3 * key - header.number("rope.dimension_count"))
 
 
 def _blocks(header: Header) -> Blocks:

@@ -8,10 +8,14 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelshelf.compat import Confidence, Memory, Settings, estimate
+from modelshelf.compat.measures import Measures, measure
 from modelshelf.metadata import ModelFacts, local
 from tests.shapes import SHAPES, facts, write
+from tests.shapes.more import more
 
 TRUTH = Path(__file__).parents[2] / "data" / "llama_cpp_memory.csv"
 MIB = 1 << 20
@@ -101,3 +105,81 @@ def test_an_unmeasured_architecture_is_bounded() -> None:
     found = estimate(replace(known("llama31_8b", "Q4_K_M"), architecture="newcomer"), Settings())
     assert found.confidence is Confidence.BOUNDED
     assert found.low < found.memory.total < found.high
+
+
+@cache
+def measured(name: str) -> tuple[ModelFacts, Measures]:
+    found = facts({**SHAPES, **more()}[name])
+    return found, measure(found)
+
+
+NAMES = st.sampled_from([*SHAPES, *more()])
+SETTINGS = st.builds(
+    Settings,
+    context=st.integers(1, 300_000),
+    kv=st.sampled_from(["f16", "q8_0", "q4_0"]),
+    kv_values=st.sampled_from([None, "f16", "q8_0"]),
+    slots=st.integers(1, 300),
+    ubatch=st.integers(1, 4096),
+    flash_attention=st.booleans(),
+    unified_kv=st.booleans(),
+)
+
+
+@given(NAMES, SETTINGS, st.integers(1, 300_000))
+def test_a_smaller_context_never_needs_more(name: str, settings: Settings, other: int) -> None:
+    found, measures = measured(name)
+    smaller, larger = sorted((settings.context, other))
+    less = estimate(found, replace(settings, context=smaller), measures)
+    more_of_it = estimate(found, replace(settings, context=larger), measures)
+    assert less.memory.total <= more_of_it.memory.total
+    assert less.high <= more_of_it.high
+
+
+@given(NAMES, SETTINGS, st.integers(1, 300))
+def test_fewer_slots_never_need_more_of_a_shared_cache(name: str, settings: Settings, other: int) -> None:
+    found, measures = measured(name)
+    fewer, many = sorted((settings.slots, other))
+    shared = replace(settings, unified_kv=True)
+    less = estimate(found, replace(shared, slots=fewer), measures).memory
+    assert less.total <= estimate(found, replace(shared, slots=many), measures).memory.total
+
+
+@given(NAMES, SETTINGS, st.text())
+def test_a_name_changes_nothing(name: str, settings: Settings, called: str) -> None:
+    found, measures = measured(name)
+    assert estimate(replace(found, name=called), settings) == estimate(found, settings, measures)
+
+
+@given(NAMES, st.builds(Settings, context=st.integers(-4, 8), slots=st.integers(-4, 8), ubatch=st.integers(-4, 8)))
+def test_odd_settings_give_sizes_all_the_same(name: str, settings: Settings) -> None:
+    memory = estimate(measured(name)[0], settings, measured(name)[1]).memory
+    assert min(memory.as_dict().values()) >= 0
+
+
+def test_values_may_be_packed_more_than_keys() -> None:
+    """Of a cache of keys and values alike each counts for half."""
+    found = known("llama31_8b", "Q4_K_M")
+    full, packed = (estimate(found, Settings(kv=kind)).memory.kv for kind in ("f16", "q8_0"))
+    assert estimate(found, Settings(kv="f16", kv_values="q8_0")).memory.kv == (full + packed) // 2
+
+
+def test_layers_and_what_is_beside_them_make_up_the_weights() -> None:
+    for name in (*SHAPES, *more()):
+        measures = measured(name)[1]
+        assert measures.outside + sum(measures.layers) + measures.output == measures.weights
+        assert all(measures.layers)
+
+
+def test_the_first_layers_of_a_part_count_alike() -> None:
+    part = replace(known("llama31_8b", "Q4_K_M"), tensors=(), tier=1, parameters=8_030_000_000)
+    measures = measure(part)
+    assert len(set(measures.layers)) == 1
+    assert measures.outside + sum(measures.layers) + measures.output == measures.weights
+
+
+def test_the_processor_s_own_copy_stands_beside() -> None:
+    """662.9 MiB were logged as CPU_REPACK for this model in Q4_K; tied embeddings are woven as output."""
+    found = known("llama32_1b", "Q4_K")
+    assert estimate(found, Settings()).repacked / MIB == pytest.approx(662.9, abs=0.1)
+    assert estimate(found, Settings(repack=False)).repacked == estimate(found, Settings(gpu_layers=99)).repacked == 0

@@ -2,15 +2,18 @@
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import median
 
-from modelshelf.compat import Estimate, Settings, estimate
+import pytest
+
+from modelshelf.compat import Confidence, Estimate, Settings, estimate
 from modelshelf.compat.architectures import traits
 from modelshelf.compat.measures import Measures, measure
 from modelshelf.metadata import ModelFacts
-from tests.shapes import facts
+from tests.shapes import SHAPES, facts
 from tests.shapes.more import more
 
 TRUTH = Path(__file__).parents[2] / "data" / "llama_cpp_memory_more.csv"
@@ -32,7 +35,12 @@ def known(name: str) -> tuple[ModelFacts, Measures]:
 @cache
 def ours(index: int) -> Estimate:
     row = rows()[index]
-    settings = Settings(
+    found, measures = known(row["model"])
+    return estimate(found, settings_of(row), measures)
+
+
+def settings_of(row: Mapping[str, str]) -> Settings:
+    return Settings(
         context=int(row["n_ctx"]),
         kv=row["type_k"],
         slots=int(row["n_seq"]),
@@ -40,8 +48,6 @@ def ours(index: int) -> Estimate:
         flash_attention=row["fa"] == "1",
         unified_kv=row["kv_unified"] == "1",
     )
-    found, measures = known(row["model"])
-    return estimate(found, settings, measures)
 
 
 def real(row: Mapping[str, str]) -> int:
@@ -76,3 +82,25 @@ def test_total_is_right_to_a_thousandth() -> None:
         errors.append(abs(memory.total - memory.output - real(row)) / real(row))
     assert median(errors) <= 0.001
     assert max(errors) <= 0.02
+
+
+def test_an_architecture_that_nobody_measured_lies_in_its_interval() -> None:
+    """What would have been said of each, had it been unknown."""
+    outside = []
+    for row in rows():
+        found = replace(known(row["model"])[0], architecture="newcomer")
+        bounds = estimate(found, settings_of(row))
+        taken = real(row) + bounds.memory.output
+        if not bounds.low <= taken <= bounds.high:
+            outside.append((row["model"], row["n_ctx"], row["fa"], bounds.low, taken, bounds.high))
+    assert outside == []
+
+
+@pytest.mark.parametrize(
+    "name", ["llama31_8b", "qwen3_8b", "mistral_7b", "gemma3_12b", "qwen3moe_30b", "granite_hybrid"]
+)
+def test_the_interval_of_usual_models_is_narrow(name: str) -> None:
+    found = replace(facts(SHAPES[name]), architecture="newcomer")
+    bounds = estimate(found, Settings(context=8192))
+    assert bounds.confidence is Confidence.BOUNDED
+    assert bounds.high < 2 * bounds.low
