@@ -119,13 +119,15 @@ def bar(found: Compatibility) -> list[dict[str, Any]]:
 
 
 def better(found: Compatibility) -> list[Fix]:
-    """The changes that can be made and bring something, the best first."""
-    useful = [one for one in found.fixes if one.apply and one.score > (found.score or 0)]
-    return sorted(useful, key=lambda one: one.score, reverse=True)
+    """The changes that bring something, the best first; of equals the one that can be made from here."""
+    useful = [one for one in found.fixes if one.score > (found.score or 0)]
+    return sorted(useful, key=lambda one: (one.score, bool(one.apply)), reverse=True)
 
 
 def fix(one: Fix, provider: str) -> dict[str, Any]:
-    """A change with its effect and the button that makes it; it is known again by its sentence."""
+    """A change with its effect and the button that makes it, if one can; it is known again by its sentence."""
+    if not one.apply:
+        return {"text": one.detail, "score": one.score, "action": None}
     action = {
         "do": "fix",
         "word": _(_DEEDS.get(one.code, N_("Apply"))),

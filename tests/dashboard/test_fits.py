@@ -69,7 +69,7 @@ def test_a_badge_says_where_the_speed_is_from() -> None:
 def test_a_badge_offers_the_change_that_brings_most() -> None:
     fixes = (Fix("KV_TYPE", "Use a q8_0 cache.", 75, {"kv": "q8_0"}), Fix("FILE", "Take Q4_K_M.", 90, {"file": "x"}))
     told = fits.told(
-        answer(fixes=(*fixes, Fix("NOTHING", "Nothing to do.", 99), Fix("WORSE", "Worse.", 60, {"kv": 1}))), "b"
+        answer(fixes=(*fixes, Fix("IDLE", "Close other programs.", 90), Fix("WORSE", "Worse.", 60, {"kv": 1}))), "b"
     )
     assert told["fix"]["text"] == "Take Q4_K_M."
     assert told["fix"]["score"] == 90

@@ -7,10 +7,11 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-from modelshelf.metadata import experts, gguf_general
+from modelshelf.metadata import abilities, experts, gguf_general
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
-from modelshelf.metadata.ggml import quantisation
+from modelshelf.metadata.ggml import FILE_TYPES, quantisation
 from modelshelf.metadata.gguf import GgufHeader, Skipped
+from modelshelf.metadata.origins import with_origins
 
 _LABEL = re.compile(r"^(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])(?:-A(\d+(?:\.\d+)?)([KMBT])\b)?")
 _KEYS = {
@@ -25,13 +26,12 @@ _KEYS = {
     "window": "attention.sliding_window",
 }
 _GENERAL = {
+    "architecture": "general.architecture",
     "name": "general.name",
     "licence": "general.license",
-    "role": "general.type",
     "base": "general.base_model.0",
     "generation": "general.sampling",
     "chat_template": gguf_general.TEMPLATE,
-    "quantisation": "general.file_type",
 }
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
@@ -55,10 +55,10 @@ def facts(
     read = _Reader(first)
     heads = read.most("attention.head_count")
     embedding = read.number("embedding_length")
-    origins = {"weights": "tensors" if complete else "file size", **read.origins}
+    origins = {"weights": "tensors" if complete else "file size"}
     parameters = _parameters(first, tensors, origins)
     templates = gguf_general.templates(first.metadata)
-    return ModelFacts(
+    found = ModelFacts(
         format="gguf",
         size=size,
         architecture=read.architecture,
@@ -86,8 +86,8 @@ def facts(
         tensors=tensors,
         keys={**read.keys, **_adapter(first, tensors)} if role == "adapter" else read.keys,
         tier=2 if complete else 1,
-        origins=origins,
     )
+    return with_origins(found, {**read.origins(found), **origins})
 
 
 class _Reader:
@@ -95,16 +95,38 @@ class _Reader:
 
     def __init__(self, header: GgufHeader) -> None:
         self.architecture = gguf_general.text(header.metadata, "general.architecture")
-        prefix = f"{self.architecture}."
+        self.metadata = header.metadata
+        self.prefix = prefix = f"{self.architecture}."
         self.keys: Mapping[str, Any] = {
             key.removeprefix(prefix): value
             for key, value in header.metadata.items()
             if key.startswith(prefix) and not isinstance(value, Skipped)
         }
-        self.origins = {fact: prefix + key for fact, key in _KEYS.items() if key in self.keys}
-        self.origins |= {
-            fact: key for fact, key in _GENERAL.items() if any(name.startswith(key) for name in header.metadata)
+
+    def origins(self, found: ModelFacts) -> Mapping[str, str]:
+        """Where the facts were read, or what they were reckoned from."""
+        prefix, heads = self.prefix, f"{self.prefix}attention.head_count"
+        reckoned = f"{prefix}embedding_length, {heads}"
+        counted = "tokenizer.ggml.tokens" in self.metadata
+        said = "vocab_size" in self.keys
+        typed = FILE_TYPES.get(_whole(self.metadata.get("general.file_type")) or 0) == found.quantisation
+        return {
+            **_GENERAL,
+            "role": "general.type" if "general.type" in self.metadata else "general.architecture",
+            "vocabulary": "tokenizer.ggml.tokens" if counted else f"{prefix}vocab_size" if said else "tensors",
+            "quantisation": "general.file_type" if typed else "tensors",
+            "heads_kv": heads,
+            "key_length": reckoned,
+            "value_length": reckoned,
+            "abilities": self._ability(found.abilities),
+            **{fact: prefix + key for fact, key in _KEYS.items() if key in self.keys},
         }
+
+    def _ability(self, found: frozenset[str]) -> str:
+        if abilities.CHAT in found:
+            return gguf_general.TEMPLATE
+        pools = f"{self.prefix}pooling_type"
+        return pools if pools in self.metadata else "general.architecture"
 
     def number(self, key: str) -> int | None:
         return _whole(self.keys.get(key))

@@ -10,6 +10,7 @@ from modelshelf.metadata import transformers_facts
 from modelshelf.metadata.beside import Beside
 from modelshelf.metadata.facts import ModelFacts
 from modelshelf.metadata.onnx import OnnxModel
+from modelshelf.metadata.origins import with_origins
 
 _WHOLE = frozenset({"MatMulInteger", "QLinearMatMul", "QLinearConv", "ConvInteger", "DynamicQuantizeLinear"})
 
@@ -19,8 +20,7 @@ def facts(model: OnnxModel, beside: Beside, *, size: int) -> ModelFacts:
     known = transformers_facts.facts(beside.config, size=size, weights=size, beside=replace(beside, adapter=None))
     exact = model.complete
     weights = sum(tensor.size for tensor in model.tensors)
-    origins = {**known.origins, "weights": "tensors" if exact else "file sizes", "quantisation": "graph"}
-    return replace(
+    found = replace(
         known,
         format="onnx",
         name=known.name or model.graph or None,
@@ -31,8 +31,9 @@ def facts(model: OnnxModel, beside: Beside, *, size: int) -> ModelFacts:
         tensors=tuple(model.tensors) if exact else (),
         keys={**known.keys, **_keys(model)},
         tier=2 if exact else 1,
-        origins=origins | ({"parameters": "tensors"} if exact else {}),
     )
+    told = {"weights": "tensors" if exact else "file sizes", "parameters": "tensors", "quantisation": "graph"}
+    return with_origins(found, {"name": "graph", **known.origins, **told, "role": "graph"})
 
 
 def _keys(model: OnnxModel) -> Mapping[str, Any]:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
 from modelshelf.metadata import abilities, experts, packed, quantised
-from modelshelf.metadata.beside import MAX_CONFIG, NOTHING, Beside, read_config
+from modelshelf.metadata.beside import ADAPTER, CONFIG, MAX_CONFIG, NOTHING, README, Beside, read_config
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
+from modelshelf.metadata.origins import with_origins
 from modelshelf.metadata.quantised import Method
 
 __all__ = ["MAX_CONFIG", "MAX_LAYERS", "facts", "read_config"]
@@ -30,6 +30,10 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "window": ("sliding_window", "sliding_window_size"),
 }
 _ADAPTER_TENSORS = (".lora_", "base_model.model.", "prompt_embeddings")
+_OF_CONFIG = (
+    "architecture", "name", "layers", "embedding", "feed_forward", "heads", "heads_kv", "key_length", "value_length",
+    "vocabulary", "context", "window",
+)  # fmt: skip
 _DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
@@ -59,7 +63,7 @@ def facts(
     heads_kv = read["heads_kv"] if read["heads_kv"] is not None else heads
     architectures = config.get("architectures")
     named = architectures[0] if isinstance(architectures, list) and architectures else None
-    return ModelFacts(
+    found = ModelFacts(
         format=quantised.format_of(method, metadata or {}),
         size=size,
         architecture=_text(config.get("model_type")) or _text(named),
@@ -86,8 +90,8 @@ def facts(
         tensors=tuple(tensors),
         keys=keys,
         tier=2 if exact else 1,
-        origins=_origins(exact, method, beside),
     )
+    return with_origins(found, _origins(exact, method, beside))
 
 
 def _adapts(beside: Beside, tensors: Sequence[TensorInfo]) -> bool:
@@ -101,8 +105,9 @@ def _adapter(beside: Beside, tensors: Sequence[TensorInfo], size: int, weights: 
     """An adapter has matrices for some layers of the model that it goes with, and none of that model's measures."""
     config = beside.adapter or {}
     exact = bool(tensors)
-    return replace(
-        ModelFacts("safetensors", size),
+    found = ModelFacts(
+        format="safetensors",
+        size=size,
         role="adapter",
         base=beside.base,
         licence=beside.licence,
@@ -112,32 +117,27 @@ def _adapter(beside: Beside, tensors: Sequence[TensorInfo], size: int, weights: 
         tensors=tuple(tensors),
         keys=_keys(config),
         tier=2 if exact else 1,
-        origins={"role": _of_adapter(beside), "base": "adapter_config.json", "weights": _of(exact)},
     )
+    role = "tensors" if beside.adapter is None else ADAPTER
+    return with_origins(found, {**_origins(exact, None, beside), "role": role})
 
 
 def _origins(exact: bool, method: Method | None, beside: Beside) -> Mapping[str, str]:
-    found = {"weights": _of(exact), "context": "config.json", "layers": "config.json", "window": "config.json"}
-    if exact:
-        found |= {"parameters": "tensors", "active": "tensors"}
-    found["quantisation"] = method.origin if method else "tensors" if exact else "config.json"
-    if beside.generation:
-        found["generation"] = "generation_config.json"
-    if beside.templates:
-        found["chat_template"] = beside.template_origin or "chat_template.jinja"
-    if beside.licence:
-        found["licence"] = "README.md"
-    if beside.base:
-        found["base"] = "README.md"
-    return found
-
-
-def _of_adapter(beside: Beside) -> str:
-    return "tensors" if beside.adapter is None else "adapter_config.json"
-
-
-def _of(exact: bool) -> str:
-    return "tensors" if exact else "file sizes"
+    """Where facts of these names come from, should they be known."""
+    template = beside.template_origin or "chat_template.jinja"
+    return {
+        **dict.fromkeys(_OF_CONFIG, CONFIG),
+        "role": CONFIG if beside.config else "tensors",
+        "weights": "tensors" if exact else "file sizes",
+        "parameters": "tensors",
+        "active": "tensors",
+        "quantisation": method.origin if method else "tensors" if exact else CONFIG,
+        "generation": "generation_config.json",
+        "chat_template": template,
+        "abilities": "modules.json" if beside.embeds else template if beside.templates else CONFIG,
+        "licence": README,
+        "base": README if beside.adapter is None else ADAPTER,
+    }
 
 
 def _abilities(config: Mapping[str, Any], beside: Beside) -> frozenset[str]:

@@ -20,7 +20,7 @@ const explainer = (model, el, root, act) => {
   let wanted = '', told = null, pinned = false, entering = 0, leaving = 0, late = 0
   const open = () => box.matches(':popover-open')
   const anchor = () => wanted === '' ? null : [...root.querySelectorAll('[data-badge]')].find((node) => node.dataset.badge === wanted)
-  const better = (t) => t.fix ? `<div class="better"><span>${esc(t.fix.text)}<small>${scoreOf(t.fix.score)}</small></span>${button(t.fix.action)}</div>`
+  const better = (t) => t.fix ? `<div class="better"><span>${esc(t.fix.text)}<small>${scoreOf(t.fix.score)}</small></span>${t.fix.action ? button(t.fix.action) : ''}</div>`
     : t.pending ? `<div class="better ghost" role="status">${esc(w.looking)} …</div>` : ''
   const draw = () => {
     const t = told ?? {title: '', rows: []}, at = box.getRootNode().activeElement, held = at !== box && box.contains(at) ? at.dataset.do : null
