@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.placement import layers_that_fit
-from modelshelf.compat.score import SHORTEST, Question, Rating, downgrades, rate
+from modelshelf.compat.score import SHORTEST, Question, Rating, downgrades, rate_as_asked
 from modelshelf.compat.types import Fix, Settings
 from modelshelf.compat.words import changes, size
 
@@ -26,6 +26,8 @@ class _Option:
 def fixes(question: Question, score: int, scored: Callable[[Question, Rating], int]) -> tuple[Fix, ...]:
     """At most four changes, each alone before all of them together. `scored` gives the points of a rating."""
     found: list[Fix] = []
+    if score > 100 - WORTH:
+        return ()
     seen: set[str] = set()
     tried: set[Settings] = set()
     for option in _options(question):
@@ -33,7 +35,7 @@ def fixes(question: Question, score: int, scored: Callable[[Question, Rating], i
         if option.code in seen or (option.code not in _MACHINE and changed.settings in tried):
             continue
         tried.add(changed.settings)
-        asked, _ = rate(changed)
+        asked = rate_as_asked(changed, changed.settings)
         if not asked.fits or _too_long(question, changed.settings):
             continue
         reached = scored(changed, asked)
@@ -82,7 +84,7 @@ def _offloads(question: Question) -> Iterator[tuple[str, Settings]]:
     settings, layers = question.settings, question.facts.layers
     if settings.gpu_layers is None or not layers or not question.engine.gpus or not question.machine.cards:
         return
-    asked, _ = rate(question)
+    asked = rate_as_asked(question, settings)
     room = layers_that_fit(asked.estimate.memory, question.machine, layers)
     if room != settings.gpu_layers:
         yield "OFFLOAD", replace(settings, gpu_layers=room)

@@ -113,13 +113,13 @@ def rate(question: Question) -> tuple[Rating, Rating]:
     """The rating as asked, and that of the first downgrade that fits; the same twice when no downgrade is needed."""
     if question.measures is None:
         question = replace(question, measures=measure(question.facts))
-    asked = first = _rate(question, question.settings)
+    asked = first = rate_as_asked(question, question.settings)
     cap = 100.0
     for settings in downgrades(question):
         if first.fits:
             break
         cap = min(cap, _mean({**first.values, "memory": JUST_FITS}))
-        first = _rate(question, settings)
+        first = rate_as_asked(question, settings)
     return asked, replace(first, score=min(first.score, cap)) if first is not asked else asked
 
 
@@ -144,8 +144,8 @@ def fidelity(quantisation: str | None) -> float:
     return FIDELITY[best] if best else UNKNOWN_FIDELITY
 
 
-def _rate(question: Question, settings: Settings) -> Rating:
-    """The best way of the engine to load the model so."""
+def rate_as_asked(question: Question, settings: Settings) -> Rating:
+    """The rating of these settings, downgraded by nothing: the best way of the engine to load the model so."""
     measures = question.measures or measure(question.facts)
     found = ways(question.facts, settings, question.machine, question.engine, measures)
     return max((_rated(question, settings, measures, *way) for way in found), key=lambda rating: rating.score)
