@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelshelf.compat.speed import MOST
 from modelshelf.compat.types import Compatibility, Fix, Memory
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.state_words import confidence_word
 from modelshelf_dashboard.texts import N_, _
 
 FINE = 0.9  # a value from here on holds nothing down
-FASTEST = 1000  # tokens a second: beyond, nobody counts
 _VERDICTS = (
     (85, N_("Runs well")),
     (65, N_("Runs")),
@@ -51,9 +51,9 @@ def pace(found: Compatibility) -> str:
     if not found.speed or not found.speed[1]:
         return ""
     low, high = found.speed
-    if low >= FASTEST:
-        return _("more than {n} tokens/s", n=f"{FASTEST:,}")
-    told = [f"{value:.0f}" if low >= 3 else f"{value:.1f}" for value in (low, min(high, FASTEST))]
+    if low >= MOST:
+        return _("more than {n} tokens/s", n=f"{MOST:,.0f}")
+    told = [f"{value:.0f}" if low >= 3 else f"{value:.1f}" for value in (low, min(high, MOST))]
     return _("{n} tokens/s", n=told[0] if told[0] == told[1] else "–".join(told))
 
 
@@ -174,8 +174,10 @@ def line(found: Compatibility) -> str:
     """Sentence, memory and speed in one line, for the heat map and its table."""
     need = found.memory.total if found.memory and found.score else None
     room = _("{need} of {budget} memory", need=figures.memory(need), budget=figures.memory(found.budget))
-    parts = [found.summary.rstrip("."), room if need is not None and found.budget else "", pace(found)]
-    return " · ".join(part for part in (parts if not found.score else [verdict(found.score), *parts[1:]]) if part)
+    if not found.score:
+        return found.summary
+    parts = [verdict(found.score), room if need is not None and found.budget else "", pace(found)]
+    return " · ".join(part for part in parts if part)
 
 
 def served_facts(

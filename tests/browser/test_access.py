@@ -15,6 +15,7 @@ PLACES = {
     f"?model={QUANTS}": ".memory:visible",
     "?model=samples:samples/gated-llama-GGUF": ".drawer .box:visible",
     "?view=installed": ".note.empty:visible",
+    "?view=compare": "td:visible",
     "?view=quarantine": ".note.empty:visible",
     "?q=nothing-is-called-this": ".note.empty:visible",
     "?tab=settings": "section .pair:visible",

@@ -41,12 +41,13 @@ class Traits:
     plain_attention: tuple[float, float] = (2.0, 4.0)  # rows of E and of all heads without flash attention
     unrotated: bool = False  # positions are not turned into queries and keys
     biased: bool = False  # every score gets a bias
+    indexed: bool = False  # an indexer with a cache of its own chooses what a token sees
     recurrent_rows: int = 0  # rows of E in a recurrent block that has no widths of its own
     states_kept: bool = False  # states live on beside the feed-forward block
     measured: bool = True
 
 
-UNMEASURED = Traits(window=Window(), measured=False)
+UNMEASURED = Traits(window=Window(), indexed=True, measured=False)
 _LLAMA = Traits()
 _PLAIN = Traits(gated=False)
 _ENCODER = Traits(cached=False, encodes=True)
@@ -59,12 +60,13 @@ TRAITS: Mapping[str, Traits] = {
         (
             "llama", "qwen2", "qwen3", "phi3", "mamba", "mamba2", "deepseek2", "olmoe", "qwen3moe",
             "gemma", "phimoe", "qwen2moe", "qwen2vl", "qwen3vl", "qwen3vlmoe", "mistral3", "granite", "granitemoe",
-            "jamba", "chatglm", "glm4", "glm4moe", "glm-dsa", "internlm2", "minicpm", "minicpm3",
+            "jamba", "chatglm", "glm4", "glm4moe", "internlm2", "minicpm", "minicpm3",
             "olmo", "dbrx", "exaone", "deepseek", "smollm3", "hunyuan-dense", "hunyuan-moe", "ernie4_5",
             "ernie4_5-moe", "dots1", "bailingmoe", "bailingmoe2", "plamo2", "seed_oss", "kimi-linear", "minimax-m2",
             "baichuan", "xverse", "refact", "orion", "deci", "openelm", "arctic", "bitnet",
-            "chameleon", "plamo", "plm", "grovemoe", "hunyuan_vl", "pangu-embedded", "paddleocr", "maincoder",
-            "mistral4", "nanbeige", "talkie", "deepseek32", "deepseek2-ocr", "command-r", "stablelm",
+            "chameleon", "plamo", "grovemoe", "hunyuan_vl", "pangu-embedded", "paddleocr", "maincoder",
+            "mistral4", "hy_v3", "qwen3tts", "k2-horizon", "bailingmoe3",
+            "nanbeige", "talkie", "deepseek2-ocr", "command-r", "stablelm",
         ),
         _LLAMA,
     ),
@@ -75,6 +77,7 @@ TRAITS: Mapping[str, Traits] = {
     ),
     **dict.fromkeys(("starcoder", "mpt", "gpt2", "bloom"), Traits(gated=False, unrotated=True)),
     "jais": Traits(unrotated=True),
+    **dict.fromkeys(("glm-dsa", "deepseek32"), Traits(indexed=True)),
     "phi2": Traits(gated=False, residuals=6.0),
     "qwen": Traits(halved=True),
     "olmo2": Traits(Window(4), plain_attention=_OLMO),
@@ -95,8 +98,8 @@ TRAITS: Mapping[str, Traits] = {
     "smallthinker": Traits(Window(4, first=True, fixed=4096)),
     "afmoe": Traits(Window(4)),
     "mellum": Traits(Window(4)),
-    "mimo2": Traits(Window()),
-    "step35": Traits(Window()),
+    **dict.fromkeys(("mimo2", "step35", "granite_swa", "spark2_5"), Traits(Window())),
+    "muse-glimmer": Traits(Window(4)),
     "lfm2": Traits(Window(every=True)),
     "lfm2moe": _LLAMA,
     "granitehybrid": Traits(residuals=6.0),
@@ -113,6 +116,7 @@ TRAITS: Mapping[str, Traits] = {
     **dict.fromkeys(("eurobert", "neo-bert", "nomic-bert", "jina-bert-v2"), _ENCODER),
     **dict.fromkeys(("bert", "nomic-bert-moe", "jina-bert-v3"), _PLAIN_ENCODER),
     "modern-bert": Traits(Window(3, first=True), cached=False, encodes=True),
+    "gemma-embedding2": Traits(Window(4), cached=False, encodes=True),
     "gemma-embedding": Traits(Window(6), cached=False, encodes=True),
 }  # fmt: skip
 

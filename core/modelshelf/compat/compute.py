@@ -48,7 +48,8 @@ def _blocks(shape: Shape, settings: Settings, kind: Traits) -> Iterator[float]:
     """Values of a token in the feed-forward blocks, with what lives beside them."""
     blocks = shape.blocks
     held = kind.residuals * shape.embedding if shape.inputs == shape.embedding else 4 * shape.inputs
-    if blocks.dense > shape.per_layer or settings.kv not in UNPACKED:
+    packed = settings.kv not in UNPACKED and not kind.encodes
+    if blocks.dense > shape.per_layer or packed:
         # What each layer adds was made in two steps, and the block, or what packing needs, does not fit into that hole.
         held += shape.per_layer
     if blocks.dense:

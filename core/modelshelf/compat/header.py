@@ -77,7 +77,7 @@ class Header:
     def attention(self) -> tuple[AttentionLayer, ...]:
         """The layers that keep keys and values of their own."""
         counts = self.facts.heads_kv or self.numbers("attention.head_count_kv") or (self.heads,)
-        index = self.number("attention.indexer.key_length")
+        index = self.number("attention.indexer.key_length") if self.traits.indexed else 0
         owning = self.layers - self.number("attention.shared_kv_layers")
         found = []
         for layer in range(owning if self.traits.cached else self.layers):
@@ -92,7 +92,7 @@ class Header:
 
     def attends(self, layer: int, heads_kv: int) -> bool:
         """Whether a layer has attention, by its tensors or, where those were not read, by the counts of heads."""
-        if not heads_kv:
+        if not heads_kv or self.traits.recurrent_rows:
             return False
         every = self.traits.attention_every
         if every:

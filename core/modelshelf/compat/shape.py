@@ -118,8 +118,10 @@ def _blocks(header: Header) -> Blocks:
     named = max(header.numbers("feed_forward_length") or (header.facts.feed_forward or 0,))
     named = named // 2 if header.traits.halved else named
     if not header.whole:
-        expert = header.number("expert_feed_forward_length") or named
-        return Blocks(named, header.traits.gated, expert, used, header.traits.gated)
+        expert = header.number("expert_feed_forward_length")
+        mixed = header.number("leading_dense_block_count") or header.number("interleave_moe_layer_step") > 1
+        dense = 0 if used and expert and not mixed else named
+        return Blocks(dense, header.traits.gated, expert or named, used, header.traits.gated)
     dense = expert = 0
     gated = gated_experts = False
     for name, shape in header.tensors.items():

@@ -30,8 +30,7 @@ export function render({model, el}) {
     }
   }
   const show = (a) => {
-    const changed = a.before != null && a.before !== a.score
-    const html = `<div class="says">${scoreOf(a.score)}<b>${esc(a.verdict)}</b><small>${esc(changed ? fill(w.before, {n: a.before}) : w.same)}</small></div>
+    const html = `<div class="says">${scoreOf(a.score)}<b>${esc(a.verdict)}</b><small>${esc(a.changed ? fill(w.before, {n: a.before}) : w.same)}</small></div>
       ${a.sentence ? `<p>${esc(a.sentence)}</p>` : ''}${memoryOf(a.memory, w)}<dl>${(a.rows || []).map((r) => `<dt>${esc(r.name)}</dt><dd>${esc(r.value)}</dd>`).join('')}</dl>`
     root.querySelector('.answer').innerHTML = html
     const use = root.querySelector('.use'), drawn = a.use ? button(a.use, a.use.off ? 'disabled' : '') + (a.use.why ? `<small>${esc(a.use.why)}</small>` : '') : ''

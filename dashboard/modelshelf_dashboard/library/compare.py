@@ -36,6 +36,7 @@ class Compare:
         session.navigation.param.watch(lambda *_events: self.ask(), ["view"])
         session.follower.watch(shelf.models_state, ["installed", "loaded"], self.ask)
         session.follower.watch_items(shelf.providers_state, "providers", ["enabled", "name", "models"], self.ask)
+        discover.results_view = self._results_view
         discover.table.param.watch(lambda *_events: self._found(), ["rows"])
 
     def ask(self) -> None:
@@ -54,6 +55,11 @@ class Compare:
         else:
             self._session.stop("compare")
             shown.nothing(_nothing(self._source()))
+
+    def _results_view(self) -> str:
+        """Who compares the results of a search goes on to, whatever is typed."""
+        here = self._session.navigation.view == "compare" and self._source() == SEARCH
+        return "compare" if here else "discover"
 
     def _found(self) -> None:
         if self._source() == SEARCH:

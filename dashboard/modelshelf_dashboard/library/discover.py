@@ -1,6 +1,6 @@
 """Discover: one search over all sources, filters with counts, rows with their fit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class Discover:
         self._transfers = transfers
         self._answer: SearchAnswer | None = None
         self.found: tuple[RepoCard, ...] = ()
+        self.results_view: Callable[[], str] = lambda: "discover"  # where its results are looked at
         self.fixing = Fixing(shelf, session, transfers, self.draw)
         self._explained: tuple[str, Compatibility] | None = None
         nav = session.navigation
@@ -204,10 +205,10 @@ class Discover:
     def _filtered(self, message: dict[str, Any]) -> None:
         nav = self._session.navigation
         if message["do"] == "clear":
-            nav.param.update(filters=[], view="discover")
+            nav.param.update(filters=[], view=self.results_view())
         elif message["do"] == "toggle":
             filters = facets.toggled(nav.filters, str(message["token"]), bool(message["on"]))
-            nav.param.update(filters=filters, view="discover")
+            nav.param.update(filters=filters, view=self.results_view())
 
     def _source_asked(self, message: dict[str, Any]) -> None:
         if message["do"] == "again":

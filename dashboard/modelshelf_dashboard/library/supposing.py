@@ -112,7 +112,8 @@ class Supposing:
             use |= {"off": True, "why": _("Only for this machine.")}
         elif found.score == 0:
             use |= {"off": True, "why": _("It would not run so.")}
-        return {**fits.told(found, self._title), "before": self._before, "use": use}
+        changed = machine != HERE or found.settings != self._start
+        return {**fits.told(found, self._title), "before": self._before, "changed": changed, "use": use}
 
     async def _suppose(self, text: str) -> None:
         if text.strip().lower().endswith(".json"):  # a file of the server: that is for its command line

@@ -56,12 +56,15 @@ class ModelLibrary:
             styles=PADDING,
         )
         self.tabs.param.watch(lambda event: nav.param.update(view=event.new), "value")
-        self.discover.search.param.watch(lambda *_events: nav.param.update(view="discover"), ["text", "tokens"])
+        self.discover.search.param.watch(self._searched, ["text", "tokens"])
         nav.param.watch(self._switch, ["view"])
         session.follower.watch(shelf.models_state, ["installed", "quarantined"], self._count)
         session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self._count)
         self._switch()
         self._count()
+
+    def _searched(self, *_events: object) -> None:
+        self._session.navigation.view = self.discover.results_view()
 
     def _refresh(self) -> None:
         """A setting was changed that scores depend on."""
