@@ -18,6 +18,7 @@ _BESIDE = frozenset(
     }
 )  # fmt: skip
 
+_BY_BITS = frozenset({"qweight", "weight_packed", "W_q", "_data"})
 _WIDTH: Mapping[str, int] = {"I8": 8, "U8": 8, "I16": 16, "I32": 32, "U32": 32, "I64": 64}
 
 
@@ -30,6 +31,13 @@ def values(tensors: Sequence[TensorInfo], method: Method | None) -> Iterator[tup
     for tensor in tensors:
         if tensor.name.rpartition(".")[2] not in _BESIDE and not tensor.name.endswith("_scales"):
             yield tensor.name, _values(tensor, by_name, method)
+
+
+def countable(tensors: Sequence[TensorInfo], method: Method | None) -> bool:
+    """Whether it is known how many values the packed numbers hold."""
+    if method is None or method.bits is not None:
+        return True
+    return all(tensor.name.rpartition(".")[2] not in _BY_BITS for tensor in tensors)
 
 
 def _values(tensor: TensorInfo, by_name: Mapping[str, TensorInfo], method: Method) -> int:
@@ -46,6 +54,6 @@ def _values(tensor: TensorInfo, by_name: Mapping[str, TensorInfo], method: Metho
     halves = last == "weight" and (f"{tensor.name}.absmax" in by_name or f"{stem}.weight_scale_2" in by_name)
     if tensor.type == "U8" and (halves or tensor.name.endswith("_blocks")):
         return count * 2
-    if last in {"qweight", "weight_packed", "W_q", "_data"} and width and method.bits and method.bits <= width:
+    if last in _BY_BITS and width and method.bits and method.bits <= width:
         return round(count * width / method.bits)
     return count

@@ -143,7 +143,7 @@ def _of_tensors(tensors: Mapping[str, TensorInfo], of_mlx: bool) -> Method | Non
         if name.endswith("_blocks") and tensor.type == "U8" and f"{name[:-7]}_scales" in tensors:
             return Method("mxfp4", "MXFP4", bits=4, origin="tensors")
         if last == "weight" and tensor.type == "U32" and f"{stem}.scales" in tensors:
-            return _of_mlx_tensors(tensor, tensors[f"{stem}.scales"], of_mlx)
+            return _of_mlx_tensors(tensor, tensors[f"{stem}.scales"], of_mlx or f"{stem}.biases" in tensors)
     return None
 
 
@@ -153,12 +153,13 @@ def _whole(tensors: Mapping[str, TensorInfo], stem: str) -> str | None:
 
 
 def _of_packed(tensors: Mapping[str, TensorInfo], stem: str) -> Method:
-    """GPTQ packs along the columns' length and orders groups; AWQ packs along the rows and does not."""
+    """GPTQ packs the weights of a column, so that a row is as long as that of its scales; AWQ packs those of a row."""
     zeros, scales = tensors.get(f"{stem}.qzeros"), tensors[f"{stem}.scales"]
     bits = None
     if zeros and zeros.shape and scales.shape and scales.shape[-1]:
         bits = _number(32 * zeros.shape[-1] / scales.shape[-1])
-    name = "gptq" if f"{stem}.g_idx" in tensors else "awq"
+    columns = tensors[f"{stem}.qweight"].shape[-1:] == scales.shape[-1:]
+    name = "gptq" if columns or f"{stem}.g_idx" in tensors else "awq"
     return Method(name, _with_bits(name.upper(), bits), bits=bits, origin="tensors")
 
 

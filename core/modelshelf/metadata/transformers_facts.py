@@ -57,6 +57,7 @@ def facts(
     read = {fact: _first(text, names) for fact, names in _NAMES.items()}
     method = quantised.method_of(config, tensors, metadata)
     counts = tuple(packed.values(tensors, method))
+    counted = exact and packed.countable(tensors, method)
     keys = _keys(text)
     heads, embedding, layers = read["heads"], read["embedding"], read["layers"]
     head_size = read["head_size"] or (embedding // heads if embedding and heads else None)
@@ -68,8 +69,8 @@ def facts(
         size=size,
         architecture=_text(config.get("model_type")) or _text(named),
         name=_text(config.get("_name_or_path")),
-        parameters=sum(count for _, count in counts) if exact else None,
-        active=experts.by_tensors(counts, keys) if exact else None,
+        parameters=sum(count for _, count in counts) if counted else None,
+        active=experts.by_tensors(counts, keys) if counted else None,
         layers=layers,
         embedding=embedding,
         feed_forward=read["feed_forward"],

@@ -79,7 +79,7 @@ def test_the_configuration_tells(said: dict[str, Any], label: str, kind: str) ->
 
 
 # The tensors of a layer of 64 x 64 values and a norm of 64, and how many of its values they hold.
-FOUND: list[tuple[files.Shapes, str, str, int]] = [
+FOUND: list[tuple[files.Shapes, str, str, int | None]] = [
     ({"l.weight": ("BF16", [64, 64])}, "BF16", "safetensors", 4096),
     (
         {
@@ -90,6 +90,13 @@ FOUND: list[tuple[files.Shapes, str, str, int]] = [
         },
         "GPTQ-4bit",
         "safetensors",
+        4096,
+    ),
+    ({"l.qweight": ("I32", [8, 64]), "l.scales": ("F16", [2, 64])}, "GPTQ", "safetensors", None),
+    (
+        {"l.weight": ("U32", [64, 8]), "l.scales": ("F16", [64, 1]), "l.biases": ("F16", [64, 1])},
+        "MLX-4bit",
+        "mlx",
         4096,
     ),
     (
@@ -151,17 +158,17 @@ FOUND: list[tuple[files.Shapes, str, str, int]] = [
         "exl2",
         4096,
     ),
-    ({"l.W_q": ("U8", [64, 64]), "l.scale": ("F16", [64])}, "HQQ", "safetensors", 4096),
+    ({"l.W_q": ("U8", [64, 64]), "l.scale": ("F16", [64])}, "HQQ", "safetensors", None),
 ]
 
 
 @pytest.mark.parametrize(("shapes", "label", "kind", "count"), FOUND)
 def test_the_tensors_tell_where_the_configuration_does_not(
-    shapes: files.Shapes, label: str, kind: str, count: int
+    shapes: files.Shapes, label: str, kind: str, count: int | None
 ) -> None:
     facts = read(dict(files.LLAMA), {**shapes, "norm.weight": ("F32", [64])})
     assert (facts.quantisation, facts.format) == (label, kind)
-    assert facts.parameters == count + 64
+    assert facts.parameters == (None if count is None else count + 64)
     assert facts.active == facts.parameters
     assert facts.origins["quantisation"] == "tensors"
 

@@ -1,5 +1,6 @@
 """Headers elsewhere: few ranges, never more than 16 MiB, and the same facts as from the file itself."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ async def test_many_merges_take_one_range_more(tmp_path: Path) -> None:
     assert header.complete
     assert len(server.asked) <= 3
     assert sum(length for _, length in server.asked) <= remote.MOST
+
+
+async def test_however_many_merges_a_first_look_takes_one_range(tmp_path: Path) -> None:
+    server = Server(await asyncio.to_thread(write, SHAPES["gemma3_4b"], tmp_path / "x.gguf", merges=500_000))
+    header = await remote.gguf_header(server.open(), exact=False)
+    assert gguf_facts.facts([header]).vocabulary == SHAPES["gemma3_4b"].vocabulary
+    assert server.asked == [(0, 65_536)]
+    # The whole header has 20 MB: no more of it is fetched than allowed, and what was tells the same.
+    assert not (await remote.gguf_header(server.open(), exact=True)).complete
+    assert sum(length for _, length in server.asked[1:]) == remote.MOST
 
 
 @pytest.mark.parametrize("name", ["gemma3_4b", "qwen3moe_30b"])
