@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from math import exp, log
 
-from modelshelf.compat.score import LOWEST, NO_TEMPLATE, WEIGHTS, fidelity, share_of, speed_value
+from modelshelf.compat.fidelity import fidelity
+from modelshelf.compat.score import LOWEST, NO_TEMPLATE, WEIGHTS, share_of, speed_value
 from modelshelf.compat.types import Compatibility, Confidence, Reason, Settings
 from modelshelf.compat.words import listed
 from modelshelf.providers.spec import Health, HealthStatus, ServedModel

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from modelshelf.compat.fidelity import fidelity
 from modelshelf.compat.fixes import fixes as find_fixes
 from modelshelf.compat.measures import measure
 from modelshelf.compat.reasons import doubts, gates, never, reasons, summary
-from modelshelf.compat.score import UNKNOWN_ARCHITECTURE_CAP, Question, Rating, fidelity, rate
+from modelshelf.compat.score import UNKNOWN_ARCHITECTURE_CAP, Question, Rating, rate
 from modelshelf.compat.types import Compatibility, Confidence, Quality
 from modelshelf.metadata.facts import ModelFacts
 
