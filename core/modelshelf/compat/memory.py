@@ -152,7 +152,7 @@ def _bounded(facts: ModelFacts, known: Measures, settings: Settings, cells: Cell
     if facts.tier < 2:
         slack = memory.weights // 200 + memory.compute // 20
         return Estimate(memory, Confidence.HEADER, total - slack, total + slack)
-    slack = max(memory.compute // 20, 8 * MIB)
+    slack = max(memory.compute // 10, 8 * MIB)
     return Estimate(memory, Confidence.EXACT, total - slack, total + slack)
 
 
