@@ -119,11 +119,11 @@ def _inputs(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> int:
     found = ROW * cells.batch * shape.per_layer
     if not shape.attention:
         return found
-    index = shape.attention[0].index
+    index = shape.kinds[0][0].index
     masks = (cells.full * (2 if index else 1) + cells.sliding) * cells.batch * (2 if flash else 4)
     if index:
         found += ROW * cells.batch * min(cells.full, shape.chosen) * len(shape.attention)
     if flash or shape.latent or kind.encodes:
         return found + masks
-    caches = sum(any(layer.slides is slides for layer in shape.attention) for slides in (False, True))
+    caches = len({layer.slides for layer, _ in shape.kinds})
     return found + masks + 8 * cells.batch * shape.value_row * caches
