@@ -73,12 +73,13 @@ def _recurrence(shape: Shape, cells: Cells, kind: Traits, slots: int) -> float:
         return row * kind.recurrent_rows * width + slots * one
     groups = state.groups * state.size
     if kind.attention_every:
-        return row * (5 * width + 3 * state.inner + 4 * groups) + 2 * slots * one
-    each = ROW * (5 * width + 5 * state.inner + 6 * groups + state.steps)
-    # The states of the other slots are copied, unless they fit into a hole as long as a row of the block.
-    others = ROW * state.values * (slots - 1)
-    fitting = others / (ROW * state.inner) if state.inner else 0
-    return slots * one + max(each * cells.batch, each * min(cells.batch, fitting) + others)
+        each, copied = ROW * (5 * width + 3 * state.inner + 4 * groups), slots * one
+    else:
+        each = ROW * (5 * width + 5 * state.inner + 6 * groups + state.steps)
+        copied = ROW * state.values * (slots - 1)
+    # States are copied, unless they fit into a hole as long as a row of the block.
+    fitting = copied / (ROW * state.inner) if state.inner else 0
+    return slots * one + max(each * cells.batch, each * min(cells.batch, fitting) + copied)
 
 
 def _attention(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> float:
@@ -86,7 +87,8 @@ def _attention(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> floa
     if shape.latent:
         return _latent(shape, cells, flash=flash)
     if flash:
-        return row * (5 * width + shape.heads_row + shape.values_row + shape.expanded)
+        fused = 2 * shape.key_row if shape.fused else 0
+        return row * (5 * width + shape.heads_row + shape.values_row + shape.expanded + fused)
     scores = row * shape.heads * cells.full
     if shape.inputs > width:
         return scores + row * (5 * shape.inputs + 2 * shape.heads_row)
