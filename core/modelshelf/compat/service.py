@@ -1,7 +1,7 @@
 """Compatibility of models with providers, on this machine or on one that is only thought of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
@@ -20,7 +20,6 @@ from modelshelf.compat.hardware import find_machine
 from modelshelf.compat.learning import Learning
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.machines import FOLDER, find_named_machine, named_machines
-from modelshelf.compat.matrix import frame_of
 from modelshelf.compat.places import Places
 from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
@@ -203,7 +202,7 @@ class CompatibilityService:
             providers = [config.id for config in await self._providers.list() if config.enabled]
         rows, columns = [str(model) for model in models], list(providers)
         found = await self.answers(rows, columns, settings=settings, machine=machine)
-        return await asyncio.to_thread(frame_of, found, rows, columns)
+        return await asyncio.to_thread(_frame_of, found, rows, columns)
 
     async def what_if(self, model: ModelId | str, provider: str = BUILTIN) -> WhatIf:
         """A model with a provider of this machine, to be asked with other settings or another machine, at once.
@@ -382,6 +381,14 @@ class _Asked:
         wants: frozenset[str] = frozenset(),
     ) -> None:
         self.settings, self.machine, self.needs, self.wants = settings, machine, needs, wants
+
+
+def _frame_of(
+    found: Mapping[tuple[str, str], Compatibility], rows: Sequence[str], columns: Sequence[str]
+) -> "pd.DataFrame":
+    from modelshelf.compat.matrix import frame_of  # pandas is slow to load, and short commands have no use for it
+
+    return frame_of(found, rows, columns)
 
 
 def _never_timed(_key: str) -> None:
