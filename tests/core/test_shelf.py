@@ -108,9 +108,12 @@ async def _until(true: Callable[[], bool]) -> None:
 def test_a_second_start_loads_neither_pandas_nor_what_migrates(home: Path) -> None:
     """Short commands start a shelf each time: what is slow to load is for those that need it."""
     code = (
-        "import asyncio, pathlib, sys; from modelshelf.config import ConfigManager; from modelshelf.shelf import open_shelf\n"
+        "import asyncio, pathlib, sys\n"
+        "from modelshelf.config import ConfigManager\n"
+        "from modelshelf.shelf import open_shelf\n"
         "async def once():\n"
-        "    async with open_shelf(config=ConfigManager(pathlib.Path(sys.argv[1]), {'HOME': sys.argv[1]}), without={'health', 'downloads', 'state'}):\n"
+        "    config = ConfigManager(pathlib.Path(sys.argv[1]), {'HOME': sys.argv[1]})\n"
+        "    async with open_shelf(config=config, without={'health', 'downloads', 'state'}):\n"
         "        print(sorted({'pandas', 'alembic', 'panel', 'transformers'} & set(sys.modules)))\n"
         "asyncio.run(once())"
     )
