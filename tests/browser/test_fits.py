@@ -174,6 +174,7 @@ def test_what_is_installed_is_judged_marked_and_compared(own: tuple[Served, Open
     drawer(page).get_by_role("button", name=re.compile("^Download")).click()
     drawer(page).get_by_role("button", name="Show in Installed").click()
     found = row(page, "tiny-llama-GGUF")
+    expect(found).to_contain_text("scanned, nothing found")  # the other list has a row of that name too
     expect(found.locator(".badge")).to_have_accessible_name(re.compile("Fit of tiny-llama-GGUF: [1-9]"))
     expect(found.locator(".mark")).to_have_text(re.compile("^Best for "))
     found.locator(".badge").click()
