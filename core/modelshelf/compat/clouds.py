@@ -45,7 +45,7 @@ def judge_served(asked: Elsewhere, *, model: str, provider: str) -> Compatibilit
         provider=provider,
         score=score,
         available=not refused,
-        confidence=Confidence.HEADER if asked.served.context else Confidence.ESTIMATE,
+        confidence=Confidence.ESTIMATE,
         speed=(asked.rate, asked.rate) if asked.rate else None,
         settings=asked.settings,
         reasons=found,

@@ -36,7 +36,7 @@ def judge(
         confidence=sure,
         memory=(used if score else asked).estimate.memory,
         budget=used.placement.budget,
-        speed=used.speed if any(used.speed) else None,
+        speed=used.speed if any(used.speed) and not never(stopped) else None,
         settings=(used if score else asked).settings,
         reasons=stopped if never(stopped) else stopped + tuple(reasons(question, asked, used)),
         fixes=found,

@@ -119,6 +119,7 @@ def test_a_default_context_beyond_the_model_is_shortened() -> None:
 def test_what_the_engine_cannot_run(changed: dict[str, Any], code: str) -> None:
     answer = ask(replace(facts(SHAPES["llama32_1b"]), **changed), here(32))
     assert (answer.score, codes(answer), answer.fixes) == (0, [code], ())
+    assert answer.speed is None
 
 
 def test_unknown_is_never_yes() -> None:
