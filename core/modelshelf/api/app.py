@@ -19,6 +19,7 @@ from modelshelf.api import (
     profiles,
     providers,
     quarantine,
+    queue,
     system,
 )
 from modelshelf.api.events import EventLog
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PARTS = (
     catalog,
     compatibility,
+    queue,
     downloads,
     library,
     quarantine,
