@@ -20,6 +20,7 @@ from modelshelf.api import (
     providers,
     quarantine,
     queue,
+    sources,
     system,
 )
 from modelshelf.api.events import EventLog
@@ -35,6 +36,7 @@ PARTS = (
     queue,
     downloads,
     library,
+    sources,
     quarantine,
     providers,
     account,

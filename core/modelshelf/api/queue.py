@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from modelshelf.api.downloads import JobAnswer, JobId, PlanAnswer, Wanted, answer
+from modelshelf.api.downloads import JobAnswer, JobId, PlanAnswer, Wanted, answer, named
 from modelshelf.api.needs import Answer, TheShelf
 from modelshelf.downloads.types import Order
 
@@ -19,9 +19,11 @@ class BatchOrder(BaseModel):
     orders: list[Wanted] = Field(min_length=1, max_length=1000)
     priority: int = Field(default=0, ge=-100, le=100, description="higher goes first")
 
-    def parsed(self) -> tuple[Order, ...]:
+    async def parsed(self, shelf: TheShelf) -> tuple[Order, ...]:
         """As the manager takes them."""
-        return tuple(Order(item.model, tuple(item.files), item.source, item.revision) for item in self.orders)
+        return tuple(
+            [Order(await named(shelf, item), tuple(item.files), item.source, item.revision) for item in self.orders]
+        )
 
 
 class BatchAnswer(Answer):
@@ -119,13 +121,13 @@ async def budget(shelf: TheShelf) -> BudgetAnswer:
 @router.post("/batch/plan")
 async def plan_batch(shelf: TheShelf, batch: BatchOrder) -> BatchAnswer:
     """What several downloads would fetch, and whether the disks hold them all; nothing is fetched."""
-    return BatchAnswer.model_validate(await shelf.downloads.plan_batch(batch.parsed()))
+    return BatchAnswer.model_validate(await shelf.downloads.plan_batch(await batch.parsed(shelf)))
 
 
 @router.post("/batch", status_code=202)
 async def start_batch(shelf: TheShelf, batch: BatchOrder) -> Changed:
     """Begin several downloads, or none if the disks do not hold them all."""
-    return Changed(jobs=list(await shelf.downloads.start_batch(batch.parsed(), priority=batch.priority)))
+    return Changed(jobs=list(await shelf.downloads.start_batch(await batch.parsed(shelf), priority=batch.priority)))
 
 
 @router.post("/pause")

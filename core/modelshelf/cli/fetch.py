@@ -30,10 +30,17 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    repo: Annotated[str, typer.Argument(help="org/name, with source: or @revision if you like.")],
+    repo: Annotated[
+        str,
+        typer.Argument(help="org/name, with source: or @revision if you like; or https://…/model.gguf, ollama://…"),
+    ],
     files: Annotated[list[str] | None, typer.Argument(help="Only these files, or patterns such as *Q4_K_M*.")] = None,
     source: Annotated[str | None, typer.Option(help="The source to take it from.")] = None,
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+    sha256: Annotated[str, typer.Option(metavar="SUM", help="The checksum of the file at an https address.")] = "",
+    sha256_beside: Annotated[
+        bool, typer.Option("--sha256-beside", help="Take the checksum from the file beside it that ends in .sha256.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would fetch.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -44,14 +51,15 @@ def download(
     wanted = tuple(files or ())
 
     async def work(shelf: "Shelf") -> "Job":
+        model = await shelf.catalog.named(repo, sha256=sha256, beside=sha256_beside)
         if not as_json:  # what it costs and under which licence is said before the first byte comes
-            show_plan(await shelf.downloads.plan(repo, wanted, source=source, revision=revision), err_line)
-        job = await shelf.downloads.start(repo, wanted, source=source, revision=revision)
+            show_plan(await shelf.downloads.plan(model, wanted, source=source, revision=revision), err_line)
+        job = await shelf.downloads.start(model, wanted, source=source, revision=revision)
         tell = (lambda step: emit(_step(step))) if as_json else lambda _: None
         return (await Board(shelf.downloads, hidden=as_json).watch([job], tell))[0]
 
     if dry_run:
-        _plan_only(repo, wanted, source, revision, as_json)
+        _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)
         return
     try:
         job = with_shelf(work, without=frozenset({"health", "state"}))
@@ -68,9 +76,20 @@ def download(
         raise typer.Exit(code)
 
 
-def _plan_only(repo: str, files: tuple[str, ...], source: str | None, revision: str | None, as_json: bool) -> None:
+def _plan_only(
+    repo: str,
+    files: tuple[str, ...],
+    source: str | None,
+    revision: str | None,
+    checksum: tuple[str, bool],
+    as_json: bool,
+) -> None:
+    async def work(shelf: "Shelf") -> "DownloadPlan":
+        model = await shelf.catalog.named(repo, sha256=checksum[0], beside=checksum[1])
+        return await shelf.downloads.plan(model, files, source=source, revision=revision)
+
     output = Output(as_json)
-    plan = with_shelf(lambda shelf: shelf.downloads.plan(repo, files, source=source, revision=revision))
+    plan = with_shelf(work)
     output.document(plan_document(plan))
     show_plan(plan, output.line)
 

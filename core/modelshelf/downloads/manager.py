@@ -86,15 +86,13 @@ class DownloadManager(Steering):
             UsageError, NotFound, AccessError, Unreachable: the model cannot be had by this name, or not by you.
             DownloadError: a file's name cannot be used here, or the library cannot be written.
         """
-        plan = await self._plan(Order(str(model), tuple(files), source, revision), copies, after)
+        plan = await self._plan(Order(model, tuple(files), source, revision), copies, after)
         return replace(plan, resumable=await self._can_resume(plan))
 
     async def _plan(
         self, order: Order, copies: Sequence[Copy] = (), after: Sequence[DownloadPlan] = ()
     ) -> DownloadPlan:
-        source, revision = order.source, order.revision
-        name = ModelId.parse(order.model)
-        name = replace(name, source=source or name.source, revision=revision or name.revision)
+        name = order.name
         if name.revision:
             check_names([name.revision])
         place, name = await self._catalog.resolve(str(replace(name, file=None)) if not name.file else str(name))
@@ -133,7 +131,7 @@ class DownloadManager(Steering):
         Raises:
             As `plan`; GatedRepository: its publisher wants to be asked first; NotEnoughDisk.
         """
-        order = Order(str(model), tuple(files), source, revision)
+        order = Order(model, tuple(files), source, revision)
         return await self._begin(await self._plan(order, copies), _asked(order), priority)
 
     @require(Role.OPERATOR, "download.start")
@@ -213,4 +211,4 @@ class DownloadManager(Steering):
 
 def _asked(order: Order) -> str:
     """The branch, tag or commit that was asked for, empty if none was."""
-    return order.revision or ModelId.parse(order.model).revision or ""
+    return order.name.revision or ""

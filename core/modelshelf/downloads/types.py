@@ -1,10 +1,12 @@
 """Plans and jobs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from modelshelf.ids import ModelId
 
 
 class JobStatus(StrEnum):
@@ -138,10 +140,20 @@ class BatchPlan:
 class Order:
     """What to download, as a batch takes it: `files` are paths, patterns or quantisations."""
 
-    model: str
+    model: str | ModelId
     files: tuple[str, ...] = ()
     source: str | None = None
     revision: str | None = None
+
+    @property
+    def name(self) -> ModelId:
+        """The model's name, with the source and revision that are asked for beside it.
+
+        Raises:
+            UsageError: it is no name.
+        """
+        name = self.model if isinstance(self.model, ModelId) else ModelId.parse(self.model)
+        return replace(name, source=self.source or name.source, revision=self.revision or name.revision)
 
 
 @dataclass(frozen=True, slots=True)

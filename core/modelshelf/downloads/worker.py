@@ -320,7 +320,7 @@ def _refs(row: JobRow, plan: DownloadPlan) -> Sequence[str]:
     if plan.refs is not None:
         return plan.refs
     name = row.revision or "main"
-    return [] if len(name) == _FULL_SHA and name == row.commit else [name]
+    return [] if len(row.commit) == _FULL_SHA and name.startswith(row.commit) else [name]
 
 
 def _step(job: str, run: JobRun) -> JobProgress:
