@@ -40,4 +40,5 @@ async def fetch(home: Path, url: str, origin: str, ca_file: str, size: int, sha2
 
 
 if __name__ == "__main__":
-    asyncio.run(fetch(Path(sys.argv[1]), *sys.argv[2:5], int(sys.argv[5]), sys.argv[6]))  # type: ignore[call-arg]
+    home, url, origin, ca_file, size, sha256 = sys.argv[1:7]
+    asyncio.run(fetch(Path(home), url, origin, ca_file, int(size), sha256))
