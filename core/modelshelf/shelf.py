@@ -11,6 +11,7 @@ from typing import Any, Protocol, Unpack
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog import CatalogService
+from modelshelf.catalog.manager import SourceManager
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
@@ -79,6 +80,7 @@ class Shelf:
         self.access = AccessService(self.store)
         self.vault = Vault(config, self.store, self.access)
         self.catalog = CatalogService(config, self.store, self.events, self.vault)
+        self.sources = SourceManager(config, self.vault, self.events, self.access, self.catalog)
         self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
         self.metadata = MetadataService(config, self.catalog, self.store)
         self.vetting = VettingService(config, self.store, self.events, self.access)

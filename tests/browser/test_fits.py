@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import NARROW, WIDE, Opener, opener, sign_in
 from tests.browser.fitted import HUNGRY, LONG, fitted
-from tests.browser.page import drawer, ready, row
+from tests.browser.page import drawer, go, ready, row
 from tests.browser.serving import Served
 from tests.browser.test_access import serious
 
@@ -157,11 +157,40 @@ def test_a_proposal_is_carried_out(own: tuple[Served, Opener], picture: Picture)
     assert str(LONG) not in (shelf.home / "config.toml").read_text("utf-8")
 
 
-def test_a_file_that_does_better_is_fetched(opens: Opener) -> None:
-    page = opens("?model=disk:org/Mistral-7B-GGUF")
-    judged(page)
-    expect(drawer(page).locator(".file")).to_have_count(2)
-    expect(drawer(page).get_by_role("button", name="Download Q8_0")).to_have_count(1)
+def test_a_badge_carries_out_what_it_proposes(own: tuple[Served, Opener]) -> None:
+    _shelf, opens = own
+    page = opens()
+    ready(page)
+    badge(page, HUNGRY.rpartition("/")[2]).click()
+    explained(page)
+    popover(page).get_by_role("button", name=re.compile("^Apply: Use")).click()
+    expect(popover(page)).to_have_count(0)
+    expect(page.locator(".notice.good:visible")).to_contain_text("loads every model so from now on")
+
+
+def test_what_is_installed_is_judged_marked_and_compared(own: tuple[Served, Opener], picture: Picture) -> None:
+    _shelf, opens = own
+    page = opens("?model=samples:samples/tiny-llama-GGUF")
+    drawer(page).get_by_role("button", name=re.compile("^Download")).click()
+    drawer(page).get_by_role("button", name="Show in Installed").click()
+    found = row(page, "tiny-llama-GGUF")
+    expect(found).to_contain_text("scanned, nothing found")  # the other list has a row of that name too
+    expect(found.locator(".badge")).to_have_accessible_name(re.compile("Fit of tiny-llama-GGUF: [1-9]"))
+    expect(found.locator(".mark")).to_have_text(re.compile("^Best for "))
+    found.locator(".badge").click()
+    explained(page)
+    picture(page, "fit-installed")
+    page.keyboard.press("Escape")
+    go(page, "Compare")
+    expect(page.locator("select[data-name=which]:visible")).to_have_value("installed")
+    expect(page.locator(".status:visible").last).to_have_text("3 pairs")
+
+
+def test_a_served_model_leads_to_its_fit(opens: Opener) -> None:
+    page = opens("?tab=settings&provider=openai")
+    row(page, "gpt-4.1-mini").get_by_role("button", name=re.compile("^Fit")).click()
+    expect(drawer(page)).to_contain_text("GPT-4.1 mini")
+    expect(drawer(page)).to_contain_text("per million tokens")
 
 
 def test_a_model_in_the_cloud_is_told_by_what_counts_there(opens: Opener, picture: Picture) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +103,22 @@ async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not true():
             await asyncio.sleep(0.02)
+
+
+def test_a_second_start_loads_neither_pandas_nor_what_migrates(home: Path) -> None:
+    """Short commands start a shelf each time: what is slow to load is for those that need it."""
+    code = (
+        "import asyncio, pathlib, sys\n"
+        "from modelshelf.config import ConfigManager\n"
+        "from modelshelf.shelf import open_shelf\n"
+        "async def once():\n"
+        "    config = ConfigManager(pathlib.Path(sys.argv[1]), {'HOME': sys.argv[1]})\n"
+        "    async with open_shelf(config=config, without={'health', 'downloads', 'state'}):\n"
+        "        print(sorted({'pandas', 'alembic', 'panel', 'transformers'} & set(sys.modules)))\n"
+        "asyncio.run(once())"
+    )
+    told = [
+        subprocess.run([sys.executable, "-c", code, str(home)], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert told[1].strip() == "[]"

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from modelshelf.access import OWNER, Principal, Role
+from modelshelf.compat.types import Fix
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ConfigError
 from modelshelf.shelf import Shelf, open_shelf
 from modelshelf_dashboard.components.piece import Piece
 from modelshelf_dashboard.library.detail import Detail
 from modelshelf_dashboard.library.discover import Discover
+from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.transfers import Transfers
 from tests.shapes.gguf import write
@@ -70,6 +72,20 @@ async def test_a_download_before_the_best_file_is_known_waits_for_it(shelf: Shel
     await press(detail.drawer, do="download", context=offered["context"])
     (job,) = await until(lambda: shelf.downloads_state.jobs)
     assert await until(lambda: list(job.files)) == ["tiny-llama.F16.gguf"]
+
+
+async def test_a_proposed_file_is_fetched_and_a_proposed_provider_shown(shelf: Shelf, session: Session) -> None:
+    session.begin()
+    changed: list[bool] = []
+    fixing = Fixing(shelf, session, Transfers(shelf, session), lambda: changed.append(True))
+    answer = await shelf.compatibility.check_model_compatibility(QUANTS)
+    fixing.make(QUANTS, answer, Fix("PROVIDER", "Use Ollama instead.", 99, {"provider": "ollama"}))
+    assert (session.navigation.model, session.navigation.by) == (QUANTS, "ollama")
+    fixing.make(QUANTS, answer, None)
+    assert changed == [True]
+    fixing.make(QUANTS, answer, Fix("FILE", "Take Q4_0 instead.", 99, {"file": "tiny-llama.Q4_0.gguf"}))
+    (job,) = await until(lambda: shelf.downloads_state.jobs)
+    assert await until(lambda: list(job.files)) == ["tiny-llama.Q4_0.gguf"]
 
 
 LONG = 1 << 20  # tokens: no machine holds the cache of them

@@ -55,6 +55,11 @@ class Engine:
             parameters.put(MODEL, name, value)
         self._model = self._library.llama_model_load_from_file(path.encode(), parameters)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the engine took the model; what it said tells why not."""
+        return bool(self._model)
+
     def _declare(self) -> None:
         library = self._library
         for name in ("llama_model_default_params", "llama_context_default_params", BREAKDOWN):

@@ -19,6 +19,7 @@ from modelshelf.api import (
     profiles,
     providers,
     quarantine,
+    sources,
     system,
 )
 from modelshelf.api.events import EventLog
@@ -33,6 +34,7 @@ PARTS = (
     compatibility,
     downloads,
     library,
+    sources,
     quarantine,
     providers,
     account,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from modelshelf.api.needs import Answer, TheShelf
 from modelshelf.downloads.types import Job, JobStatus
+from modelshelf.ids import ModelId
 
 router = APIRouter(prefix="/downloads", tags=["downloads"])
 
@@ -17,7 +18,13 @@ JobId = Annotated[str, Path(max_length=64)]
 class Wanted(BaseModel):
     """What to fetch: a repository, all that its format needs or these files."""
 
-    model: str = Field(min_length=1, max_length=500, description="source:org/name@commit/file, or org/name")
+    model: str = Field(
+        min_length=1,
+        max_length=4000,
+        description="source:org/name@commit/file, org/name, https://host/path/model.gguf or ollama://library/name:tag",
+    )
+    sha256: str = Field(default="", max_length=80, description="the checksum of the file at an https address")
+    sha256_beside: bool = Field(default=False, description="take the checksum that lies beside that file")
     files: list[str] = Field(default=[], max_length=1000)
     revision: str | None = Field(default=None, max_length=200)
 
@@ -81,6 +88,10 @@ class JobAnswer(Answer):
     ended: datetime | None
 
 
+async def _named(shelf: TheShelf, wanted: Wanted) -> ModelId:
+    return await shelf.catalog.named(wanted.model, sha256=wanted.sha256, beside=wanted.sha256_beside)
+
+
 def _answer(job: Job) -> JobAnswer:
     return JobAnswer.model_validate(job)
 
@@ -88,15 +99,16 @@ def _answer(job: Job) -> JobAnswer:
 @router.post("/plan")
 async def plan(shelf: TheShelf, wanted: Wanted) -> PlanAnswer:
     """What a download would fetch, how big it is and whether the disk holds it; nothing is fetched."""
-    found = await shelf.downloads.plan(wanted.model, wanted.files, revision=wanted.revision)
+    found = await shelf.downloads.plan(await _named(shelf, wanted), wanted.files, revision=wanted.revision)
     return PlanAnswer.model_validate(found)
 
 
 @router.post("", status_code=202)
 async def start(shelf: TheShelf, order: Order, response: Response) -> JobAnswer:
     """Begin a download. It goes on without this connection; follow it by /api/events."""
+    model = await _named(shelf, order)
     job = await shelf.downloads.start(
-        order.model, order.files, source=order.source, revision=order.revision, priority=order.priority
+        model, order.files, source=order.source, revision=order.revision, priority=order.priority
     )
     response.headers["location"] = f"downloads/{job}"
     return _answer(await shelf.downloads.job(job))

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GROUP = "modelshelf.sources"
+BUILT_IN = {
+    "modelscope": SourceConfig(name="modelscope", kind="modelscope", label="ModelScope"),
+    "ollama": SourceConfig(name="ollama", kind="ollama", label="Ollama's registry"),
+    "web": SourceConfig(name="web", kind="web", label="Web address"),
+}
+"""Sources that are there by name without being configured; no search asks them."""
 
 
 class SourceRegistry:
@@ -25,6 +31,7 @@ class SourceRegistry:
         self._secrets = secrets
         self._seen: object = None
         self._sources: dict[str, tuple[SourceConfig, Source]] = {}
+        self._built_in: dict[str, tuple[SourceConfig, Source]] = {}
         self._broken: dict[str, ModelshelfError] = {}
         self._retired: list[Source] = []
 
@@ -60,6 +67,8 @@ class SourceRegistry:
         sources = self.all()
         if name in self._broken:
             raise self._broken[name]
+        if name not in sources and name in BUILT_IN and all(settings.name != name for settings in self.settings):
+            return self._ours(name)
         if name not in sources:
             known = ", ".join(sources) or "none"
             raise NotFound(f"There is no source “{name}” in use.", remedy=f"Sources in use: {known}.")
@@ -67,14 +76,15 @@ class SourceRegistry:
 
     def endpoint(self, name: str) -> str:
         """What tells apart two sources that had the same name at different times."""
-        settings = self._sources[name][0]
+        settings = (self._sources.get(name) or self._built_in[name])[0]
         return f"{settings.kind}|{settings.url or self._config.environ.get('HF_ENDPOINT', '')}|{settings.token_env}"
 
     async def aclose(self, *, everything: bool = False) -> None:
         """Close the sources that are no longer in force, or all."""
         if everything:
             self._retired += [source for _, source in self._sources.values()]
-            self._sources, self._seen = {}, None
+            self._retired += [source for _, source in self._built_in.values()]
+            self._sources, self._built_in, self._seen = {}, {}, None
         retired, self._retired = self._retired, []
         for source in retired:
             await source.aclose()
@@ -85,6 +95,9 @@ class SourceRegistry:
             return
         before, self._sources, self._broken = self._sources, {}, {}
         same_network = getattr(self._seen, "network", None) == config.network
+        if not same_network:
+            self._retired += [source for _, source in self._built_in.values()]
+            self._built_in = {}
         self._seen = config
         for settings in config.sources:
             if not settings.enabled or settings.name in self._sources:
@@ -98,13 +111,26 @@ class SourceRegistry:
 
     def _make(self, settings: SourceConfig) -> None:
         try:
-            factory: SourceFactory = _factory(settings.kind)
-            made = factory(settings, self._config)
-            if self._secrets is not None and isinstance(made, WantsSecrets):
-                made.use_secrets(self._secrets)
-            self._sources[settings.name] = settings, made
+            self._sources[settings.name] = settings, self._made(settings)
         except ModelshelfError as error:
             self._broken[settings.name] = error
+
+    def _made(self, settings: SourceConfig) -> Source:
+        factory: SourceFactory = _factory(settings.kind)
+        made = factory(settings, self._config)
+        if self._secrets is not None and isinstance(made, WantsSecrets):
+            made.use_secrets(self._secrets)
+        return made
+
+    def _ours(self, name: str) -> Source:
+        if name not in self._built_in:
+            self._built_in[name] = BUILT_IN[name], self._made(BUILT_IN[name])
+        return self._built_in[name][1]
+
+
+def kinds() -> Sequence[str]:
+    """The kinds of sources that are installed, by name."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
 def _factory(kind: str) -> SourceFactory:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from modelshelf.catalog.answers import Answer, Answers, question
 from modelshelf.catalog.merge import merge
 from modelshelf.catalog.query import Query, parse
-from modelshelf.catalog.registry import SourceRegistry
-from modelshelf.catalog.source import Source
+from modelshelf.catalog.registry import BUILT_IN, SourceRegistry
+from modelshelf.catalog.source import Source, TakesAddresses
 from modelshelf.catalog.types import RepoCard, RepoDetail, SearchAnswer, SourceReport
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ModelshelfError, NotFound, RepositoryNotFound, Unreachable
+from modelshelf.errors import ModelshelfError, NotFound, RepositoryNotFound, Unreachable, UsageError
 from modelshelf.events import EventBus, SourceChanged
 from modelshelf.ids import ModelId
 from modelshelf.store import Store
@@ -106,7 +106,7 @@ class CatalogService:
         query = parse(text)
         query.require(self.checks)
         await self._registry.aclose()
-        asked = [self._registry.get(name) for name in sources] if sources else [*self._registry.all().values()]
+        asked = [self._registry.get(name) for name in sources] if sources else self._searched()
         rows: dict[str, Sequence[RepoCard]] = {}
         tasks = {asyncio.create_task(self._ask(source, query, limit, refresh)) for source in asked}
         try:
@@ -165,9 +165,40 @@ class CatalogService:
             return source, replace(name, source=source.name)
         raise silent or RepositoryNotFound(f"No source has {name.repo}.")
 
+    async def named(self, model: str, *, sha256: str = "", beside: bool = False) -> ModelId:
+        """The model that a person names: by its id, or by an address as `https://…` and `ollama://…`.
+
+        A file at an https address needs its checksum: `sha256`, or `beside` to take the one that lies beside it.
+
+        Raises:
+            UsageError: it is no name, no source takes such an address, or a checksum is missing.
+            RoleRequired, Unreachable, NotFound, AccessError.
+        """
+        if "://" not in model:
+            if sha256 or beside:
+                raise UsageError(
+                    "A checksum belongs to an https address: sources publish their own.", remedy="Leave it out."
+                )
+            return ModelId.parse(model)
+        sources = [*self._registry.all().values(), *(self._registry.get(name) for name in self._unset())]
+        for source in sources:
+            if isinstance(source, TakesAddresses) and (found := await source.take(model, sha256=sha256, beside=beside)):
+                return found
+        raise UsageError(
+            f"No source takes addresses that begin with {model.partition('://')[0][:20]}://.",
+            remedy="Use https://host/path/model.gguf with --sha256, or ollama://library/llama3.2:1b.",
+        )
+
+    def _unset(self) -> list[str]:
+        configured = {settings.name for settings in self._registry.settings}
+        return [name for name in BUILT_IN if name not in configured]
+
+    def _searched(self) -> list[Source]:
+        return [source for source in self._registry.all().values() if not isinstance(source, TakesAddresses)]
+
     def _candidates(self, name: ModelId) -> list[Source]:
         kinds = {settings.name: settings.kind for settings in self._registry.settings}
-        sources = self._registry.all().values()
+        sources = self._searched()
         of_samples = [source for source in sources if kinds[source.name] == SAMPLES]
         if name.author == SAMPLES and of_samples:
             return of_samples[:1]

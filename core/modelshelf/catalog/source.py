@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail
 from modelshelf.config import ConfigManager, SourceConfig
+from modelshelf.ids import ModelId
 
 if TYPE_CHECKING:
     from modelshelf.vault import Vault
@@ -52,6 +53,25 @@ class WantsSecrets(Protocol):
 
     def use_secrets(self, secrets: "Vault") -> None:
         """Where to ask for it, each time anew; called once, before the first question."""
+        ...
+
+
+@runtime_checkable
+class TakesAddresses(Protocol):
+    """A source whose models are named by addresses, as `ollama://…`. It has no search and is not looked through."""
+
+    by_address: bool
+
+    async def take(self, address: str, *, sha256: str = "", beside: bool = False) -> ModelId | None:
+        """The model at an address; None if the address is not for this source.
+
+        `sha256` is the checksum that a person gives; `beside` says to take the one that lies beside the file.
+
+        Raises:
+            UsageError: the address names nothing, or a checksum is missing.
+            RoleRequired: not everyone may name this address.
+            Unreachable, NotFound, AccessError.
+        """
         ...
 
 

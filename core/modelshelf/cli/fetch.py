@@ -30,17 +30,25 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    repo: Annotated[str, typer.Argument(help="org/name, with source: or @revision if you like.")],
+    repo: Annotated[
+        str,
+        typer.Argument(help="org/name, with source: or @revision if you like; or https://…/model.gguf, ollama://…"),
+    ],
     files: Annotated[list[str] | None, typer.Argument(help="Only these files, or patterns such as *Q4_K_M*.")] = None,
     source: Annotated[str | None, typer.Option(help="The source to take it from.")] = None,
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+    sha256: Annotated[str, typer.Option(metavar="SUM", help="The checksum of the file at an https address.")] = "",
+    sha256_beside: Annotated[
+        bool, typer.Option("--sha256-beside", help="Take the checksum from the file beside it that ends in .sha256.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Download a model: checked, scanned, and in the library when it passed."""
     from modelshelf.errors import ModelshelfError
 
     async def work(shelf: "Shelf") -> "Job":
-        job = await shelf.downloads.start(repo, tuple(files or ()), source=source, revision=revision)
+        model = await shelf.catalog.named(repo, sha256=sha256, beside=sha256_beside)
+        job = await shelf.downloads.start(model, tuple(files or ()), source=source, revision=revision)
         async with aclosing(shelf.downloads.follow(job)) as steps:
             return await _watch(steps, as_json)
 

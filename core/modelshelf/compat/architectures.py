@@ -105,7 +105,7 @@ TRAITS: Mapping[str, Traits] = {
     "granitehybrid": Traits(residuals=6.0),
     "falcon-h1": _LLAMA,
     "grok": Traits(flash=False),
-    "cogvlm": Traits(residuals=3.0),
+    "cogvlm": Traits(residuals=3.0, plain_attention=(0.0, 3.0)),
     "llama-embed": Traits(encodes=True),
     "t5encoder": Traits(encodes=True, flash=False, biased=True),
     "rwkv6": Traits(recurrent_rows=15, gated=False),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from modelshelf.catalog.types import RepoDetail
 from modelshelf.compat import answers
 from modelshelf.compat.candidates import Candidate, of_candidate
-from modelshelf.compat.engines import Engine
+from modelshelf.compat.engines import Engine, on_thought_of
 from modelshelf.compat.judge import judge
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.measures import Measures, measure
@@ -129,8 +129,10 @@ class WhatIf:
         """The answer for these settings, none of them changed, on this machine; speeds of other machines are ranges."""
         if self._facts is None:
             return answers.unknown(self.subject.model, self.asking.provider)
+        engine = self.asking.engine if machine is None else on_thought_of(self.asking.engine, machine)
         asking = replace(
             self.asking,
+            engine=engine,
             settings=settings or self.asking.settings,
             machine=machine or self.asking.machine,
             required=self.asking.required or settings is not None,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from math import exp, log
 
-from modelshelf.compat.score import LOWEST, NO_TEMPLATE, WEIGHTS, fidelity, share_of, speed_value
+from modelshelf.compat.fidelity import fidelity
+from modelshelf.compat.score import LOWEST, NO_TEMPLATE, WEIGHTS, share_of, speed_value
 from modelshelf.compat.types import Compatibility, Confidence, Reason, Settings
 from modelshelf.compat.words import listed
 from modelshelf.providers.spec import Health, HealthStatus, ServedModel
@@ -44,7 +45,7 @@ def judge_served(asked: Elsewhere, *, model: str, provider: str) -> Compatibilit
         provider=provider,
         score=score,
         available=not refused,
-        confidence=Confidence.HEADER if asked.served.context else Confidence.ESTIMATE,
+        confidence=Confidence.ESTIMATE,
         speed=(asked.rate, asked.rate) if asked.rate else None,
         settings=asked.settings,
         reasons=found,

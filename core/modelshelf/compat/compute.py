@@ -73,12 +73,13 @@ def _recurrence(shape: Shape, cells: Cells, kind: Traits, slots: int) -> float:
         return row * kind.recurrent_rows * width + slots * one
     groups = state.groups * state.size
     if kind.attention_every:
-        return row * (5 * width + 3 * state.inner + 4 * groups) + 2 * slots * one
-    each = ROW * (5 * width + 5 * state.inner + 6 * groups + state.steps)
-    # The states of the other slots are copied, unless they fit into a hole as long as a row of the block.
-    others = ROW * state.values * (slots - 1)
-    fitting = others / (ROW * state.inner) if state.inner else 0
-    return slots * one + max(each * cells.batch, each * min(cells.batch, fitting) + others)
+        each, copied = ROW * (5 * width + 3 * state.inner + 4 * groups), slots * one
+    else:
+        each = ROW * (5 * width + 5 * state.inner + 6 * groups + state.steps)
+        copied = ROW * state.values * (slots - 1)
+    # States are copied, unless they fit into a hole as long as a row of the block.
+    fitting = copied / (ROW * state.inner) if state.inner else 0
+    return slots * one + max(each * cells.batch, each * min(cells.batch, fitting) + copied)
 
 
 def _attention(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> float:
@@ -86,7 +87,8 @@ def _attention(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> floa
     if shape.latent:
         return _latent(shape, cells, flash=flash)
     if flash:
-        return row * (5 * width + shape.heads_row + shape.values_row + shape.expanded)
+        fused = 2 * shape.key_row if shape.fused else 0
+        return row * (5 * width + shape.heads_row + shape.values_row + shape.expanded + fused)
     scores = row * shape.heads * cells.full
     if shape.inputs > width:
         return scores + row * (5 * shape.inputs + 2 * shape.heads_row)
@@ -119,11 +121,11 @@ def _inputs(shape: Shape, cells: Cells, kind: Traits, *, flash: bool) -> int:
     found = ROW * cells.batch * shape.per_layer
     if not shape.attention:
         return found
-    index = shape.attention[0].index
+    index = shape.kinds[0][0].index
     masks = (cells.full * (2 if index else 1) + cells.sliding) * cells.batch * (2 if flash else 4)
     if index:
         found += ROW * cells.batch * min(cells.full, shape.chosen) * len(shape.attention)
     if flash or shape.latent or kind.encodes:
         return found + masks
-    caches = sum(any(layer.slides is slides for layer in shape.attention) for slides in (False, True))
+    caches = len({layer.slides for layer, _ in shape.kinds})
     return found + masks + 8 * cells.batch * shape.value_row * caches

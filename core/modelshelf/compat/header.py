@@ -74,21 +74,24 @@ class Header:
         """The rank of a compressed cache, 0 for keys and values in full."""
         return self.number("attention.kv_lora_rank") if self.number("attention.key_length_mla") else 0
 
-    def attention(self) -> tuple[AttentionLayer, ...]:
-        """The layers that keep keys and values of their own."""
+    def attention(self) -> dict[int, AttentionLayer]:
+        """The layers that keep keys and values of their own, by their numbers."""
         counts = self.facts.heads_kv or self.numbers("attention.head_count_kv") or (self.heads,)
         index = self.number("attention.indexer.key_length") if self.traits.indexed else 0
-        owning = self.layers - self.number("attention.shared_kv_layers")
-        found = []
-        for layer in range(owning if self.traits.cached else self.layers):
+        lengths = {slides: self.lengths(slides) for slides in (False, True)}
+        made: dict[tuple[int, bool], AttentionLayer] = {}
+        found = {}
+        for layer in range(self.layers - self.number("attention.shared_kv_layers")):
             count = counts[layer] if layer < len(counts) else counts[-1]
             if not self.attends(layer, count):
                 continue
             slides = self.slides(layer)
-            key, value = self.lengths(slides)
-            row = (key, 0) if self.latent else (count * key, count * value)
-            found.append(AttentionLayer(*row, slides=slides, index=index))
-        return tuple(found)
+            if (count, slides) not in made:
+                key, value = lengths[slides]
+                row = (key, 0) if self.latent else (count * key, count * value)
+                made[count, slides] = AttentionLayer(*row, slides=slides, index=index)
+            found[layer] = made[count, slides]
+        return found
 
     def attends(self, layer: int, heads_kv: int) -> bool:
         """Whether a layer has attention, by its tensors or, where those were not read, by the counts of heads."""
@@ -115,19 +118,21 @@ class Header:
         """Whether a layer carries a state from token to token."""
         return any(f"blk.{layer}.{name}" in self.tensors for name in _RECURRENT_TENSORS)
 
-    def recurrent_layers(self) -> int:
-        """How many layers carry a state, of a model that has such layers."""
+    def recurrent_layers(self) -> tuple[int, ...]:
+        """The layers that carry a state, of a model that has such layers."""
+        layers = range(self.layers)
         if self.whole:
-            return sum(self.recurs(layer) for layer in range(self.layers))
+            return tuple(layer for layer in layers if self.recurs(layer))
         every = self.number("full_attention_interval") or self.traits.attention_every
         if every:
-            return self.layers - self.layers // every
+            return tuple(layer for layer in layers if layer % every != every - 1)
         counts = self.facts.heads_kv or self.numbers("attention.head_count_kv")
         forward = self.numbers("feed_forward_length")
         if not (len(counts) > 1 and any(counts)):
-            return self.layers
+            return tuple(layers)
         alternate = len(forward) > 1 and 0 in forward
-        return sum(not count and not (alternate and forward[i]) for i, count in enumerate(counts[: self.layers]))
+        blocks = {layer for layer, width in enumerate(forward) if width} if alternate else set()
+        return tuple(layer for layer in layers if layer < len(counts) and not counts[layer] and layer not in blocks)
 
     def slides(self, layer: int) -> bool:
         """Whether a layer sees the window only."""

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from modelshelf.compat.fidelity import fidelity
 from modelshelf.compat.fixes import fixes as find_fixes
 from modelshelf.compat.measures import measure
 from modelshelf.compat.reasons import doubts, gates, never, reasons, summary
-from modelshelf.compat.score import UNKNOWN_ARCHITECTURE_CAP, Question, Rating, fidelity, rate
+from modelshelf.compat.score import UNKNOWN_ARCHITECTURE_CAP, Question, Rating, rate
 from modelshelf.compat.types import Compatibility, Confidence, Quality
 from modelshelf.metadata.facts import ModelFacts
 
@@ -35,7 +36,7 @@ def judge(
         confidence=sure,
         memory=(used if score else asked).estimate.memory,
         budget=used.placement.budget,
-        speed=used.speed if any(used.speed) else None,
+        speed=used.speed if any(used.speed) and not never(stopped) else None,
         settings=(used if score else asked).settings,
         reasons=stopped if never(stopped) else stopped + tuple(reasons(question, asked, used)),
         fixes=found,

@@ -12,7 +12,7 @@ from modelshelf.compat.speed import moved_by_a_token
 from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import Settings
 from modelshelf.errors import ModelshelfError
-from modelshelf.events import EventBus, ModelAnswered, ModelLoaded, SpeedMeasured
+from modelshelf.events import EventBus, ModelAnswered, ModelLoaded, ProviderChanged, SpeedMeasured
 from modelshelf.ids import split_served
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Learning:
                         await self._answered(event)
                     elif isinstance(event, ModelLoaded) and event.seconds > 0:
                         await self._loaded(event)
+                    elif isinstance(event, ProviderChanged):
+                        await self._places.refresh()  # what lists say of it must not wait for a question
                     elif isinstance(event, SpeedMeasured) and event.process != self._events.process:
                         await self._calibration.read()
                 except ModelshelfError as error:

@@ -1,6 +1,5 @@
 """What is drawn from a model's facts once, for all settings that it is judged with."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelshelf.compat.architectures import Traits, traits
@@ -8,7 +7,7 @@ from modelshelf.compat.shape import Shape, shape_of
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
 
 ALIGNMENT = 32
-EXPERT_TENSORS = ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_up_exps")
+EMBEDDINGS = "token_embd.weight"
 # Types whose matrices llama.cpp keeps a second time on a processor with AVX2, eight rows woven into one; measured.
 REPACKED_TYPES = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 WOVEN = 8
@@ -39,57 +38,60 @@ class Measures:
 
 
 def measure(facts: ModelFacts) -> Measures:
-    """Draw them; takes some tenths of a millisecond for hundreds of tensors."""
+    """Draw them; takes a millisecond for hundreds of tensors."""
     shape, kind = shape_of(facts), traits(facts.architecture)
-    if not (facts.tensors and facts.tier == 2):
-        weights = facts.weights if facts.weights is not None else facts.size
-        outside, layers, output = _shared_out(facts, shape, weights)
-        repacked = round(weights * REPACKED_SHARES.get(facts.quantisation or "", 0.0))
-        return Measures(shape, kind, weights, weights, layers, outside, output, repacked=repacked)
-    outside, layers, output = _by_layer(facts.tensors, shape.layers)
-    tied = 0
-    if not any(tensor.name == "output.weight" for tensor in facts.tensors):
-        tied = sum(_padded(tensor) for tensor in facts.tensors if tensor.name == "token_embd.weight")
-    output += tied if kind.twice_embedded else 0
+    if facts.tensors and facts.tier == 2:
+        return _summed(facts, shape, kind)
+    weights = facts.weights if facts.weights is not None else facts.size
+    outside, layers, output = _shared_out(facts, shape, weights)
+    repacked = round(weights * REPACKED_SHARES.get(facts.quantisation or "", 0.0))
+    return Measures(shape, kind, weights, weights, layers, outside, output, repacked=repacked)
+
+
+def _summed(facts: ModelFacts, shape: Shape, kind: Traits) -> Measures:
+    """Of the experts only those that are chosen are active, of the vocabulary one row."""
+    count = facts.keys.get("expert_count")
+    part = min(shape.experts_used / count, 1.0) if isinstance(count, int) and count > 0 else 1.0
+    tied = all(tensor.name != "output.weight" for tensor in facts.tensors)
+    layers = [0] * shape.layers
+    outside = output = embedded = repacked = 0
+    active = 0.0
+    for tensor in facts.tensors:
+        name, size = tensor.name, -(-tensor.size // ALIGNMENT) * ALIGNMENT
+        layer = _layer_of(name)
+        if layer is None:
+            output += size if name in OUTPUTS else 0
+            outside += 0 if name in OUTPUTS else size
+            embedded += size if name == EMBEDDINGS else 0
+        elif layer < shape.layers:
+            layers[layer] += size
+        else:
+            continue  # layers behind the last foretell more than the next token and are not loaded
+        if name != EMBEDDINGS or tied:
+            active += tensor.size * part if "_exps" in name else tensor.size
+        repacked += tensor.size if _is_repacked(tensor, inside=layer is not None, tied=tied) else 0
+    output += embedded if tied and kind.twice_embedded else 0
     weights = outside + sum(layers) + output
-    active = _active(facts, shape)
-    repacked = sum(tensor.size for tensor in facts.tensors if _is_repacked(tensor, shape.layers, tied=bool(tied)))
-    return Measures(shape, kind, weights, active, layers, outside, output, tied, repacked)
+    return Measures(
+        shape, kind, weights, round(active), tuple(layers), outside, output, embedded if tied else 0, repacked
+    )
 
 
-def _is_repacked(tensor: TensorInfo, layers: int, *, tied: bool) -> bool:
+def _is_repacked(tensor: TensorInfo, *, inside: bool, tied: bool) -> bool:
     if tensor.type not in REPACKED_TYPES or len(tensor.shape) < 2 or tensor.shape[1] % WOVEN:
         return False
-    if tensor.name == "token_embd.weight":
-        return tied
-    layer = _layer_of(tensor.name)
-    if layer is None:
-        return tensor.name in {"output.weight", "per_layer_model_proj.weight"}
-    return layer < layers and (len(tensor.shape) == 2 or "_exps" in tensor.name)
-
-
-def _by_layer(tensors: Iterable[TensorInfo], count: int) -> tuple[int, tuple[int, ...], int]:
-    outside = output = 0
-    layers = [0] * count
-    for tensor in tensors:
-        size = _padded(tensor)
-        layer = _layer_of(tensor.name)
-        if layer is None:
-            if tensor.name in OUTPUTS:
-                output += size
-            else:
-                outside += size
-        elif layer < count:  # those behind the last foretell more than the next token and are not loaded
-            layers[layer] += size
-    return outside, tuple(layers), output
+    if inside:
+        return len(tensor.shape) == 2 or "_exps" in tensor.name
+    return tied if tensor.name == EMBEDDINGS else tensor.name in {"output.weight", "per_layer_model_proj.weight"}
 
 
 def _layer_of(name: str) -> int | None:
     """The number of the layer that a tensor belongs to."""
-    before, _, rest = name.partition("blk.")
-    if before not in {"", "enc.", "dec."}:
+    if name[:4] in {"enc.", "dec."}:
+        name = name[4:]
+    if name[:4] != "blk.":
         return None
-    number = rest.partition(".")[0]
+    number = name[4 : name.find(".", 4)]
     return int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else None
 
 
@@ -102,21 +104,3 @@ def _shared_out(facts: ModelFacts, shape: Shape, weights: int) -> tuple[int, tup
     outside = round(weights * share)
     each, left = divmod(weights - outside, shape.layers)
     return outside + left, (each,) * shape.layers, 0
-
-
-def _padded(tensor: TensorInfo) -> int:
-    return -(-tensor.size // ALIGNMENT) * ALIGNMENT
-
-
-def _active(facts: ModelFacts, shape: Shape) -> int:
-    """Of the experts only those that are chosen count, of the vocabulary one row."""
-    count = facts.keys.get("expert_count")
-    part = min(shape.experts_used / count, 1.0) if isinstance(count, int) and count > 0 else 1.0
-    tied = all(tensor.name != "output.weight" for tensor in facts.tensors)
-    total = 0.0
-    for tensor in facts.tensors:
-        if any(name in tensor.name for name in EXPERT_TENSORS):
-            total += tensor.size * part
-        elif tensor.name != "token_embd.weight" or tied:
-            total += tensor.size
-    return round(total)

@@ -5,11 +5,12 @@ the phases that its graph allocator passes through. A buffer that is too small e
 known in detail `Estimate.high` is what to plan with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
 from modelshelf.compat.compute import Cells, compute
+from modelshelf.compat.header import AttentionLayer
 from modelshelf.compat.measures import Measures, measure
 from modelshelf.compat.shape import Shape
 from modelshelf.compat.types import Confidence, Memory, Settings
@@ -70,7 +71,7 @@ def estimate(facts: ModelFacts, settings: Settings, measures: Measures | None = 
     cells = _cells(facts, shape, settings)
     memory = Memory(
         weights=known.weights,
-        kv=_cache(shape, settings, cells),
+        kv=_cache(shape, settings, cells, shape.kinds),
         recurrent=_recurrent(shape, settings),
         compute=compute(shape, settings, cells, kind),
         output=4 * shape.vocabulary * settings.slots,
@@ -110,21 +111,44 @@ def _row(values: int, kind: str) -> int:
     return -(-values // block) * size
 
 
-def _cache(shape: Shape, settings: Settings, cells: Cells) -> int:
-    if not shape.cached:
-        return 0
-    total = 0
+def _cache(shape: Shape, settings: Settings, cells: Cells, kinds: Iterable[tuple[AttentionLayer, int]]) -> int:
+    return sum(_kept(shape, settings, cells, layer) * count for layer, count in kinds) if shape.cached else 0
+
+
+def _kept(shape: Shape, settings: Settings, cells: Cells, layer: AttentionLayer) -> int:
+    """Bytes of one layer's cache."""
     keys, values = settings.kv, settings.kv_values or settings.kv
-    for layer in shape.attention:
-        held = cells.sliding if layer.slides else cells.full
-        # Without flash attention values are stored the other way round, in rows as long as the widest layer's.
-        value = layer.value if settings.flash_attention else shape.value_row
-        total += held * (_row(layer.key, keys) + _row(value, values) + _row(layer.index, keys))
-    return total * cells.streams
+    # Without flash attention values are stored the other way round, in rows as long as the widest layer's.
+    value = layer.value if settings.flash_attention else shape.value_row
+    held = cells.sliding if layer.slides else cells.full
+    return held * (_row(layer.key, keys) + _row(value, values) + _row(layer.index, keys)) * cells.streams
 
 
 def _recurrent(shape: Shape, settings: Settings) -> int:
-    return 4 * settings.slots * shape.state.layers * (shape.state.values + shape.state.convolution)
+    return len(shape.state.layers) * _carried(shape, settings)
+
+
+def _carried(shape: Shape, settings: Settings) -> int:
+    """Bytes of one layer's state."""
+    return 4 * settings.slots * (shape.state.values + shape.state.convolution)
+
+
+def by_layer(facts: ModelFacts, settings: Settings, measures: Measures | None = None) -> tuple[int, ...]:
+    """Bytes of each layer's weights, cache and state: what moves to a card with it.
+
+    What stands outside the layers is `Measures.outside` and `Measures.output`; every device has a compute buffer of its
+    own.
+    """
+    settings = _sane(settings)
+    known = measures or measure(facts)
+    shape = known.shape
+    cells = _cells(facts, shape, settings)
+    found = list(known.layers)
+    for number, layer in zip(shape.attending, shape.attention, strict=True) if shape.cached else ():
+        found[number] += _kept(shape, settings, cells, layer)
+    for number in shape.state.layers:
+        found[number] += _carried(shape, settings)
+    return tuple(found)
 
 
 def _guess(facts: ModelFacts, settings: Settings, weights: int) -> Estimate:
@@ -152,7 +176,7 @@ def _bounded(facts: ModelFacts, known: Measures, settings: Settings, cells: Cell
     if facts.tier < 2:
         slack = memory.weights // 200 + memory.compute // 20
         return Estimate(memory, Confidence.HEADER, total - slack, total + slack)
-    slack = max(memory.compute // 20, 8 * MIB)
+    slack = max(memory.compute // 10, 8 * MIB)
     return Estimate(memory, Confidence.EXACT, total - slack, total + slack)
 
 
@@ -163,12 +187,12 @@ def _extremes(known: Measures, settings: Settings, cells: Cells, memory: Memory)
     held twice, and the engine has no flash attention for it.
     """
     shape, kind = known.shape, known.traits
-    whole = replace(shape, attention=tuple(replace(layer, slides=False) for layer in shape.attention))
+    whole = [(replace(layer, slides=False), count) for layer, count in shape.kinds]
     rows = 0 if shape.state.inner else RECURRENT_ROWS
     ways = [
         replace(kind, flash=flash, encodes=own, recurrent_rows=rows) for flash, own in product((True, False), repeat=2)
     ]
     buffers = [compute(shape, settings, cells, way) for way in ways]
     low = known.weights + min(buffers) // 2
-    high = known.weights + known.tied + _cache(whole, settings, cells) + memory.recurrent + max(buffers) * 3 // 2
+    high = known.weights + known.tied + _cache(shape, settings, cells, whole) + memory.recurrent + max(buffers) * 3 // 2
     return low, high + memory.output + 8 * MIB

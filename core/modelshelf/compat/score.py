@@ -6,7 +6,7 @@ A sum would hide a fatal weakness; in a geometric mean one poor value pulls ever
 |-----------|--------|--------------------------------------|------------------------------------------------------|
 | memory    | 0.35   | a quarter of the memory stays free   | 0.3 when it just fits                                |
 | speed     | 0.25   | 20 tokens per second or more         | 0.05 at 0.5 tokens per second, by the logarithm      |
-| fidelity  | 0.15   | 16 bits per weight                   | by the table `FIDELITY`, 0.25 for one bit            |
+| fidelity  | 0.15   | 16 bits per weight                   | by `compat.fidelity`, 0.25 for one bit                |
 | context   | 0.15   | all the context that was asked for   | the square root of the part that can be had          |
 | abilities | 0.10   | it has what is wanted beside         | 0.6 without any of it, or without a chat template    |
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from math import exp, log
 
 from modelshelf.compat.engines import Engine
+from modelshelf.compat.fidelity import fidelity
 from modelshelf.compat.machine import Machine
 from modelshelf.compat.measures import Measures, measure
 from modelshelf.compat.memory import Estimate
@@ -34,38 +35,7 @@ JUST_FITS, ROOMY = 0.3, 0.25
 FAST, SLOW = 20.0, 0.5
 SHORTEST = 512  # tokens: below, a chat makes no sense
 NO_TEMPLATE = 0.6
-UNKNOWN_FIDELITY = 0.7
 UNKNOWN_ARCHITECTURE_CAP = 50
-
-# How much of a model is left, by the letters its quantisation's name begins with; the longest match counts.
-FIDELITY: Mapping[str, float] = {
-    "F64": 1.0,
-    "F32": 1.0,
-    "F16": 1.0,
-    "BF16": 1.0,
-    "Q8": 0.99,
-    "FP8": 0.97,
-    "F8": 0.97,
-    "Q6": 0.97,
-    "Q5": 0.94,
-    "Q5_K": 0.95,
-    "MXFP4": 0.93,
-    "NVFP4": 0.92,
-    "Q4_K": 0.9,
-    "IQ4": 0.88,
-    "Q4": 0.85,
-    "AWQ": 0.87,
-    "GPTQ": 0.86,
-    "NF4": 0.85,
-    "Q3_K_L": 0.78,
-    "Q3": 0.74,
-    "IQ3": 0.72,
-    "Q2": 0.5,
-    "IQ2": 0.45,
-    "TQ": 0.4,
-    "IQ1": 0.25,
-    "Q1": 0.25,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +105,6 @@ def downgrades(question: Question) -> Iterator[Settings]:
     while not question.required and settings.context > SHORTEST:
         settings = replace(settings, context=max(settings.context // 2, SHORTEST))
         yield settings
-
-
-def fidelity(quantisation: str | None) -> float:
-    """How much of a model its quantisation leaves, 0 to 1; a middling value where it is not known."""
-    name = (quantisation or "").upper().removeprefix("UD-")
-    best = max((start for start in FIDELITY if name.startswith(start)), key=len, default=None)
-    return FIDELITY[best] if best else UNKNOWN_FIDELITY
 
 
 def rate_as_asked(question: Question, settings: Settings) -> Rating:

@@ -1,10 +1,8 @@
 """Compatibility of models with providers, on this machine or on one that is only thought of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.catalog.types import RepoCard, RepoDetail
@@ -13,18 +11,16 @@ from modelshelf.compat.applying import apply
 from modelshelf.compat.asking import Asking, Paces, WhatIf, with_other_provider
 from modelshelf.compat.calibration import Calibration
 from modelshelf.compat.candidates import candidates
-from modelshelf.compat.devices import Device, as_engine_sees, engine_devices
 from modelshelf.compat.engines import engine
 from modelshelf.compat.fit import BUILTIN
-from modelshelf.compat.hardware import find_machine
 from modelshelf.compat.learning import Learning
 from modelshelf.compat.machine import Machine
-from modelshelf.compat.machines import FOLDER, find_named_machine, named_machines
-from modelshelf.compat.matrix import frame_of
+from modelshelf.compat.machine_watch import MachineWatch
+from modelshelf.compat.machines import FOLDER
 from modelshelf.compat.places import Places
 from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
-from modelshelf.errors import ModelshelfError, UsageError
+from modelshelf.errors import ModelshelfError
 from modelshelf.ids import ModelId
 from modelshelf.metadata.listed import of_card
 
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
     from modelshelf.providers import HealthMonitor, ProviderRegistry
     from modelshelf.store import Store
 
-MACHINE_SECONDS = 5.0  # for how long a look at the machine holds
 CARDS = 200
 AT_ONCE = 8
 
@@ -66,44 +61,31 @@ class CompatibilityService:
         configure: Callable[[str, Any], Awaitable[None]],
     ) -> None:
         self._configure = configure
-        self._kept_machines = config.home / FOLDER
         self._catalog, self._library, self._providers = catalog, library, providers
         self.calibration = Calibration(store)
         self._places = Places(config, providers, health)
         self._subjects = Subjects(catalog, metadata, library, self._places.served_by)
         self._learning = Learning(events, self.calibration, self._subjects, self._places)
-        self._machine: Machine | None = None
-        self._seen = 0.0
-        self._devices: tuple[Device, ...] = ()
-        self._looking: asyncio.Task[Machine] | None = None
+        self._watch = MachineWatch(config.home / FOLDER, self._looked)
 
     async def start(self) -> None:
         """See how much memory there is; the slower part, graphics cards and bandwidth, goes on beside."""
         await asyncio.to_thread(engine, BUILTIN)
-        self._machine = await asyncio.to_thread(find_machine, bandwidth=False, gpus=False)
-        self._looking = asyncio.create_task(self._look())
+        await self._watch.start()
         self._learning.start()
 
     async def stop(self) -> None:
         """End the look at the machine, and the watch over answers."""
         await self._learning.stop()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-            self._looking = None
+        await self._watch.stop()
 
     async def machine(self) -> Machine:
         """This machine as it is now, at most five seconds old."""
-        if self._machine is None or not self._seen or monotonic() - self._seen > MACHINE_SECONDS:
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
-            await asyncio.shield(self._looking)
-        return self._machine or await self._look()
+        return await self._watch.now()
 
     async def machines(self) -> tuple[Machine, ...]:
         """This machine, those that the person keeps in `machines` of the home, and some that people often mean."""
-        here = await self.machine()
-        return here, *await asyncio.to_thread(self._thought_of)
+        return await self.machine(), *await asyncio.to_thread(self._watch.thought_of)
 
     async def named_machine(self, text: str) -> Machine:
         """A machine in words ("24 GB card"), or by the name of a kept one.
@@ -111,9 +93,7 @@ class CompatibilityService:
         Raises:
             UsageError: the words say no machine; the remedy lists what can be said.
         """
-        if text.strip().lower().endswith(".json"):
-            raise UsageError("A file is not read here.", remedy=f"Put it into {self._kept_machines} and say its name.")
-        return await asyncio.to_thread(self._named, text)
+        return await asyncio.to_thread(self._watch.named, text)
 
     async def check_model_compatibility(
         self,
@@ -203,7 +183,7 @@ class CompatibilityService:
             providers = [config.id for config in await self._providers.list() if config.enabled]
         rows, columns = [str(model) for model in models], list(providers)
         found = await self.answers(rows, columns, settings=settings, machine=machine)
-        return await asyncio.to_thread(frame_of, found, rows, columns)
+        return await asyncio.to_thread(_frame_of, found, rows, columns)
 
     async def what_if(self, model: ModelId | str, provider: str = BUILTIN) -> WhatIf:
         """A model with a provider of this machine, to be asked with other settings or another machine, at once.
@@ -215,7 +195,7 @@ class CompatibilityService:
         await self._places.refresh()
         config = self._places.config(provider)
         subject = await self._subjects.find(model)
-        here = self._as_seen(config.kind, await self.machine())
+        here = self._watch.seen_by(config.kind, await self.machine())
         asking = await self._places.asking(config, here, None, subject)
         return WhatIf.of(subject, asking, self._paces(config.kind))
 
@@ -272,7 +252,7 @@ class CompatibilityService:
             answer = answers.elsewhere(model, provider, config.name)
             return tuple(RankedFile(one.files, one.size, one.quantisation, answer) for one in candidates(detail))
         subject = await self._subjects.of_detail(detail)
-        here = machine or self._as_seen(config.kind, await self.machine())
+        here = machine or self._watch.seen_by(config.kind, await self.machine())
         asking = await self._places.asking(config, here, None, subject, machine is None)
         return asking.rank(detail, subject)
 
@@ -298,9 +278,9 @@ class CompatibilityService:
     def quick(self, card: RepoCard, provider: str = BUILTIN) -> Compatibility:
         """A first answer from what the card of a repository says, without asking anyone: for lists."""
         facts = of_card(card)
-        if facts is None or self._machine is None:
+        if facts is None or self._watch.last is None:
             return answers.unknown(str(card.id), provider)
-        asking = self._places.quick(provider, self._machine, self._as_seen)
+        asking = self._places.quick(provider, self._watch.last, self._watch.seen_by)
         if asking is None:
             return answers.elsewhere(str(card.id), provider, provider)
         return answers.gated(asking.judge(facts, str(card.id), fixes=False), card)
@@ -317,7 +297,7 @@ class CompatibilityService:
             offered = self._places.offered(provider, subject)
             rate = self.calibration.rate(config.kind, offered.id) if offered else None
             return self._places.elsewhere(config, subject, asked.settings, asked.needs, asked.wants, rate)
-        machine = asked.machine or self._as_seen(config.kind, await self.machine())
+        machine = asked.machine or self._watch.seen_by(config.kind, await self.machine())
         asking = await self._places.asking(config, machine, asked.settings, subject, asked.machine is None)
         asking = replace(asking, needs=asked.needs, wants=asked.wants)
         paces = self._paces(config.kind) if asked.machine is None else _never_timed
@@ -341,34 +321,13 @@ class CompatibilityService:
         answer = answers.with_other_file(answer, asking.rank(detail, every), best.files)
         return await asyncio.to_thread(answers.with_disk, answer, best.size, self._library.cache)
 
+    async def _looked(self, machine: Machine, first: bool) -> None:
+        await self._places.refresh()
+        if first:
+            await self.calibration.open(machine)
+
     def _paces(self, kind: str) -> Paces:
         return lambda key: self.calibration.pace(kind, key)
-
-    def _thought_of(self) -> list[Machine]:
-        found = []
-        for name in named_machines(self._kept_machines):
-            with suppress(UsageError):  # somebody's file is broken: whoever names it is told
-                found.append(self._named(name))
-        return found
-
-    def _named(self, text: str) -> Machine:
-        return find_named_machine(text, self._kept_machines)
-
-    def _as_seen(self, kind: str, machine: Machine) -> Machine:
-        if kind != BUILTIN or not machine.gpus:
-            return machine
-        # What the engine does not say that it uses, it does not use.
-        return as_engine_sees(machine, self._devices) if self._devices else replace(machine, gpus=())
-
-    async def _look(self) -> Machine:
-        await self._places.refresh()
-        self._machine = await asyncio.to_thread(find_machine)
-        if self._machine.gpus and not self._devices:
-            self._devices = await asyncio.to_thread(engine_devices)
-        if not self._seen:
-            await self.calibration.open(self._machine)
-        self._seen = monotonic()
-        return self._machine
 
 
 class _Asked:
@@ -382,6 +341,14 @@ class _Asked:
         wants: frozenset[str] = frozenset(),
     ) -> None:
         self.settings, self.machine, self.needs, self.wants = settings, machine, needs, wants
+
+
+def _frame_of(
+    found: Mapping[tuple[str, str], Compatibility], rows: Sequence[str], columns: Sequence[str]
+) -> "pd.DataFrame":
+    from modelshelf.compat.matrix import frame_of  # pandas is slow to load, and short commands have no use for it
+
+    return frame_of(found, rows, columns)
 
 
 def _never_timed(_key: str) -> None:

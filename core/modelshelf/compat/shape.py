@@ -1,5 +1,6 @@
 """The measures of a model that decide how much memory it needs, drawn from the facts of its header."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from modelshelf.compat.header import AttentionLayer, Header
@@ -24,7 +25,7 @@ class Blocks:
 class State:
     """What recurrent layers carry: values of the state and of the convolution per sequence, and how they are made."""
 
-    layers: int = 0
+    layers: tuple[int, ...] = ()
     values: int = 0
     convolution: int = 0
     inner: int = 0
@@ -41,9 +42,9 @@ class Shape:
     models that add what they see at several layers; per_layer: values that are added in all layers together. window:
     tokens that sliding layers see. latent: the rank of a compressed cache (MLA); heads_length: of one head's query
     before it is compressed. key_row, value_row: values of one token in the widest layer's keys and values; heads_row,
-    values_row: in all heads' queries and values. fused: these are made in one go.
-    expanded: values of a compressed row made whole, before it is kept. chosen: tokens that an indexer lets a
-    layer see. cached: keys and values are kept.
+    values_row: in all heads' queries and values. fused: these are made in one go. expanded: values of a compressed row
+    made whole, before it is kept. chosen: tokens that an indexer lets a layer see. cached: keys and values are kept.
+    attention: the layers that keep them; attending: their numbers; kinds: each sort of them and how many there are.
     """
 
     known: bool
@@ -60,6 +61,8 @@ class Shape:
     latent: int
     window: int
     attention: tuple[AttentionLayer, ...]
+    attending: tuple[int, ...] = ()
+    kinds: tuple[tuple[AttentionLayer, int], ...] = ()
     layers: int = 0
     cached: bool = True
     heads_length: int = 0
@@ -79,7 +82,9 @@ def shape_of(facts: ModelFacts) -> Shape:
     header = Header(facts)
     attention = header.attention()
     key, value = header.lengths()
-    if any(layer.slides for layer in attention):
+    kinds = Counter(map(id, attention.values()))
+    sorts = {id(layer): layer for layer in attention.values()}
+    if any(layer.slides for layer in sorts.values()):
         key, value = (max(pair) for pair in zip((key, value), header.lengths(slides=True), strict=True))
     embedding = header.embedding
     return Shape(
@@ -91,12 +96,14 @@ def shape_of(facts: ModelFacts) -> Shape:
         state=_state(header),
         heads=header.heads,
         heads_row=header.heads * key,
-        key_row=max((layer.key for layer in attention), default=0),
-        value_row=max((layer.value for layer in attention), default=0),
+        key_row=max((layer.key for layer in sorts.values()), default=0),
+        value_row=max((layer.value for layer in sorts.values()), default=0),
         values_row=header.heads * value,
         latent=header.latent,
         window=header.window,
-        attention=attention,
+        attention=tuple(attention.values()),
+        attending=tuple(attention),
+        kinds=tuple((sorts[one], count) for one, count in kinds.items()),
         layers=header.layers,
         cached=header.traits.cached,
         heads_length=header.number("attention.key_length_mla"),
@@ -125,15 +132,16 @@ def _blocks(header: Header) -> Blocks:
     dense = expert = 0
     gated = gated_experts = False
     for name, shape in header.tensors.items():
+        if "ffn_down" not in name or not shape:
+            continue
         if name.endswith("ffn_down.weight"):
             dense = max(dense, shape[0])
-            up = header.tensors.get(name.replace("ffn_down", "ffn_up"), (0, 0))
-            gated |= up[-1] > shape[0] or name.replace("ffn_down", "ffn_gate") in header.tensors
+            up = header.tensors.get(name.replace("ffn_down", "ffn_up"), ())
+            gated |= max(up, default=0) > max(shape) or name.replace("ffn_down", "ffn_gate") in header.tensors
         elif name.endswith("ffn_down_exps.weight"):
             expert = max(expert, shape[0])
-            base = name.replace("ffn_down_exps.weight", "")
-            gated_experts |= f"{base}ffn_gate_exps.weight" in header.tensors
-            gated_experts |= f"{base}ffn_gate_up_exps.weight" in header.tensors
+            gates = (name.replace("ffn_down_exps", kind) for kind in ("ffn_gate_exps", "ffn_gate_up_exps"))
+            gated_experts |= any(gate in header.tensors for gate in gates)
     return Blocks(dense, gated, expert, used if expert else 0, gated_experts)
 
 

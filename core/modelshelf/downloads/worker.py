@@ -233,7 +233,7 @@ def discard(places: Places, plan: DownloadPlan) -> None:
 def _refs(row: JobRow) -> list[str]:
     """The branch or tag to write, `main` if none was named; a commit is no such name."""
     name = row.revision or "main"
-    return [] if len(name) == _FULL_SHA and name == row.commit else [name]
+    return [] if len(row.commit) == _FULL_SHA and name.startswith(row.commit) else [name]
 
 
 def _step(job: str, run: JobRun) -> JobProgress:

@@ -1,18 +1,49 @@
 """The door for providers: whatever implements `Provider` and is named in the entry points `modelshelf.providers`."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelshelf.errors import Unsupported, UsageError
+from modelshelf.errors import Unsupported
+from modelshelf.providers.chats import ChatChunk, ChatMessage, ChatReply, ChatRequest, Embeddings, Progress
+from modelshelf.providers.served import LoadSettings, Price, ServedModel, check_load_settings
 
 if TYPE_CHECKING:
     from modelshelf.config import ConfigManager
     from modelshelf.library import ModelLibrary
     from modelshelf.vault import Secret
+
+
+__all__ = [
+    "MODELS_FIELD",
+    "Ability",
+    "ChatChunk",
+    "ChatMessage",
+    "ChatReply",
+    "ChatRequest",
+    "Embeddings",
+    "Field",
+    "FieldKind",
+    "Health",
+    "HealthStatus",
+    "KeyUse",
+    "LoadSettings",
+    "Price",
+    "Progress",
+    "Provider",
+    "ProviderConfig",
+    "ProviderContext",
+    "ProviderFactory",
+    "ServedModel",
+    "check_load_settings",
+    "needs_key",
+    "no_key",
+    "no_settings",
+    "unsupported",
+]
 
 
 class Ability(StrEnum):
@@ -95,135 +126,6 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per million tokens; None where it is not known."""
-
-    input: float | None = None
-    output: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LoadSettings:
-    """How a model is brought into memory; None leaves it to the provider.
-
-    `context` in tokens; `kv` is f16, q8_0 or q4_0; `gpu_layers` counts layers, -1 for all; `idle_seconds` until it is
-    unloaded by itself, 0 for never. A provider heeds those that its `load_options` names.
-    """
-
-    context: int | None = None
-    kv: str | None = None
-    gpu_layers: int | None = None
-    slots: int | None = None
-    flash_attention: bool | None = None
-    idle_seconds: int | None = None
-
-    def over(self, other: "LoadSettings") -> "LoadSettings":
-        """These settings, and the other's where these leave something open."""
-        mine = {item.name: getattr(self, item.name) for item in fields(self)}
-        return replace(other, **{name: value for name, value in mine.items() if value is not None})
-
-    def as_dict(self) -> dict[str, Any]:
-        """What is set, ready for JSON."""
-        told = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name: value for name, value in told.items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """A vector for each text, in their order."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    model: str
-    provider: str
-    usage: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A model as a provider offers it. `loaded` is None where the provider does not say.
-
-    `size` and `memory` in bytes, `context` and `max_output` in tokens. `abilities` are words such as chat, embed,
-    tools, vision, reasoning. `retires` is the day after which the provider no longer serves it; `deprecated` says that
-    it should no longer be chosen. `instances` are the provider's own names for what is in memory.
-    """
-
-    provider: str
-    name: str
-    size: int | None = None
-    context: int | None = None
-    quantisation: str | None = None
-    architecture: str | None = None
-    repo: str | None = None
-    commit: str | None = None
-    loaded: bool | None = None
-    memory: int | None = None
-    abilities: tuple[str, ...] = ()
-    title: str = ""
-    max_output: int | None = None
-    price: Price | None = None
-    deprecated: bool = False
-    retires: date | None = None
-    instances: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """`provider/name`."""
-        return f"{self.provider}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
-    """One turn: role is system | user | assistant."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """What to ask. `stop` are texts that end the answer; `extra` goes to the provider as it is."""
-
-    messages: tuple[ChatMessage, ...]
-    max_tokens: int | None = 512
-    temperature: float | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ChatChunk:
-    """A piece of an answer. The last one carries `finish`, `usage` and `timings`.
-
-    usage: prompt_tokens, completion_tokens, total_tokens. timings: seconds_to_first_token, tokens_per_second.
-    `model` is the `provider/name` that answers, where the shelf was asked.
-    """
-
-    text: str = ""
-    finish: str | None = None
-    usage: Mapping[str, int] | None = None
-    timings: Mapping[str, float] | None = None
-    model: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatReply:
-    """A whole answer."""
-
-    text: str
-    model: str
-    provider: str
-    usage: Mapping[str, int]
-    timings: Mapping[str, float]
-    finish: str | None = None
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
 class ProviderConfig:
     """A configured provider, as the registry keeps it."""
 
@@ -260,15 +162,6 @@ class ProviderContext:
     key: Callable[[ProviderConfig, str], Awaitable["Secret | None"]] = no_key
     load_settings: Callable[[str, str], Awaitable[LoadSettings]] = no_settings
     loaded: Callable[[str, float], None] = field(default=lambda _model, _seconds: None)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a pull or an upload is: `total` in bytes, None while it is not known."""
-
-    status: str
-    done: int = 0
-    total: int | None = None
 
 
 class Provider(Protocol):
@@ -377,23 +270,6 @@ class ProviderFactory(Protocol):
     def __call__(self, config: ProviderConfig, context: ProviderContext) -> Provider:
         """An adapter for one configured provider."""
         ...
-
-
-def check_load_settings(settings: LoadSettings) -> None:
-    """Refuse what makes no sense on any engine.
-
-    Raises:
-        UsageError: names the setting and what is allowed.
-    """
-    ranges = {
-        "context": (256, 1 << 24), "gpu_layers": (-1, 1000), "slots": (1, 256), "idle_seconds": (0, 30 * 86_400),
-    }  # fmt: skip
-    for name, (least, most) in ranges.items():
-        value = getattr(settings, name)
-        if value is not None and not least <= value <= most:
-            raise UsageError(f"{name} = {value} is not allowed.", remedy=f"Choose from {least} to {most:,}.")
-    if settings.kv not in {None, "f16", "q8_0", "q4_0"}:
-        raise UsageError(f"kv = “{settings.kv}” is not allowed.", remedy="Choose f16, q8_0 or q4_0.")
 
 
 def needs_key(factory: ProviderFactory | None) -> bool:

@@ -9,12 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import create_engine, delete, event, func, select
+from sqlalchemy import create_engine, delete, event, func, inspect, select, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -23,6 +18,8 @@ from modelshelf.errors import StoreError, StoreTooNew, UsageError
 from modelshelf.store.tables import EventRow
 
 if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
+
     from modelshelf.events import Event
 
 P = ParamSpec("P")
@@ -136,17 +133,13 @@ class Store:
         return StoreError(f"The database {_place(self.url)} cannot be used: {reason}.", remedy=_remedy(reason))
 
     def _migrate(self, connection: Connection) -> None:
-        config = alembic_config()
-        script = ScriptDirectory.from_config(config)
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found is not None:
-            try:
-                script.get_revision(found)
-            except CommandError:
-                raise StoreTooNew(
-                    f"The database {_place(self.url)} was written by a newer Modelshelf (revision {found})."
-                ) from None
-        if found != script.get_current_head():
+        found, known = _revision(connection), revisions()
+        if found is not None and found not in known:
+            raise StoreTooNew(f"The database {_place(self.url)} was written by a newer Modelshelf (revision {found}).")
+        if found != known[-1]:
+            from alembic import command  # slow to load, and needed once for each version
+
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -173,8 +166,23 @@ async def _settled[R](call: Callable[[], R]) -> R:
         raise
 
 
-def alembic_config() -> AlembicConfig:
+def _revision(connection: Connection) -> str | None:
+    """The revision that the tables are of; None for an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def revisions() -> Sequence[str]:
+    """The revisions that there are, oldest first, by the names of their files: `0001_the_first_tables.py`."""
+    return sorted(path.name[:4] for path in (_MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def alembic_config() -> "AlembicConfig":
     """Where the migrations are."""
+    from alembic.config import Config as AlembicConfig
+
     config = AlembicConfig()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config

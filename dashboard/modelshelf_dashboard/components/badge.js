@@ -16,6 +16,8 @@ const explainer = (model, el, root, act) => {
   box.popover = 'manual'
   box.tabIndex = -1
   box.setAttribute('role', 'dialog')
+  const about = `explained-${Math.random().toString(36).slice(2)}`
+  box.setAttribute('aria-describedby', about)
   el.append(box)
   let wanted = '', told = null, pinned = false, entering = 0, leaving = 0, late = 0
   const open = () => box.matches(':popover-open')
@@ -27,8 +29,8 @@ const explainer = (model, el, root, act) => {
     box.setAttribute('aria-label', t.title)
     box.setAttribute('aria-busy', !told)
     box.innerHTML = `<button type="button" class="plain" data-do="close" data-help="drawer" aria-label="${esc(w.close)}">✕</button><small class="who">${esc(t.title)}</small>` + (told
-      ? `<div class="says">${scoreOf(t.score)}<b>${esc(t.verdict)}</b></div>${t.sentence ? `<p>${esc(t.sentence)}</p>` : ''}${memoryOf(t.memory, w)}
-        <dl>${t.rows.map((r) => `<dt>${esc(r.name)}</dt><dd>${esc(r.value)}</dd>`).join('')}</dl>${t.note ? `<p class="muted">${esc(t.note)}</p>` : ''}${better(t)}
+      ? `<div id="${about}"><div class="says">${scoreOf(t.score)}<b>${esc(t.verdict)}</b></div>${t.sentence ? `<p>${esc(t.sentence)}</p>` : ''}${memoryOf(t.memory, w)}
+        <dl>${t.rows.map((r) => `<dt>${esc(r.name)}</dt><dd>${esc(r.value)}</dd>`).join('')}</dl></div>${t.note ? `<p class="muted">${esc(t.note)}</p>` : ''}${better(t)}
         ${t.actions?.length ? `<div class="buttons">${t.actions.map((a) => button(a)).join('')}</div>` : ''}`
       : `<p role="status">…</p>`)
     if (held) (box.querySelector(`[data-do="${CSS.escape(held)}"]`) ?? box).focus()

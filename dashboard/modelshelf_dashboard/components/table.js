@@ -6,7 +6,7 @@ export function render({model, el}) {
   el.append(root)
   const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note')
   const kept = new Map()
-  let current = 0
+  let current = 0, lost = null
   // A point of -1 did not answer: the line breaks there and a mark stands at the bottom, since colour is not enough.
   const line = (cell) => {
     const points = cell.points || [], most = Math.max(1, ...points.filter((p) => p != null)), x = (i) => (i / Math.max(1, points.length - 1) * 68 + 1).toFixed(1)
@@ -54,10 +54,13 @@ export function render({model, el}) {
     current = Math.min(current, Math.max(0, model.rows.length - 1))
     mark()
     explain.again()
-    if (held?.id && kept.has(held.id)) {
-      const node = kept.get(held.id).node
-      ;((held.do && node.querySelector(`[data-do="${CSS.escape(held.do)}"]`)) || node).focus()
-    }
+    // A row may be away for a moment, while sources answer: it has the focus again when it comes back.
+    const wanted = held?.id ? held : document.activeElement === document.body ? lost : null
+    lost = null
+    if (wanted && kept.has(wanted.id)) {
+      const node = kept.get(wanted.id).node
+      ;((wanted.do && node.querySelector(`[data-do="${CSS.escape(wanted.do)}"]`)) || node).focus()
+    } else lost = wanted
   }
   const ghosts = () => { list.innerHTML = `<div class="row ghost" aria-hidden="true"><span><i></i><i class="short"></i></span></div>`.repeat(6); kept.clear() }
   const mark = () => list.querySelectorAll('.item').forEach((node, i) => {

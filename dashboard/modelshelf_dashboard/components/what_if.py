@@ -14,8 +14,8 @@ class WhatIf(Piece):
 
     Each `try` is answered by `tell(n=…, answer=…)`; the next is sent only then, with the latest values. offer:
     `{contexts, kvs, slots_most, machines: [{value, label}]}` and what is in use now, `context, kv, slots, machine`;
-    answer: as `fits.told`, with `before`, the score as it is now, `changed`, whether something is otherwise than now, and `use`,
-    the button of what may be used.
+    answer: as `fits.told`, with `before`, the score as it is now, `changed`, whether anything differs from that, and
+    `use`, the button of what may be used.
     """
 
     offer = param.Dict(default={}, doc="see above; empty: nothing can be asked")

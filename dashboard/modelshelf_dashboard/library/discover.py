@@ -18,7 +18,7 @@ from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library import facets, rows
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import own_providers
-from modelshelf_dashboard.library.marks import marks
+from modelshelf_dashboard.library.marks import Best, marks
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 ASKED = 200  # repositories a source is asked for
+MOST_KEPT = 2000  # judgements of cards
 SHOWN = 100  # rows a list shows; who wants others narrows the search
 KNOWN = (
     "format:gguf",
@@ -54,8 +55,9 @@ class Discover:
         self._transfers = transfers
         self._answer: SearchAnswer | None = None
         self.found: tuple[RepoCard, ...] = ()
+        self._bests: dict[RepoCard, Best] = {}
         self.results_view: Callable[[], str] = lambda: "discover"  # where its results are looked at
-        self.fixing = Fixing(shelf, session, transfers, self.draw)
+        self.fixing = Fixing(shelf, session, transfers, self.redo)
         self._explained: tuple[str, Compatibility] | None = None
         nav = session.navigation
         self.search = Search(text=nav.q, tokens=nav.filters, known=list(KNOWN), label=_("Find a model"), sheet=True)
@@ -76,6 +78,7 @@ class Discover:
         follow = session.follower
         follow.watch(shelf.models_state, ["installed"], self.draw)
         follow.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
+        follow.watch_items(shelf.providers_state, "providers", ["enabled"], self.redo)
         session.run(self._look_at_machine())
         self.ask()
 
@@ -123,8 +126,7 @@ class Discover:
     ) -> None:
         cards = tuple(sorted(cards, key=lambda card: -1 if (fit := fits[str(card.id)]) is None else -(fit.score or 0)))
         self.found = cards[:SHOWN]
-        judge = self._shelf.compatibility.best
-        judged = [(str(card.id), card.parameters or card.size or 0, judge(card)) for card in self.found]
+        judged = [(str(card.id), card.parameters or card.size or 0, self._best(card)) for card in self.found]
         best = marks(judged, own_providers(self._shelf))
         shown = [
             rows.row(card, fits[str(card.id)], self._standing(card), best.get(str(card.id))) for card in self.found
@@ -151,6 +153,18 @@ class Discover:
 
     def _fit(self, card: RepoCard) -> Compatibility | None:
         return self._shelf.compatibility.quick(card)
+
+    def _best(self, card: RepoCard) -> Best:
+        """Which provider does best with a card: asked once, since a list is drawn at every key that is pressed."""
+        found = self._bests.get(card) or self._shelf.compatibility.best(card)
+        if found is not None and len(self._bests) < MOST_KEPT:
+            self._bests[card] = found
+        return found
+
+    def redo(self) -> None:
+        """Settings or providers are others now: judge anew."""
+        self._bests.clear()
+        self.draw()
 
     def _explain(self, model: str) -> None:
         """What a badge says: at once what the list knows, then what the file's header tells, with what would help."""

@@ -1,5 +1,6 @@
 """What every provider of the person makes of one model: the drawer's score, its proposals and its list of providers."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ class Judged:
         self._model = ""
         self._names: dict[str, str] = {}
         self._answers: dict[str, Compatibility | ModelshelfError] = {}
+        self._session.stop("what if")
         self._what_if.clear()
 
     def served(self, model: str) -> tuple[ServedModel, str] | None:
@@ -62,13 +64,14 @@ class Judged:
         await self._suppose()
 
     async def _ask(self, model: str) -> dict[str, Compatibility | ModelshelfError]:
-        found: dict[str, Compatibility | ModelshelfError] = {}
-        for provider in self._names:
+        async def one(provider: str) -> Compatibility | ModelshelfError:
             try:
-                found[provider] = await self._shelf.compatibility.check_model_compatibility(model, provider)
+                return await self._shelf.compatibility.check_model_compatibility(model, provider)
             except ModelshelfError as error:
-                found[provider] = error
-        return found
+                return error
+
+        found = await asyncio.gather(*(one(provider) for provider in self._names))
+        return dict(zip(self._names, found, strict=True))
 
     def choose(self) -> None:
         """Another provider's answer is looked at."""

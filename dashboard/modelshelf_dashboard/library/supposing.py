@@ -37,6 +37,7 @@ class Supposing:
         self._before: int | None = None
         self._title = ""
         self._latest: Compatibility | None = None
+        self._usable = False
         self.piece = WhatIf(heard=self._heard, folded=folded)
 
     async def load(self, model: str, provider: str, title: str = "") -> None:
@@ -85,7 +86,7 @@ class Supposing:
                 self.piece.tell(n=_whole(message.get("n"), 0), answer=self._try(self._what_if, message))
             case "machine":
                 self._session.run(self._suppose(str(message.get("text", ""))[:200]), key="machine")
-            case "use" if self._latest is not None:
+            case "use" if self._latest is not None and self._usable:
                 self._session.run(self._use(self._latest), what="use these settings")
 
     def _try(self, what_if: "Supposed", message: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +113,7 @@ class Supposing:
             use |= {"off": True, "why": _("Only for this machine.")}
         elif found.score == 0:
             use |= {"off": True, "why": _("It would not run so.")}
+        self._usable = not use["off"]
         changed = machine != HERE or found.settings != self._start
         return {**fits.told(found, self._title), "before": self._before, "changed": changed, "use": use}
 

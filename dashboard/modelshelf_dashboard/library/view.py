@@ -68,7 +68,7 @@ class ModelLibrary:
 
     def _refresh(self) -> None:
         """A setting was changed that scores depend on."""
-        self.discover.draw()
+        self.discover.redo()
         self.installed.judge()
         self.compare.ask()
 

@@ -171,7 +171,8 @@ def _model_actions(model: ServedModel, item: "ProviderState") -> list[dict[str, 
         actions.append({"do": "unload", "word": _("Unload"), "help": "memory"})
     elif model.loaded is not True and Ability.LOAD in item.abilities:
         actions.append({"do": "load", "word": _("Load"), "help": "loadSettings"})
-    return actions
+    fit = {"do": TO_LIBRARY, "word": _("Fit"), "help": "compatibilityScore"}
+    return [*actions, {**fit, "context": {"model": model.id, "by": item.id}}]
 
 
 def _chips(model: ServedModel) -> list[dict[str, str]]:

@@ -10,8 +10,9 @@ import pytest
 
 from modelshelf.compat import Compatibility, Confidence, Gpu, Machine, Settings, fit_file
 from modelshelf.compat.engines import engine, engines
+from modelshelf.compat.fidelity import fidelity
 from modelshelf.compat.judge import judge
-from modelshelf.compat.score import WEIGHTS, Question, fidelity
+from modelshelf.compat.score import WEIGHTS, Question
 from modelshelf.errors import FormatError, NotFound, UsageError
 from modelshelf.metadata import ModelFacts
 from tests.shapes import SHAPES, facts, write
@@ -118,6 +119,7 @@ def test_a_default_context_beyond_the_model_is_shortened() -> None:
 def test_what_the_engine_cannot_run(changed: dict[str, Any], code: str) -> None:
     answer = ask(replace(facts(SHAPES["llama32_1b"]), **changed), here(32))
     assert (answer.score, codes(answer), answer.fixes) == (0, [code], ())
+    assert answer.speed is None
 
 
 def test_unknown_is_never_yes() -> None:
@@ -164,6 +166,9 @@ def test_fidelity_goes_with_the_bits() -> None:
     assert len(set(values)) == len(values)
     assert fidelity("UD-Q4_K_XL") == fidelity("Q4_K_M")
     assert fidelity(None) < fidelity("Q4_0")
+    bits = [fidelity(f"EXL2-{bits}bit") for bits in ("2", "2.5", "3", "4", "4.5", "6", "8", "40")]
+    assert bits == sorted(set(bits))
+    assert fidelity("GPTQ-3bit") < fidelity("GPTQ-4bit") < fidelity("W8A8")
 
 
 def test_the_snapshots_know_the_engine_that_is_installed() -> None:

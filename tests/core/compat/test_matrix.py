@@ -81,6 +81,9 @@ async def test_what_if_answers_at_once_for_other_settings_and_machines(shelf: Sh
     short = what.answer(replace(what.settings, context=512))
     assert short.memory is not None
     assert short.memory.kv < asked.memory.kv
+    card = await shelf.compatibility.named_machine("24 GB card")
+    with_card = what.answer(machine=card)
+    assert "ENGINE_BUILD" in [reason.code for reason in with_card.reasons]
     tiny = Machine("tiny", "any", 1, 4 * MIB, 4 * MIB)
     assert what.answer(machine=tiny).score == 0
     alone = await shelf.compatibility.check_model_compatibility(TINY)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from modelshelf.compat import Confidence, Memory, Settings, estimate
 from modelshelf.compat.measures import Measures, measure
+from modelshelf.compat.memory import by_layer
 from modelshelf.metadata import ModelFacts, local
 from tests.shapes import SHAPES, facts, write
 from tests.shapes.more import more
@@ -169,6 +170,15 @@ def test_layers_and_what_is_beside_them_make_up_the_weights() -> None:
         measures = measured(name)[1]
         assert measures.outside + sum(measures.layers) + measures.output == measures.weights
         assert all(measures.layers)
+
+
+def test_what_moves_with_each_layer_makes_up_the_whole() -> None:
+    settings = Settings(context=8192, slots=4, unified_kv=False)
+    for name in (*SHAPES, *more()):
+        found, measures = measured(name)
+        memory = estimate(found, settings, measures).memory
+        moved = sum(by_layer(found, settings, measures)) + measures.outside + measures.output
+        assert moved == memory.weights + memory.kv + memory.recurrent
 
 
 def test_the_first_layers_of_a_part_count_alike() -> None:

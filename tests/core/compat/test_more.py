@@ -12,8 +12,8 @@ import pytest
 from modelshelf.compat import Confidence, Estimate, Settings, estimate
 from modelshelf.compat.architectures import traits
 from modelshelf.compat.measures import Measures, measure
-from modelshelf.metadata import ModelFacts
-from tests.shapes import SHAPES, facts
+from modelshelf.metadata import ModelFacts, local
+from tests.shapes import SHAPES, facts, write
 from tests.shapes.more import more
 
 TRUTH = Path(__file__).parents[2] / "data" / "llama_cpp_memory_more.csv"
@@ -104,3 +104,26 @@ def test_the_interval_of_usual_models_is_narrow(name: str) -> None:
     bounds = estimate(found, Settings(context=8192))
     assert bounds.confidence is Confidence.BOUNDED
     assert bounds.high < 2 * bounds.low
+
+
+@pytest.mark.parametrize("name", ["gemma4_e2b", "nemotron_h_8b", "kimi_linear_48b", "mimo2_flash", "glm4moe_106b"])
+def test_the_header_of_a_file_gives_the_same(name: str, tmp_path: Path) -> None:
+    path = write(more()[name], tmp_path / f"{name}.gguf")
+    settings = Settings(context=8192, slots=4)
+    assert estimate(local.read(path), settings) == estimate(known(name)[0], settings)
+
+
+def test_hybrids_are_told_from_the_first_bytes_as_well() -> None:
+    """Without the tensors the counts of heads, the intervals and the lengths must tell what a layer keeps."""
+    for name in more():
+        whole, measures = known(name)
+        part = replace(whole, tensors=(), tier=1)
+        for settings in (Settings(context=16384, slots=4), Settings(flash_attention=False)):
+            first, exact = estimate(part, settings).memory, estimate(whole, settings, measures).memory
+            assert (name, first.kv, first.recurrent) == (name, exact.kv, exact.recurrent)
+
+
+def test_the_plan_covers_what_the_engine_takes() -> None:
+    """`high` is what to plan with: hardly any model may need more."""
+    short = [row for index, row in enumerate(rows()) if real(row) + ours(index).memory.output > ours(index).high]
+    assert len(short) <= len(rows()) // 100

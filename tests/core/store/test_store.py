@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from modelshelf.errors import StoreError, StoreTooNew
 from modelshelf.store import Store
-from modelshelf.store.database import alembic_config
+from modelshelf.store.database import alembic_config, revisions
 from modelshelf.store.tables import AnswerRow, AuditRow, Base, now
 
 REVISIONS = [revision.revision for revision in ScriptDirectory.from_config(alembic_config()).walk_revisions()][::-1]
@@ -44,6 +44,11 @@ async def test_every_revision_reaches_the_present_tables_with_its_rows(tmp_path:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+def test_the_revisions_are_known_by_their_files() -> None:
+    """So that a start without a migration need not load what migrates."""
+    assert list(revisions()) == REVISIONS
 
 
 async def test_a_newer_database_is_refused_and_left_untouched(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Access:
     token: str | None = field(default=None, repr=False)
     proxy: str | None = None
     context: ssl.SSLContext | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def authorization(token: str | None) -> dict[str, str]:
@@ -57,7 +58,8 @@ def authorization(token: str | None) -> dict[str, str]:
 class HubApi:
     """One Hub endpoint. Only its own origin is ever asked: redirects and next pages that lead elsewhere are refused."""
 
-    def __init__(self, endpoint: str, label: str, access: Callable[[], Access]) -> None:
+    def __init__(self, endpoint: str, label: str, access: Callable[[], Access], *, sign_in: str | None = None) -> None:
+        self._sign_in = sign_in
         self.endpoint = endpoint.rstrip("/")
         self.label = label
         self._access = access
@@ -80,15 +82,27 @@ class HubApi:
                 remedy="Check the address; a login page of the network in between would look the same.",
             ) from None
 
-    async def get(self, path: str, params: Params = (), *, about: str = "", limit: int = BODY_LIMIT) -> Page:
-        """The body of an answer of at most `limit` bytes; `path` is below the endpoint, or a next page's address."""
+    async def get(
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        about: str = "",
+        limit: int = BODY_LIMIT,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """The body of an answer of at most `limit` bytes; `path` is below the endpoint, or a next page's address.
+
+        `headers` go before those of every request. A refusal for want of a token has the server's `challenge` in its
+        facts.
+        """
         url = path if path.startswith(self.endpoint + "/") else f"{self.endpoint}{path}"
         if urlsplit(url).scheme != "https":
             raise UnsafeAddress(f"{self.label} ({self.endpoint}) is not reached by https.")
         url = f"{url}?{urlencode(params, errors='replace')}" if params else url
         try:
             async with asyncio.timeout(SECONDS):
-                return await self._follow(url, about, limit)
+                return await self._follow(url, about, limit, headers or {})
         except TimeoutError:
             raise Unreachable(f"{self.label} ({self.endpoint}) did not answer in {SECONDS:.0f} seconds.") from None
         except aiohttp.ClientError as error:
@@ -102,10 +116,10 @@ class HubApi:
             session, self._session = self._session, None
             await session.close()
 
-    async def _follow(self, url: str, about: str, limit: int) -> Page:
+    async def _follow(self, url: str, about: str, limit: int, headers: Mapping[str, str]) -> Page:
         access = self._access()
         options: dict[str, Any] = {
-            "headers": authorization(access.token),
+            "headers": {**authorization(access.token), **access.headers, **headers},
             "allow_redirects": False,
             "proxy": access.proxy,
         }
@@ -139,8 +153,11 @@ class HubApi:
 
     def _next(self, response: aiohttp.ClientResponse) -> str | None:
         link = response.links.get("next")
-        target = str(link["url"]) if link and "url" in link else ""
-        return self._same_origin(str(response.url), target) if target else None
+        target = urlsplit(str(link["url"]) if link and "url" in link else "")
+        if target.netloc and f"{target.scheme}://{target.netloc}" != str(response.url.origin()):
+            # Mirrors pass on the next page's address as the Hub wrote it; it is theirs to answer all the same.
+            target = target._replace(scheme="", netloc="")
+        return self._same_origin(str(response.url), target.geturl()) if target.geturl() else None
 
     def _same_origin(self, base: str, target: str) -> str:
         url = urljoin(base, target)
@@ -161,7 +178,11 @@ class HubApi:
             raise kind(sentence.format(what=what, label=self.label), said=said)
         if status in (401, 407):
             reason = "does not accept the token" if signed_in else "wants a token"
-            raise NotSignedIn(f"{self.label} {reason} for {what}.")
+            raise NotSignedIn(
+                f"{self.label} {reason} for {what}.",
+                remedy=self._sign_in,
+                challenge=headers.get("WWW-Authenticate", ""),
+            )
         if status == 403:
             raise GatedRepository(f"{self.label} does not let this account see {what}.")
         if status == 404:

@@ -1,12 +1,11 @@
 """From a Hub's JSON to cards, files and accounts. Whatever does not have the expected type counts as not said."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from modelshelf.catalog.files import default_variant, format_of, formats_of, quantisations_of
+from modelshelf.catalog.sources.said import HEX40, HEX64, amount, listing, mapping, matching, moment, text
 from modelshelf.catalog.types import HfAccount, RepoCard, RepoFile
 from modelshelf.errors import UsageError
 from modelshelf.ids import ModelId
@@ -16,8 +15,6 @@ FIELDS = (
     "safetensors", "sha", "siblings", "tags",
 )  # fmt: skip
 
-_HEX64 = re.compile(r"^[0-9a-f]{64}$")
-_HEX40 = re.compile(r"^[0-9a-f]{40}$")
 _FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "keras")
 _QUANTISATION_TAGS = {
     "awq": "AWQ", "gptq": "GPTQ", "bitsandbytes": "BNB", "fp8": "FP8", "4-bit": "4-bit", "8-bit": "8-bit", "mlx": "MLX",
@@ -26,55 +23,54 @@ _TYPE_BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "I64": 64, "I32": 32, "I16": 16, "I8": 8,
     "U8": 8, "U16": 16, "U32": 32, "BOOL": 8, "F4": 4,
 }  # fmt: skip
-_COUNT_LIMIT = 2**60
 _MOST_ORGS = 1000
 
 
 def card(source: str, data: Any) -> RepoCard | None:
     """A repository as `/api/models` describes it; None if it is none or has a name that no hub allows."""
-    fields = _mapping(data)
-    repo = _text(fields.get("id")) or _text(fields.get("modelId"))
+    fields = mapping(data)
+    repo = text(fields.get("id")) or text(fields.get("modelId"))
     if repo is None or not is_repo(repo):
         return None
-    tags = tuple(tag for item in _list(fields.get("tags")) if (tag := _text(item)))
-    siblings = _list(fields.get("siblings"))
+    tags = tuple(tag for item in listing(fields.get("tags")) if (tag := text(item)))
+    siblings = listing(fields.get("siblings"))
     sizes = {file.path: file.size for file in _siblings(siblings)}
-    gguf, safetensors = _mapping(fields.get("gguf")), _mapping(fields.get("safetensors"))
+    gguf, safetensors = mapping(fields.get("gguf")), mapping(fields.get("safetensors"))
     formats = formats_of(sizes) or tuple(name for name in _FORMAT_TAGS if name in tags)
     return RepoCard(
         source=source,
         repo=repo,
-        commit=_text(fields.get("sha")),
-        task=_text(fields.get("pipeline_tag")),
-        library=_text(fields.get("library_name")),
+        commit=text(fields.get("sha")),
+        task=text(fields.get("pipeline_tag")),
+        library=text(fields.get("library_name")),
         licence=_licence(fields, tags),
         tags=tags,
         formats=formats,
         quantisations=quantisations_of(sizes)
         or tuple(label for tag, label in _QUANTISATION_TAGS.items() if tag in tags),
-        downloads=_count(fields.get("downloads")),
-        likes=_count(fields.get("likes")),
+        downloads=amount(fields.get("downloads")),
+        likes=amount(fields.get("likes")),
         gated=fields.get("gated") not in (None, False, "false"),
         private=fields.get("private") is True,
-        created=_moment(fields.get("createdAt")),
-        modified=_moment(fields.get("lastModified")),
-        parameters=_count(gguf.get("total")) or _count(safetensors.get("total")),
+        created=moment(fields.get("createdAt")),
+        modified=moment(fields.get("lastModified")),
+        parameters=amount(gguf.get("total")) or amount(safetensors.get("total")),
         size=weights_size(sizes) or _safetensors_size(safetensors),
-        context=_count(gguf.get("context_length")),
-        architecture=_text(gguf.get("architecture")),
+        context=amount(gguf.get("context_length")),
+        architecture=text(gguf.get("architecture")),
     )
 
 
 def files(data: Any) -> tuple[RepoFile, ...]:
     """The files of a page of `/api/models/…/tree`. Names that cannot be a file of a repository are left out."""
     found = []
-    for item in _list(data):
-        fields = _mapping(item)
-        path, size, lfs = _text(fields.get("path")), _count(fields.get("size")), _mapping(fields.get("lfs"))
+    for item in listing(data):
+        fields = mapping(item)
+        path, size, lfs = text(fields.get("path")), amount(fields.get("size")), mapping(fields.get("lfs"))
         if fields.get("type") == "file" and path is not None and is_path(path) and size is not None:
-            sha256 = _match(_HEX64, lfs.get("oid"))
-            size = _count(lfs.get("size")) or size
-            found.append(RepoFile(path, size, sha256, None if sha256 else _match(_HEX40, fields.get("oid"))))
+            sha256 = matching(HEX64, lfs.get("oid"))
+            size = amount(lfs.get("size")) or size
+            found.append(RepoFile(path, size, sha256, None if sha256 else matching(HEX40, fields.get("oid"))))
     return tuple(found)
 
 
@@ -90,23 +86,23 @@ def weights_size(sizes: Mapping[str, int]) -> int | None:
 
 def account(said: Any) -> HfAccount | None:
     """Whose token it is; None if that is not said."""
-    fields = _mapping(said)
-    name = _text(fields.get("name"))
+    fields = mapping(said)
+    name = text(fields.get("name"))
     if name is None:
         return None
-    auth = _mapping(fields.get("auth"))
-    token = _mapping(auth.get("accessToken"))
-    fine, role = token.get("fineGrained"), _text(token.get("role")) or ""
-    gated = _mapping(fine).get("canReadGatedRepos") if isinstance(fine, dict) else role in ("read", "write") or None
-    orgs = (_text(_mapping(item).get("name")) for item in _list(fields.get("orgs"))[:_MOST_ORGS])
+    auth = mapping(fields.get("auth"))
+    token = mapping(auth.get("accessToken"))
+    fine, role = token.get("fineGrained"), text(token.get("role")) or ""
+    gated = mapping(fine).get("canReadGatedRepos") if isinstance(fine, dict) else role in ("read", "write") or None
+    orgs = (text(mapping(item).get("name")) for item in listing(fields.get("orgs"))[:_MOST_ORGS])
     return HfAccount(
         name,
-        _text(fields.get("type")) or "user",
+        text(fields.get("type")) or "user",
         tuple(org for org in orgs if org),
         role,
         gated if isinstance(gated, bool) else None,
-        _text(token.get("displayName")) or "",
-        _moment(auth.get("expiresAt")) or _moment(token.get("expiration")),
+        text(token.get("displayName")) or "",
+        moment(auth.get("expiresAt")) or moment(token.get("expiration")),
     )
 
 
@@ -131,52 +127,24 @@ def is_path(path: str) -> bool:
 
 def _siblings(items: Sequence[Any]) -> Iterable[RepoFile]:
     for item in items:
-        fields = _mapping(item)
-        path = _text(fields.get("rfilename"))
+        fields = mapping(item)
+        path = text(fields.get("rfilename"))
         if path and is_path(path):
-            yield RepoFile(path, _count(fields.get("size")) or _count(_mapping(fields.get("lfs")).get("size")) or 0)
+            yield RepoFile(path, amount(fields.get("size")) or amount(mapping(fields.get("lfs")).get("size")) or 0)
 
 
 def _licence(fields: Mapping[str, Any], tags: Sequence[str]) -> str | None:
     tagged = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None)
-    named = _mapping(fields.get("cardData")).get("license")
-    return tagged or _text(named)
+    named = mapping(fields.get("cardData")).get("license")
+    return tagged or text(named)
 
 
 def _safetensors_size(safetensors: Mapping[str, Any]) -> int | None:
-    counts = _mapping(safetensors.get("parameters"))
+    counts = mapping(safetensors.get("parameters"))
     bits = 0
     for kind, number in counts.items():
-        count = _count(number)
+        count = amount(number)
         if count is None or kind not in _TYPE_BITS:
             return None
         bits += count * _TYPE_BITS[kind]
     return bits // 8 or None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 500 and value.isprintable() else None
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _COUNT_LIMIT else None
-
-
-def _match(pattern: re.Pattern[str], value: Any) -> str | None:
-    return value if isinstance(value, str) and pattern.fullmatch(value) else None
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment.astimezone(UTC) if moment and moment.tzinfo else moment and moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -1,6 +1,6 @@
 """Which token a Hub gets: one of the environment, else the one that was saved here, else huggingface_hub's own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +39,19 @@ def hub_endpoint(settings: SourceConfig, config: ConfigManager) -> str:
     return (settings.url or config.environ.get("HF_ENDPOINT", "") or PUBLIC_HUB).rstrip("/")
 
 
+def address_of(settings: SourceConfig, config: ConfigManager) -> str:
+    """The address that a source's token belongs to, whatever its kind."""
+    return hub_endpoint(settings, config) if settings.kind == "huggingface" else settings.url.rstrip("/")
+
+
+def named_token(settings: SourceConfig, config: ConfigManager, variables: Sequence[str] = ()) -> Secret | None:
+    """The token of the variable that the settings name, else of the first of `variables` that is set."""
+    for name in (settings.token_env, *variables):
+        if name and (token := config.environ.get(name, "").strip()):
+            return Secret(token)
+    return None
+
+
 def secret_name(settings: SourceConfig) -> str:
     """Under which name a source's token is saved."""
     return f"source/{settings.name}/token"
@@ -53,7 +66,7 @@ async def saved_token(settings: SourceConfig, config: ConfigManager, secrets: Se
     if secrets is None:
         return None
     try:
-        return await secrets.get(secret_name(settings), bound_to=hub_endpoint(settings, config))
+        return await secrets.get(secret_name(settings), bound_to=address_of(settings, config))
     except NotFound:
         return None
 
