@@ -20,9 +20,8 @@ _LONGEST_UNTOLD = 0.25
 class Stream:
     """Receives into one buffer, and writes it when it is full or a quarter of a second old.
 
-    `checked(extent)` is called before the first byte is taken, and `arrived(rows, received)` after each write, in the
-    loop both. `wait(received)` is awaited there before the next byte is taken, if there is a limit of the rate; without
-    one the thread goes on at once, unless the part is crowded.
+    `checked(extent)` is called before the first byte is taken. `arrived(rows, received)` is awaited in the loop after
+    each write; meanwhile the thread fills the next buffer, and it waits for the loop only before it writes again.
     """
 
     def __init__(
@@ -31,12 +30,11 @@ class Stream:
         part: Part,
         pace: Pace,
         checked: Callable[[Extent], None],
-        arrived: Callable[[list[Written], int], None],
-        wait: Callable[[int], Coroutine[Any, Any, None]] | None,
+        arrived: Callable[[list[Written], int], Coroutine[Any, Any, None]],
     ) -> None:
         self.lane = lane
         self._part, self._pace = part, pace
-        self._checked, self._arrived, self._wait = checked, arrived, wait
+        self._checked, self._arrived = checked, arrived
         self._loop = asyncio.get_running_loop()
         self._ahead: Ahead = {}
         self._buffer = memoryview(bytearray(BUFFER))
@@ -78,6 +76,7 @@ class Stream:
         finally:
             if count:
                 self._flush(offset, count)
+            self._settle()
 
     def _watch(self, waited: float, came: int) -> tuple[float, int]:
         """Only the time spent waiting for the server counts, not that of the disk."""
@@ -89,16 +88,16 @@ class Stream:
         return 0.0, 0
 
     def _flush(self, offset: int, count: int) -> None:
+        self._settle()
         rows = self._part.put(self._buffer[:count], offset, self._ahead)
-        self._loop.call_soon_threadsafe(self._arrived, rows, count)
-        if self._wait:
-            self._in_loop(self._wait(count))
+        self._pending = asyncio.run_coroutine_threadsafe(self._arrived(rows, count), self._loop)
         if self._part.crowded:
-            self._in_loop(self._part.room())
+            self._settle()
 
-    def _in_loop(self, what: Coroutine[Any, Any, None]) -> None:
+    def _settle(self) -> None:
+        """Wait until the loop is done with what was written last."""
         try:
-            self._pending = asyncio.run_coroutine_threadsafe(what, self._loop)
-            self._pending.result()
+            if self._pending:
+                self._pending.result()
         except CancelledError as error:
             raise Unreachable("The transfer was stopped.", transient=True) from error

@@ -222,12 +222,13 @@ class FileTransfer:
         def checked(extent: Extent) -> None:
             self._check(extent, span.start, span.end)
 
-        def arrived(rows: list[Written], received: int) -> None:
+        async def arrived(rows: list[Written], received: int) -> None:
             self._account(received, self._part.count(rows))
+            await means.limit.take(received)
+            await self._part.room()
 
         async with means.gates.turn(self._host()):
-            wait = means.limit.take if means.limit.rate > 0 else None
-            stream = Stream(lane, self._part, means.pace, checked, arrived, wait)
+            stream = Stream(lane, self._part, means.pace, checked, arrived)
             await stream.run(self._threads, span, self._part.state.etag)
 
     async def _fetch(self, span: Span) -> None:
