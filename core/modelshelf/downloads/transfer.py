@@ -87,6 +87,11 @@ class FileTransfer:
         self._strikes = 0
         self.tally = Tally()
 
+    @property
+    def done(self) -> int:
+        """How many bytes of the file have arrived and are kept."""
+        return self._part.pieces.done
+
     async def run(self) -> Digest:
         """Fetch what is missing, and return the checksums of the whole file, which match what was published.
 
@@ -111,6 +116,8 @@ class FileTransfer:
             self._arrived(self._part.pieces.done - before)
         self._arrived(-self._part.pieces.done)
         self._part.discard()
+        for index in range(len(self._part.pieces.written)):
+            self._part.pieces.reset(index)
         published = identity.sha256 or identity.git_sha1
         raise ChecksumMismatch(
             f"{self._name} arrived with other bytes than the source published; they were thrown away.",
