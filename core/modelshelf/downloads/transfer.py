@@ -315,6 +315,7 @@ class FileTransfer:
         """Wait before the next try, or raise the error if there is to be none."""
         pace, facts = self._means.pace, error.facts
         refused = facts.get("redirected") and facts.get("status") in (401, 403, 404, 410)
+        refused = refused or (facts.get("status") == 401 and self._location is not None and self._location.renewable)
         if refused or facts.get("strike"):
             # A signed address ran out, or the server contradicts itself: ask the source again where the file is.
             self._strikes += 1

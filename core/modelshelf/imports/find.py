@@ -12,7 +12,7 @@ from modelshelf.catalog.sources.cards import is_path, is_repo
 from modelshelf.catalog.sources.folder import FILE_LIMIT, LOOSE, plain_name, scan
 from modelshelf.catalog.sources.said import HEX40, HEX64, mapping, matching
 from modelshelf.downloads.choose import choose
-from modelshelf.errors import FormatError, NotFound, UsageError
+from modelshelf.errors import FormatError, NotFound, Unreachable, UsageError
 from modelshelf.imports.types import FoundFile, FoundModel
 from modelshelf.library.cache import PREFIX, CachedFile, CachedRepo, read_repository, repositories
 
@@ -28,12 +28,18 @@ def find(path: Path, repo: str = "") -> Sequence[FoundModel]:
     Raises:
         NotFound: there is no such file or folder.
         UsageError: it holds no model, or a name was given for several.
+        FormatError: a part of the model is missing.
+        Unreachable: a folder cannot be read.
     """
-    place = path.expanduser().absolute()
-    if not place.exists():
-        raise NotFound(f"There is no file or folder {path}.", remedy="Check the path.")
-    models = _folder(place) if place.is_dir() else _file(place)
-    found = [model for model in models if any(map(format_of, model.files))]
+    try:
+        place = path.expanduser().absolute()
+        if not place.exists():
+            raise NotFound(f"There is no file or folder {path}.", remedy="Check the path.")
+        models = _folder(place) if place.is_dir() else _file(place)
+        found = [model for model in models if any(map(format_of, model.files))]
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "it leads nowhere"
+        raise Unreachable(f"{path} cannot be read: {reason}.", remedy="Give yourself permission to read it.") from error
     if not found:
         raise UsageError(
             f"{path} holds no model.", remedy="Name a GGUF file, a folder of a model, or a cache of models."
