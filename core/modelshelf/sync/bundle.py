@@ -28,7 +28,7 @@ from modelshelf.vetting.types import Verdict
 if TYPE_CHECKING:
     from modelshelf.vetting import VettingService
 
-FOLDER = "imports"
+FOLDER = "bundles"
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ async def test_a_bundle_brings_models_without_a_network(world: World, tmp_path: 
         assert (await other.bundles.bring(tmp_path / name)).fetched == 0
         (here,) = await other.library.models()
         assert (here.managed, here.source, here.complete) == (True, "hub", True)
-        assert not list(other.parts.glob("imports/*"))
+        assert not list(other.parts.glob("bundles/*"))
     assert len(world.hub.requests) == mark
 
 
@@ -248,7 +248,7 @@ async def test_a_bundle_that_lies_is_refused(world: World, tmp_path: Path, chang
         with pytest.raises((ChecksumMismatch, FormatError)):
             await other.bundles.bring(tmp_path / "bundle")
         assert other.blobs() == []
-        assert not list(other.parts.glob("imports/*"))
+        assert not list(other.parts.glob("bundles/*"))
 
 
 async def test_a_tar_cannot_write_anywhere(world: World, tmp_path: Path) -> None:
