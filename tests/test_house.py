@@ -58,6 +58,7 @@ SERVICES = (
     "catalog",
     "compat",
     "downloads",
+    "imports",
     "library",
     "metadata",
     "providers",

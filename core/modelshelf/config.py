@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from modelshelf.errors import ConfigError
+from modelshelf.hours import parse_hours
 
 PREFIX = "MODELSHELF_"
+
+
+def _checked_hours(text: str) -> str:
+    parse_hours(text)
+    return text
 
 
 class _Section(BaseModel):
@@ -60,6 +66,23 @@ class DownloadsConfig(_Section):
     concurrent_jobs: Annotated[int, Field(ge=1, le=16)] = 3
     connections_per_file: Annotated[int, Field(ge=1, le=16)] = 4
     max_rate_mb: Annotated[float, Field(ge=0, description="MB/s over all jobs; 0: no limit")] = 0.0
+    max_job_rate_mb: Annotated[float, Field(ge=0, description="MB/s of one job; 0: no limit")] = 0.0
+    hours: Annotated[
+        str,
+        Field(
+            max_length=200, description="local hours of the day, for example 22:00-06:00, 12:00-13:30; empty: always"
+        ),
+        AfterValidator(_checked_hours),
+    ] = ""
+    daily_gb: Annotated[float, Field(ge=0, description="GB in a day over all jobs; 0: no limit")] = 0.0
+    monthly_gb: Annotated[float, Field(ge=0, description="GB in a calendar month over all jobs; 0: no limit")] = 0.0
+    metered: Annotated[
+        Literal["no", "nothing", "small"],
+        Field(description="the connection is paid by the byte: fetch nothing, or only small downloads"),
+    ] = "no"
+    metered_mb: Annotated[float, Field(ge=0, description="what a download may still lack to count as small, in MB")] = (
+        50.0
+    )
 
 
 class NetworkConfig(_Section):

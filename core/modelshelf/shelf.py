@@ -19,6 +19,7 @@ from modelshelf.config import PREFIX, ConfigManager
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
+from modelshelf.imports import ImportService
 from modelshelf.integration.status import IntegrationService
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
@@ -85,6 +86,7 @@ class Shelf:
         self.metadata = MetadataService(config, self.catalog, self.store)
         self.vetting = VettingService(config, self.store, self.events, self.access)
         self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
+        self.imports = ImportService(config, self.access, self.library, self.vetting)
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
         self.health = HealthMonitor(config, self.store, self.events, self.providers)
         self.profiles = ProfileManager(self.store, self.events, self.access, self.providers, self.health)

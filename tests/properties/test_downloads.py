@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,18 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
 
-from modelshelf.downloads import jobs
 from modelshelf.downloads.choose import choose
 from modelshelf.downloads.journal import Identity, Journal
 from modelshelf.downloads.names import check_names
 from modelshelf.downloads.pieces import Pieces
-from modelshelf.downloads.types import ENDED, DownloadPlan, JobStatus, PlannedFile
-from modelshelf.errors import DownloadError, FileNotInRepository, UsageError
+from modelshelf.errors import DownloadError, FileNotInRepository
 from modelshelf.network.answers import retry_after
-from modelshelf.store.tables import Base, JobRow, now
 
 
 class FileOnItsWay(RuleBasedStateMachine):
@@ -154,97 +148,6 @@ def test_names_that_meet_are_refused(names: list[str]) -> None:
 def test_any_retry_after_is_a_time_within_bounds(value: str) -> None:
     seconds = retry_after(value)
     assert seconds is None or 0 <= seconds <= 300
-
-
-class Jobs(RuleBasedStateMachine):
-    """Two workers and any order of deeds: a job has one owner at most, and what has ended stays so until a retry."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.engine = create_engine("sqlite://")
-        Base.metadata.create_all(self.engine)
-        self.session = Session(self.engine, expire_on_commit=False)
-        plan = DownloadPlan("hub", "org/m", "c", (PlannedFile("f", 9, None, None),), (), 9, 9, 9, 99, None, gated=False)
-        self.job, _ = jobs.add(self.session, plan, {}, "", "owner", 0)
-        assert jobs.add(self.session, plan, {}, "", "owner", 0) == (self.job, False)
-        self.holder = ""
-
-    def teardown(self) -> None:
-        self.session.close()
-        self.engine.dispose()
-
-    @property
-    def row(self) -> JobRow:
-        return jobs.get(self.session, self.job)
-
-    @rule(me=st.sampled_from(["elsewhere:1:1.0:a", "elsewhere:2:2.0:b"]))
-    def claim(self, me: str) -> None:
-        row = jobs.claim(self.session, me, 3, 60, None)
-        if row:
-            assert not self.holder
-            self.holder = me
-
-    @rule(me=st.sampled_from(["elsewhere:1:1.0:a", "elsewhere:2:2.0:b"]), done=st.integers(0, 9))
-    def beat(self, me: str, done: int) -> None:
-        asked = jobs.beat(self.session, self.job, me, 60, {"bytes_done": done, "status": JobStatus.TRANSFERRING.value})
-        self.session.expire_all()
-        assert (asked is not None) == (me == self.holder)
-
-    @rule(
-        me=st.sampled_from(["elsewhere:1:1.0:a", "elsewhere:2:2.0:b"]),
-        status=st.sampled_from([*ENDED, JobStatus.PAUSED, JobStatus.QUEUED]),
-    )
-    def finish(self, me: str, status: JobStatus) -> None:
-        before = self.row.status
-        kept = jobs.finish(self.session, self.job, me, status, {})
-        self.session.expire_all()
-        assert kept == (me == self.holder)
-        assert self.row.status == (status if kept else before)
-        self.holder = "" if kept else self.holder
-
-    @rule(request=st.sampled_from([jobs.PAUSE, jobs.CANCEL]))
-    def ask(self, request: str) -> None:
-        ended = JobStatus(self.row.status) in ENDED
-        try:
-            jobs.ask(self.session, self.job, request)
-        except UsageError:
-            assert ended
-        else:
-            assert not ended
-            assert self.row.request in (jobs.PAUSE, jobs.CANCEL) if self.holder else not self.row.request
-
-    @rule()
-    def resume_or_retry(self) -> None:
-        before = JobStatus(self.row.status)
-        try:
-            after = jobs.requeue(self.session, self.job, frozenset({JobStatus.FAILED, JobStatus.PAUSED}))
-        except UsageError:
-            assert before in ENDED
-        else:
-            assert after is (before if before in jobs.CLAIMABLE else JobStatus.QUEUED)
-
-    @rule()
-    def the_lease_runs_out(self) -> None:
-        if self.holder:
-            self.row.lease_until = now() - timedelta(seconds=1)
-            self.session.flush()
-            self.holder = ""
-            row = jobs.claim(self.session, "elsewhere:3:3.0:c", 3, 60, None)
-            assert row is not None
-            assert jobs.release(self.session, "elsewhere:3:3.0:c") == [self.job]
-            self.session.flush()
-
-    @invariant()
-    def an_owner_only_while_it_works(self) -> None:
-        if self.row.owner:
-            assert JobStatus(self.row.status) in jobs.CLAIMABLE
-            assert self.row.owner == self.holder
-        else:
-            assert JobStatus(self.row.status) not in jobs.WORKING
-
-
-TestJobs = Jobs.TestCase
-TestJobs.settings = settings(deadline=None, max_examples=40)
 
 
 def test_files_are_chosen_by_format_name_and_quantisation() -> None:

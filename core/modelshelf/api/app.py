@@ -19,6 +19,7 @@ from modelshelf.api import (
     profiles,
     providers,
     quarantine,
+    queue,
     sources,
     system,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PARTS = (
     catalog,
     compatibility,
+    queue,
     downloads,
     library,
     sources,

@@ -1,6 +1,7 @@
 """Downloads: plan, start, watch, steer."""
 
 from datetime import datetime
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -27,12 +28,12 @@ class Wanted(BaseModel):
     sha256_beside: bool = Field(default=False, description="take the checksum that lies beside that file")
     files: list[str] = Field(default=[], max_length=1000)
     revision: str | None = Field(default=None, max_length=200)
+    source: str | None = Field(default=None, max_length=40)
 
 
 class Order(Wanted):
     """What to fetch, and how soon."""
 
-    source: str | None = Field(default=None, max_length=40)
     priority: int = Field(default=0, ge=-100, le=100, description="higher goes first")
 
 
@@ -46,8 +47,21 @@ class PlannedFileAnswer(Answer):
     present: bool
 
 
+class DiskAnswer(Answer):
+    """What a plan asks of one disk, in bytes; `label` says what it will hold."""
+
+    label: str
+    folder: FilePath
+    needed: int
+    free: int
+    fits: bool
+
+
 class PlanAnswer(Answer):
-    """What a download will do, before it does it. Sizes in bytes."""
+    """What a download will do, before it does it. Sizes in bytes.
+
+    `disks` are all that will hold a copy; `resumable` is false where a break means to begin a file anew.
+    """
 
     source: str
     repo: str
@@ -62,10 +76,15 @@ class PlanAnswer(Answer):
     licence: str | None
     gated: bool
     resumable: bool
+    disks: list[DiskAnswer]
 
 
 class JobAnswer(Answer):
-    """A snapshot of a job. `rate` in bytes per second, `eta` in seconds."""
+    """A snapshot of a job. `rate` and `rate_limit` in bytes per second, `eta` in seconds.
+
+    A higher `priority` goes first, then the lower `position`. `until` says when a job that waits for its budget goes
+    on. `fetched` bytes came over the network in `seconds`, after `retries` further tries.
+    """
 
     id: str
     source: str
@@ -86,69 +105,74 @@ class JobAnswer(Answer):
     created: datetime
     started: datetime | None
     ended: datetime | None
+    priority: int
+    position: float
+    rate_limit: float
+    until: datetime | None
+    attempts: int
+    retries: int
+    fetched: int
+    seconds: float
 
 
-async def _named(shelf: TheShelf, wanted: Wanted) -> ModelId:
+async def named(shelf: TheShelf, wanted: Wanted) -> ModelId:
+    """The model that is wanted, by its name or its address."""
     return await shelf.catalog.named(wanted.model, sha256=wanted.sha256, beside=wanted.sha256_beside)
 
 
-def _answer(job: Job) -> JobAnswer:
+def answer(job: Job) -> JobAnswer:
+    """The job as the API tells it."""
     return JobAnswer.model_validate(job)
 
 
 @router.post("/plan")
 async def plan(shelf: TheShelf, wanted: Wanted) -> PlanAnswer:
     """What a download would fetch, how big it is and whether the disk holds it; nothing is fetched."""
-    found = await shelf.downloads.plan(await _named(shelf, wanted), wanted.files, revision=wanted.revision)
+    found = await shelf.downloads.plan(
+        await named(shelf, wanted), wanted.files, source=wanted.source, revision=wanted.revision
+    )
     return PlanAnswer.model_validate(found)
 
 
 @router.post("", status_code=202)
 async def start(shelf: TheShelf, order: Order, response: Response) -> JobAnswer:
     """Begin a download. It goes on without this connection; follow it by /api/events."""
-    model = await _named(shelf, order)
+    model = await named(shelf, order)
     job = await shelf.downloads.start(
         model, order.files, source=order.source, revision=order.revision, priority=order.priority
     )
     response.headers["location"] = f"downloads/{job}"
-    return _answer(await shelf.downloads.job(job))
+    return answer(await shelf.downloads.job(job))
 
 
 @router.get("")
 async def jobs(shelf: TheShelf, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[JobAnswer]:
-    """The newest jobs, those of other processes on the same home included."""
-    return [_answer(job) for job in await shelf.downloads.jobs(limit)]
+    """Jobs, newest first, also those of other processes on this home; what has ended is left out first."""
+    return [answer(job) for job in await shelf.downloads.jobs(limit)]
 
 
 @router.get("/{job}")
 async def one(shelf: TheShelf, job: JobId) -> JobAnswer:
     """One job."""
-    return _answer(await shelf.downloads.job(job))
+    return answer(await shelf.downloads.job(job))
 
 
 @router.post("/{job}/pause")
 async def pause(shelf: TheShelf, job: JobId) -> JobAnswer:
     """Stop for now; what arrived is kept."""
     await shelf.downloads.pause(job)
-    return _answer(await shelf.downloads.job(job))
+    return answer(await shelf.downloads.job(job))
 
 
 @router.post("/{job}/resume")
 async def resume(shelf: TheShelf, job: JobId) -> JobAnswer:
     """Go on where it stopped."""
     await shelf.downloads.resume(job)
-    return _answer(await shelf.downloads.job(job))
+    return answer(await shelf.downloads.job(job))
 
 
 @router.post("/{job}/cancel")
 async def cancel(shelf: TheShelf, job: JobId) -> JobAnswer:
     """End it and throw away what arrived."""
     await shelf.downloads.cancel(job)
-    return _answer(await shelf.downloads.job(job))
-
-
-@router.post("/{job}/retry")
-async def retry(shelf: TheShelf, job: JobId) -> JobAnswer:
-    """Try a failed job again; it goes on where it stopped."""
-    await shelf.downloads.retry(job)
-    return _answer(await shelf.downloads.job(job))
+    return answer(await shelf.downloads.job(job))

@@ -1,12 +1,15 @@
 """What is on disk."""
 
+from contextlib import aclosing
 from datetime import datetime
+from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
 from modelshelf.api.catalog import Name, Org
-from modelshelf.api.needs import Answer, TheShelf
+from modelshelf.api.needs import AdminOnly, Answer, TheShelf
 from modelshelf.ids import ModelId
 
 router = APIRouter(prefix="/library", tags=["library"])
@@ -40,6 +43,37 @@ class InstalledAnswer(Answer):
     damaged: list[str]
 
 
+class ImportOrder(BaseModel):
+    """What to import; `repo` names the model if the path holds one."""
+
+    path: str = Field(min_length=1, max_length=4000)
+    repo: str = Field(default="", max_length=200)
+
+
+class ImportedFileAnswer(Answer):
+    """A file in the library, and how its bytes got there: there, hard link, reflink or copy."""
+
+    name: str
+    sha256: str
+    size: int
+    how: str
+
+
+class ImportedAnswer(Answer):
+    """What became of one model: done, review, blocked or failed."""
+
+    repo: str
+    status: str
+    kind: str
+    commit: str
+    files: list[ImportedFileAnswer]
+    skipped: list[str]
+    missing: list[str]
+    error: str
+    remedy: str
+    findings: list[dict[str, str]]
+
+
 class RemovalAnswer(Answer):
     """What deleting frees, in bytes, and what else uses the same files."""
 
@@ -53,6 +87,13 @@ class RemovalAnswer(Answer):
 async def models(shelf: TheShelf) -> list[InstalledAnswer]:
     """Every model in the Hugging Face cache."""
     return [InstalledAnswer.model_validate(model) for model in await shelf.library.models()]
+
+
+@router.post("/import", dependencies=[AdminOnly])
+async def import_(shelf: TheShelf, order: ImportOrder) -> list[ImportedAnswer]:
+    """Link models that lie on the server's machine into the library; nothing is moved or changed where it is."""
+    async with aclosing(shelf.imports.run(FilePath(order.path), order.repo)) as models:
+        return [ImportedAnswer.model_validate(model) async for model in models]
 
 
 @router.delete("/{org}/{name}")

@@ -63,6 +63,11 @@ def variants(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(group) for _, group in sorted(groups.items()))
 
 
+def without_part(stem: str) -> str:
+    """The name of a model in several parts from the name of one of them, both without their ending."""
+    return _SHARD.sub("", stem)
+
+
 def is_whole(parts: Sequence[str]) -> bool:
     """Whether no part of a set is missing."""
     match = _SHARD.search(parts[0][:-5])

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelshelf.cli.output import Output, duration, emit, err, exit_code, file_size
+from modelshelf.cli.output import Output, emit, err, err_line, exit_code, file_size
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from collections.abc import Callable
 
-    from modelshelf.downloads.types import Job
+    from modelshelf.downloads.types import DownloadPlan, Job
     from modelshelf.library.types import InstalledModel
     from modelshelf.shelf import Shelf
 
@@ -41,17 +41,26 @@ def download(
     sha256_beside: Annotated[
         bool, typer.Option("--sha256-beside", help="Take the checksum from the file beside it that ends in .sha256.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would fetch.")] = False,
     as_json: Json = False,
 ) -> None:
     """Download a model: checked, scanned, and in the library when it passed."""
+    from modelshelf.cli.progress import Board
     from modelshelf.errors import ModelshelfError
+
+    wanted = tuple(files or ())
 
     async def work(shelf: "Shelf") -> "Job":
         model = await shelf.catalog.named(repo, sha256=sha256, beside=sha256_beside)
-        job = await shelf.downloads.start(model, tuple(files or ()), source=source, revision=revision)
-        async with aclosing(shelf.downloads.follow(job)) as steps:
-            return await _watch(steps, as_json)
+        if not as_json:  # what it costs and under which licence is said before the first byte comes
+            show_plan(await shelf.downloads.plan(model, wanted, source=source, revision=revision), err_line)
+        job = await shelf.downloads.start(model, wanted, source=source, revision=revision)
+        tell = (lambda step: emit(_step(step))) if as_json else lambda _: None
+        return (await Board(shelf.downloads, hidden=as_json).watch([job], tell))[0]
 
+    if dry_run:
+        _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)
+        return
     try:
         job = with_shelf(work, without=frozenset({"health", "state"}))
     except ModelshelfError as error:
@@ -67,34 +76,46 @@ def download(
         raise typer.Exit(code)
 
 
-async def _watch(steps: Any, as_json: bool) -> "Job":
-    """Show each step until the job has ended; the last snapshot."""
-    from modelshelf.errors import DownloadError
+def _plan_only(
+    repo: str,
+    files: tuple[str, ...],
+    source: str | None,
+    revision: str | None,
+    checksum: tuple[str, bool],
+    as_json: bool,
+) -> None:
+    async def work(shelf: "Shelf") -> "DownloadPlan":
+        model = await shelf.catalog.named(repo, sha256=checksum[0], beside=checksum[1])
+        return await shelf.downloads.plan(model, files, source=source, revision=revision)
 
-    job: Job | None = None
-    with _bar(hidden=as_json) as bar:
-        task = bar.add_task("starting", total=None, note="")
-        async for job in steps:
-            if as_json:
-                emit(_step(job))
-            bar.update(task, description=job.status.value, completed=job.done, total=job.total or None, note=_note(job))
-    if job is None:
-        raise DownloadError("The download ended before it began.")
-    return job
-
-
-def _bar(*, hidden: bool) -> "Progress":
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    return Progress(
-        TextColumn("{task.description:12}"), BarColumn(), TextColumn("{task.fields[note]}"),
-        console=err, disable=hidden, transient=True,
-    )  # fmt: skip
+    output = Output(as_json)
+    plan = with_shelf(work)
+    output.document(plan_document(plan))
+    show_plan(plan, output.line)
 
 
-def _note(job: "Job") -> str:
-    left = f" · {duration(job.eta)} left" if job.eta else ""
-    return f"{file_size(job.done)} of {file_size(job.total)} · {job.rate / 1e6:.1f} MB/s{left}"
+def plan_document(plan: "DownloadPlan") -> dict[str, Any]:
+    """A plan as `--json` tells it, sizes in bytes."""
+    names = ("source", "repo", "commit", "licence", "gated", "resumable", "total", "missing", "fits_disk", "skipped")
+    keys = ("path", "size", "sha256", "git_sha1", "present")
+    parts = ("label", "folder", "needed", "free", "fits")
+    return {name: getattr(plan, name) for name in names} | {
+        "files": [{key: getattr(file, key) for key in keys} for file in plan.files],
+        "disks": [{key: getattr(disk, key) for key in parts} for disk in plan.disks],
+    }
+
+
+def show_plan(plan: "DownloadPlan", line: "Callable[[str], None]") -> None:
+    """Say what a download will do: licence and gate first."""
+    gate = "its publisher wants to be asked first" if plan.gated else "open"
+    line(f"{plan.source}:{plan.repo}@{plan.commit[:8]}: licence {plan.licence or 'not stated'}, {gate}.")
+    count = f"{len(plan.files)} files, " if len(plan.files) != 1 else ""
+    line(f"{count}{file_size(plan.total)}, of which {file_size(plan.missing)} are missing.")
+    for disk in plan.disks if plan.missing else ():
+        word = "" if disk.fits else "  Not enough!"
+        line(f"{disk.label}: {file_size(disk.needed)} needed, {file_size(disk.free)} free at {disk.folder}.{word}")
+    if not plan.resumable:
+        line("This server cannot send a part of a file: what a break interrupts begins anew.")
 
 
 def _step(job: "Job") -> dict[str, Any]:

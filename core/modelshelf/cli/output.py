@@ -78,6 +78,11 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
+def err_line(text: str) -> None:
+    """A line for people on standard error, beside what the command prints."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
 def complain(error: ModelshelfError) -> None:
     """The sentence and the remedy, on standard error."""
     err.print(f"{error}", style="red", markup=False, soft_wrap=True)

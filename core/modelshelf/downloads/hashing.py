@@ -2,12 +2,14 @@
 
 import hashlib
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelshelf.downloads.part import Part, in_thread
 
 _BLOCK = 4 * 2**20
+_CACHED = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Hashes:
         self._sha256 = hashlib.sha256()
         self._git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if git else None
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take in the next bytes."""
         self._sha256.update(data)
         if self._git:
@@ -48,10 +50,11 @@ def hash_file(path: Path, *, git: bool) -> Digest:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as handle:
+    with path.open("rb", buffering=0) as handle:
         hashes = Hashes(path.stat().st_size, git=git)
-        while block := handle.read(_BLOCK):
-            hashes.update(block)
+        buffer = memoryview(bytearray(_CACHED))
+        while count := handle.readinto(buffer):
+            hashes.update(buffer[:count])
     return hashes.digest()
 
 
@@ -66,10 +69,10 @@ async def follow(part: Part) -> Digest:
         index = position // pieces.length
         end = index * pieces.length + pieces.extent(index)
         checked = index in part.inherited
-        ready = await part.grown_to(end if checked else position + 1)
+        ready = await part.grown_to(end if checked else min(position + _BLOCK, end))
         if checked and not await in_thread(part.pool, _intact, part, index):
             pieces.reset(index)
-            await part.tell()
+            part.tell()
             continue
         count = min(ready, end) - position
         await in_thread(part.pool, _advance, part, hashes, position, count)
@@ -88,14 +91,20 @@ async def drop_damaged(part: Part) -> int:
 
 
 def _intact(part: Part, index: int) -> bool:
-    offset, left, crc = index * part.pieces.length, part.pieces.written[index], 0
-    while left and (block := part.read(offset, min(_BLOCK, left))):
-        crc = zlib.crc32(block, crc)
-        offset, left = offset + len(block), left - len(block)
+    left, crc = part.pieces.written[index], 0
+    for block in _blocks(part, index * part.pieces.length, left):
+        crc, left = zlib.crc32(block, crc), left - len(block)
     return not left and crc == part.pieces.crc[index]
 
 
 def _advance(part: Part, hashes: Hashes, offset: int, count: int) -> None:
-    while count and (block := part.read(offset, min(_BLOCK, count))):
+    for block in _blocks(part, offset, count):
         hashes.update(block)
-        offset, count = offset + len(block), count - len(block)
+
+
+def _blocks(part: Part, offset: int, count: int) -> Iterator[memoryview]:
+    """Bytes from the disk through one small buffer: fresh memory for each block costs as much as hashing it."""
+    buffer = memoryview(bytearray(min(_CACHED, count)))
+    while count and (got := part.read_into(buffer[: min(len(buffer), count)], offset)):
+        yield buffer[:got]
+        offset, count = offset + got, count - got

@@ -6,23 +6,51 @@ process of this host that is no more are taken over at once, others when their l
 
 import platform
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from modelshelf.downloads.types import ENDED, RUNNING, DownloadPlan, Job, JobStatus
-from modelshelf.errors import ModelshelfError, NotFound, UsageError
+from modelshelf.downloads.rows import CLAIMABLE, OPEN_VALUES, WORKING, failed_files, get
+from modelshelf.downloads.types import ENDED, DownloadPlan, JobStatus
+from modelshelf.errors import UsageError
 from modelshelf.store.tables import JobRow, now
+
+__all__ = ["CLAIMABLE", "ENDED", "WORKING", "add", "ask", "get"]
 
 HUNG = timedelta(minutes=10)
 PAUSE, CANCEL = "pause", "cancel"
-WORKING = frozenset({*RUNNING, JobStatus.WAITING})
-CLAIMABLE = frozenset({*WORKING, JobStatus.QUEUED})
+_CLAIMABLE = sorted(status.value for status in CLAIMABLE)
+_WAITS = (JobStatus.QUEUED.value, JobStatus.WAITING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Which jobs may go on: those that lack at most `allowed` bytes (None: all), and those of the `free` sources.
+
+    `detail` and `until` are what the others say meanwhile.
+    """
+
+    allowed: int | None = None
+    detail: str = ""
+    until: datetime | None = None
+    free: frozenset[str] = frozenset()
+
+
+OPEN_GATE = Gate()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of a job that somebody works on: `request` is pause, cancel or empty; `rate` its limit in B/s."""
+
+    request: str
+    rate: float
 
 
 def identity() -> str:
@@ -57,7 +85,7 @@ def add(
         JobRow.source == plan.source,
         JobRow.repo == plan.repo,
         JobRow.commit == plan.commit,
-        JobRow.status.not_in([status.value for status in ENDED]),
+        JobRow.status.in_(OPEN_VALUES),
     )
     for row in session.scalars(alike):
         if row.wanted == wanted:
@@ -65,6 +93,7 @@ def add(
                 row.status = JobStatus.QUEUED.value
             row.priority = max(row.priority, priority)
             return row.id, False
+    last = session.scalar(select(func.max(JobRow.position)).where(JobRow.status.in_(OPEN_VALUES)))
     row = JobRow(
         id=uuid.uuid4().hex[:12],
         source=plan.source,
@@ -74,37 +103,68 @@ def add(
         wanted=wanted,
         plan=document,
         priority=priority,
+        position=(last or 0.0) + 1.0,
         principal=principal,
         bytes_total=plan.total,
         bytes_done=plan.total - plan.missing,
+        copied=plan.total if plan.copies else 0,
     )
     session.add(row)
     return row.id, True
 
 
-def claim(session: Session, me: str, limit: int, lease: float, mine: frozenset[str] | None) -> JobRow | None:
-    """The next job, now owned by `me`; None if nothing waits or `limit` jobs run already on this home.
+def claim(
+    session: Session, me: str, limit: int, lease: float, mine: Collection[str] | None, gate: Gate = OPEN_GATE
+) -> JobRow | None:
+    """The next job, now owned by `me`; None if nothing may go on or `limit` jobs run already on this home.
 
     `mine` restricts the choice to jobs that this process started.
     """
     moment = now()
-    rows = session.scalars(
-        select(JobRow)
-        .where(JobRow.status.in_([status.value for status in CLAIMABLE]))
-        .order_by(JobRow.priority.desc(), JobRow.created, JobRow.id)
-        .with_for_update(skip_locked=True)
-    ).all()
-    free = [row for row in rows if not row.owner or (row.owner != me and _abandoned(row, moment))]
-    if len(rows) - len(free) >= limit:
+    held = session.scalars(select(JobRow).where(JobRow.status.in_(_CLAIMABLE), JobRow.owner != "")).all()
+    for row in held:
+        if row.owner != me and _abandoned(row, moment):
+            row.owner, row.lease_until = "", None
+    session.flush()
+    if sum(bool(row.owner) for row in held) >= limit:
         return None
-    row = next((row for row in free if mine is None or row.id in mine), None)
-    if row is None:
+    ready = select(JobRow.id).where(JobRow.status.in_(_CLAIMABLE), JobRow.owner == "")
+    if gate.allowed is not None:
+        ready = ready.where(_small(gate))
+    order = (JobRow.priority.desc(), JobRow.position, JobRow.created, JobRow.id)
+    ids = session.scalars(ready.order_by(*order).limit(1 if mine is None else None))
+    job = next((job for job in ids if mine is None or job in mine), None)
+    if job is None:
         return None
+    row = get(session, job)
     row.owner, row.lease_until = me, moment + timedelta(seconds=lease)
     row.attempts += 1
     row.started = row.started or moment
-    row.status = JobStatus.PLANNING.value
+    row.status, row.detail, row.until = JobStatus.PLANNING.value, "", None
     return row
+
+
+def park(session: Session, gate: Gate) -> Sequence[str]:
+    """Let the jobs that nobody works on wait, or wait no longer, as the gate says; returns the ids of those changed."""
+    idle = (JobRow.owner == "") & JobRow.status.in_(_WAITS)
+    parked = JobRow.status == JobStatus.WAITING.value
+    if gate.allowed is None:
+        return _set(session, idle & parked, JobStatus.QUEUED, "", None)
+    told = parked & (JobRow.detail == gate.detail)
+    changed = [*_set(session, idle & parked & _small(gate), JobStatus.QUEUED, "", None)]
+    return [*changed, *_set(session, idle & ~_small(gate) & ~told, JobStatus.WAITING, gate.detail, gate.until)]
+
+
+def _small(gate: Gate) -> Any:
+    little = JobRow.bytes_total - JobRow.bytes_done <= gate.allowed
+    return little | JobRow.source.in_(gate.free) if gate.free else little
+
+
+def _set(session: Session, which: Any, status: JobStatus, detail: str, until: datetime | None) -> Sequence[str]:
+    ids = session.scalars(select(JobRow.id).where(which)).all()
+    if ids:
+        session.execute(update(JobRow).where(which).values(status=status.value, detail=detail, until=until))
+    return ids
 
 
 def _abandoned(row: JobRow, moment: datetime) -> bool:
@@ -114,32 +174,56 @@ def _abandoned(row: JobRow, moment: datetime) -> bool:
     return alive is False or overdue >= (HUNG if alive else timedelta(0))
 
 
-def release(session: Session, me: str) -> list[str]:
-    """Let go of every job of mine; returns their ids."""
+def release(session: Session, me: str) -> list[tuple[str, JobStatus]]:
+    """Let go of every job of mine, and do what was asked of it meanwhile; returns their ids and what they are now."""
     rows = session.scalars(select(JobRow).where(JobRow.owner == me)).all()
     for row in rows:
-        row.owner, row.lease_until, row.status = "", None, JobStatus.QUEUED.value
-    return [row.id for row in rows]
+        _let_go(row, _obeyed(row.request, JobStatus.QUEUED))
+    return [(row.id, JobStatus(row.status)) for row in rows]
 
 
-def beat(session: Session, job: str, me: str, lease: float, changes: Mapping[str, Any]) -> str | None:
-    """Renew the lease and write changes; returns what was asked of the job, or None if it is no longer mine."""
+def beat(session: Session, job: str, me: str, lease: float, changes: Mapping[str, Any]) -> Wish | None:
+    """Renew the lease and write changes; returns what is asked of the job, or None if it is no longer mine."""
     values = {**changes, "lease_until": now() + timedelta(seconds=lease)}
-    if not _change(session, job, me, values):
+    return wish(session, job, me) if _change(session, job, me, values) else None
+
+
+def wish(session: Session, job: str, me: str) -> Wish | None:
+    """What is asked of a job; None if it is no longer mine."""
+    found = session.execute(
+        select(JobRow.request, JobRow.rate_limit).where(JobRow.id == job, JobRow.owner == me)
+    ).first()
+    return Wish(*found) if found else None
+
+
+def finish(session: Session, job: str, me: str, status: JobStatus, changes: Mapping[str, Any]) -> JobStatus | None:
+    """Let go of a job of mine with a new status; returns it, or None if the job is no longer mine.
+
+    What was asked since the last beat counts: a job that was to be cancelled does not end up paused.
+    """
+    request = session.scalar(select(JobRow.request).where(JobRow.id == job, JobRow.owner == me))
+    if request is None or not _change(session, job, me, changes):
         return None
-    return session.scalar(select(JobRow.request).where(JobRow.id == job)) or ""
+    session.expire_all()
+    _let_go(get(session, job), status if status in ENDED else _obeyed(request, status))
+    return JobStatus(get(session, job).status)
 
 
-def finish(session: Session, job: str, me: str, status: JobStatus, changes: Mapping[str, Any]) -> bool:
-    """Let go of a job of mine with a new status; False if it is no longer mine."""
-    values = {**changes, "status": status.value, "owner": "", "lease_until": None, "request": ""}
-    if status in ENDED:
-        values["ended"] = now()
-    return _change(session, job, me, values)
+def _obeyed(request: str, status: JobStatus) -> JobStatus:
+    return {CANCEL: JobStatus.CANCELLED, PAUSE: JobStatus.PAUSED}.get(request, status)
+
+
+def _let_go(row: JobRow, status: JobStatus) -> None:
+    row.owner, row.lease_until, row.request, row.status = "", None, "", status.value
+    row.ended = now() if status in ENDED else None
+    if status is not JobStatus.WAITING:
+        row.detail, row.until = "", None
 
 
 def _change(session: Session, job: str, me: str, values: Mapping[str, Any]) -> bool:
-    result = session.execute(update(JobRow).where(JobRow.id == job, JobRow.owner == me).values(**values))
+    # The row's own id is written even where nothing else is: whether it is still mine has to be known.
+    query = update(JobRow).where(JobRow.id == job, JobRow.owner == me).values(**{"id": job, **values})
+    result = session.execute(query, execution_options={"synchronize_session": False})
     return isinstance(result, CursorResult) and result.rowcount == 1
 
 
@@ -150,94 +234,43 @@ def ask(session: Session, job: str, request: str) -> JobStatus:
         NotFound: there is no such job.
         UsageError: it has ended.
     """
-    row = _row(session, job)
+    row = get(session, job)
     status = JobStatus(row.status)
     if status in ENDED:
         raise UsageError(f"The download of {row.repo} has ended ({status.value}).", remedy="Start it again.")
     if row.owner and not _abandoned(row, now()):
         row.request = request if row.request != CANCEL else CANCEL
         return status
-    row.owner, row.request, row.lease_until = "", "", None
-    row.status = (JobStatus.CANCELLED if request == CANCEL else JobStatus.PAUSED).value
-    row.detail = ""
-    row.ended = now() if request == CANCEL else None
+    _let_go(row, JobStatus.CANCELLED if CANCEL in (request, row.request) else JobStatus.PAUSED)
     return JobStatus(row.status)
 
 
-def requeue(session: Session, job: str, allowed: frozenset[JobStatus]) -> JobStatus:
+def requeue(session: Session, job: str, allowed: frozenset[JobStatus], files: Collection[str] = ()) -> JobStatus:
     """Let a job of one of these statuses go on; one that is on its way stays as it is. Returns the status now.
+
+    With `files`, only these of the files that failed are tried again.
 
     Raises:
         NotFound: there is no such job.
-        UsageError: its status is another.
+        UsageError: its status is another, or one of the files did not fail.
     """
-    row = _row(session, job)
+    row = get(session, job)
     status = JobStatus(row.status)
     if status in CLAIMABLE:
         row.request = "" if row.request == PAUSE else row.request
         return status
     if status not in allowed:
         raise UsageError(f"The download of {row.repo} is {status.value}.", remedy="Start it again.")
-    row.status, row.detail, row.request, row.owner = JobStatus.QUEUED.value, "", "", ""
-    row.error, row.result, row.ended = {}, {}, None
+    failed = failed_files(row.result)
+    if wrong := [path for path in files if path not in failed]:
+        raise UsageError(
+            f"{wrong[0]} of {row.repo} did not fail.",
+            remedy=f"Name some of these: {', '.join(failed)}." if failed else "Leave the files out.",
+        )
+    if files:
+        row.held = {path: item for path, item in failed.items() if path not in files}
+    elif status is not JobStatus.PAUSED:
+        row.held = {}
+    _let_go(row, JobStatus.QUEUED)
+    row.error, row.result = {}, {}
     return JobStatus.QUEUED
-
-
-def get(session: Session, job: str) -> JobRow:
-    """The row of a job.
-
-    Raises:
-        NotFound: there is no such job.
-    """
-    return _row(session, job)
-
-
-def newest(session: Session, limit: int) -> Sequence[JobRow]:
-    """Jobs, newest first."""
-    return session.scalars(select(JobRow).order_by(JobRow.created.desc(), JobRow.id).limit(limit)).all()
-
-
-def unfinished(session: Session, without: str = "") -> Sequence[JobRow]:
-    """The jobs that will still write, paused ones too."""
-    statuses = [status.value for status in (*CLAIMABLE, JobStatus.PAUSED)]
-    return session.scalars(select(JobRow).where(JobRow.id != without, JobRow.status.in_(statuses))).all()
-
-
-def _row(session: Session, job: str) -> JobRow:
-    row = session.get(JobRow, job)
-    if row is None:
-        raise NotFound(f"There is no download job “{job}”.")
-    return row
-
-
-def failure(error: ModelshelfError) -> dict[str, Any]:
-    """What a job keeps of an error."""
-    return {
-        "detail": "",
-        "error": {"error": error.message, "remedy": error.remedy},
-        "result": {"exit_code": error.exit_code, "code": error.code},
-    }
-
-
-def snapshot(row: JobRow, rate: float = 0.0, eta: float | None = None, done: int | None = None) -> Job:
-    """A job as others see it."""
-    return Job(
-        id=row.id,
-        source=row.source,
-        repo=row.repo,
-        commit=row.commit,
-        files=tuple(row.wanted),
-        status=JobStatus(row.status),
-        detail=row.detail,
-        done=row.bytes_done if done is None else done,
-        total=row.bytes_total,
-        rate=rate,
-        eta=eta,
-        error=str(row.error.get("error", "")),
-        remedy=str(row.error.get("remedy", "")),
-        result=dict(row.result),
-        principal=row.principal,
-        created=row.created,
-        started=row.started,
-        ended=row.ended,
-    )

@@ -42,6 +42,7 @@ def land(cache: RepoCache, commit: str, arrivals: Sequence[Arrival], refs: Seque
         work.mkdir(parents=True, exist_ok=True)
         for arrival in arrivals:
             _land_blob(cache, arrival)
+        _sync(cache.blob("x").parent)
         snapshot = cache.snapshot(commit)
         snapshot.parent.mkdir(parents=True, exist_ok=True)
         if not snapshot.exists():
@@ -51,6 +52,7 @@ def land(cache: RepoCache, commit: str, arrivals: Sequence[Arrival], refs: Seque
         _sync(snapshot.parent)
         for name in refs:
             _write_ref(cache.ref(name), commit, work)
+            _sync(cache.ref(name).parent)
     return snapshot
 
 
@@ -88,7 +90,6 @@ def _move(part: Path, blob: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         _copy(part, blob)
-    _sync(blob.parent)
 
 
 def _copy(part: Path, blob: Path) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import random
 import time
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 
@@ -12,7 +14,8 @@ class Pace:
     """Times in seconds, rates in bytes per second.
 
     `tries` failures in a row without progress end a transfer; `strikes` refusals or contradictions by a server do.
-    Less than `slow_rate` over `slow_seconds` makes a new connection.
+    Less than `slow_rate` over `slow_seconds` makes a new connection. What a server asks to wait is obeyed up to
+    `longest_asked`. Every `measure` seconds a large file may get more connections.
     """
 
     connect: float = 10.0
@@ -21,8 +24,10 @@ class Pace:
     longest_wait: float = 60.0
     tries: int = 8
     strikes: int = 3
+    longest_asked: float = 300.0
     slow_rate: float = 64 * 1024
     slow_seconds: float = 30.0
+    measure: float = 1.0
     beat: float = 0.35
     lease: float = 30.0
     poll: float = 1.0
@@ -35,18 +40,50 @@ class Pace:
 
 
 class HostGates:
-    """Pauses that hosts asked for, obeyed by every transfer."""
+    """What every transfer observes with each host: the pauses it asked for, and how many requests it gets at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = 12) -> None:
+        self._at_once = at_once
         self._until: dict[str, float] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
 
     def hold(self, host: str, seconds: float) -> None:
         """Ask the host nothing for so long."""
         self._until[host] = max(self._until.get(host, 0.0), time.monotonic() + seconds)
 
-    async def wait(self, host: str) -> None:
-        """Wait until the host may be asked."""
-        await asyncio.sleep(max(self._until.get(host, 0.0) - time.monotonic(), 0.0))
+    @asynccontextmanager
+    async def turn(self, host: str) -> AsyncIterator[None]:
+        """Wait until the host may be asked, and count as one of its requests within the block."""
+        async with self._turns.setdefault(host, asyncio.Semaphore(self._at_once)):
+            await asyncio.sleep(max(self._until.get(host, 0.0) - time.monotonic(), 0.0))
+            yield
+
+
+class Ramp:
+    """How many connections a file gets: more, as long as each step makes the whole faster by a tenth."""
+
+    STEP = 2
+    GAIN = 1.1
+
+    def __init__(self, first: int, most: int) -> None:
+        self.count = first
+        self._most = most
+        self._best = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether there may be more."""
+        return self.count < self._most
+
+    def step(self, rate: float) -> int:
+        """How many to add, now that so many bytes come per second; no more are added after a step without gain."""
+        if not self.open or rate < self.GAIN * self._best or rate <= 0:
+            self._most = min(self._most, self.count)
+            return 0
+        self._best = rate
+        added = min(self.STEP, self._most - self.count)
+        self.count += added
+        return added
 
 
 class RateLimit:

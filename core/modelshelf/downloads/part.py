@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import shutil
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -18,6 +19,12 @@ from modelshelf.downloads.pieces import Pieces, Span
 from modelshelf.errors import DownloadError, FolderNotWritable, NotEnoughDisk
 
 _LOCK_SECONDS = 0.3
+
+Written = tuple[int, int, int]
+"""Bytes on the disk that are not counted yet: the piece, how many were added to it, its CRC-32 now."""
+
+Ahead = dict[int, tuple[int, int]]
+"""By piece: how many of its bytes a thread wrote, and their CRC-32."""
 
 
 async def in_thread[T](pool: Executor, function: Callable[..., T], *args: object) -> T:
@@ -65,9 +72,12 @@ class Part:
         self.pool = pool
         self.state = Journal(identity, Pieces(identity.size))
         self.inherited: frozenset[int] = frozenset()
-        self.changed = asyncio.Condition()
+        self._waiting: list[asyncio.Future[None]] = []
         self._fd = -1
         self._unsaved = 0
+        # Bytes that threads wrote, and those of them that a journal on the disk speaks of.
+        self._put, self._kept = 0, 0
+        self._counting = threading.Lock()
         self._due = asyncio.Event()
         self._failure: DownloadError | None = None
 
@@ -99,51 +109,96 @@ class Part:
 
     async def write(self, offset: int, chunks: Sequence[bytes]) -> int:
         """Write bytes that belong at `offset`, those that have not arrived before; returns how many were new."""
-        async with self.changed:
-            await self.changed.wait_for(lambda: self._unsaved < journal.LIMIT or self._failure is not None)
+        await self.room()
+        return self.count(await in_thread(self.pool, self.put, b"".join(chunks), offset))
+
+    async def room(self) -> None:
+        """Wait until the journal has caught up so far that more may be written.
+
+        Raises:
+            NotEnoughDisk, FolderNotWritable, DownloadError: it could not be written.
+        """
+        await self._until(lambda: not self.crowded or self._failure is not None)
         if self._failure:
             raise self._failure
-        data = b"".join(chunks)
-        wanted = list(self.pieces.missing(offset, len(data)))
-        rows = await in_thread(self.pool, self._write, data, offset, wanted)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is written that the journal does not know of that `room` waits."""
+        return self._put - self._kept >= journal.LIMIT
+
+    def put(self, data: bytes | memoryview, offset: int, ahead: Ahead | None = None) -> list[Written]:
+        """Write what has not arrived before; whoever calls it tells `count`. For threads; one piece is for one of them.
+
+        A thread that does not wait until it is counted keeps an `ahead` of its own, an empty dictionary at first.
+
+        Raises:
+            NotEnoughDisk, FolderNotWritable, DownloadError.
+        """
+        rows, view, pieces = [], memoryview(data), self.pieces
+        ahead = {} if ahead is None else ahead
+        with disk_errors(self.path):
+            for index, start, count in pieces.missing(offset, len(data), ahead):
+                piece = view[start - offset : start - offset + count]
+                _write_all(self._fd, piece, start)
+                written, crc = ahead.get(index) or (pieces.written[index], pieces.crc[index])
+                crc = zlib.crc32(piece, crc)
+                ahead[index] = written + count, crc
+                rows.append((index, count, crc))
+        with self._counting:
+            self._put += sum(count for _, count, _ in rows)
+        return rows
+
+    def count(self, rows: Sequence[Written]) -> int:
+        """Take into account what was put; returns how many bytes that were."""
         for index, count, crc in rows:
             self.pieces.record(index, count, crc)
         new = sum(count for _, count, _ in rows)
         self._unsaved += new
         if self._unsaved >= journal.TRIGGER:
             self._due.set()
-        await self.tell()
+        self.tell()
         return new
 
-    def read(self, offset: int, count: int) -> bytes:
-        """Bytes from the disk; for threads."""
+    def read_into(self, view: memoryview, offset: int) -> int:
+        """Bytes from the disk, as many as fit; returns how many. For threads."""
         with disk_errors(self.path):
-            return os.pread(self._fd, count, offset)
+            return os.preadv(self._fd, [view], offset)
 
     async def next_span(self, length: Callable[[], int]) -> Span:
         """Wait until there are bytes that nobody fetches, and set about `length()` of them aside."""
-        async with self.changed:
-            while (span := self.pieces.take(length())) is None:
-                await self.changed.wait()
+        while (span := self.pieces.take(length())) is None:
+            await self._change()
         return span
 
     async def grown_to(self, offset: int) -> int:
         """Wait until everything before `offset` has arrived; returns how much has."""
-        async with self.changed:
-            await self.changed.wait_for(lambda: self.pieces.contiguous() >= offset)
+        await self._until(lambda: self.pieces.contiguous() >= offset)
         return self.pieces.contiguous()
 
-    async def tell(self) -> None:
+    def tell(self) -> None:
         """Wake whoever waits for bytes, or for pieces to fetch."""
-        async with self.changed:
-            self.changed.notify_all()
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _change(self) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        while not reached():
+            await self._change()
 
     async def save(self) -> None:
         """Bring the bytes to the disk, then the journal that speaks of them."""
         counted, document = self._unsaved, self.state.dumps()
         await in_thread(self.pool, self._save, document)
         self._unsaved -= counted
-        await self.tell()
+        self._kept += counted
+        self.tell()
 
     def discard(self) -> None:
         """Delete the file and its journal; for threads."""
@@ -198,22 +253,13 @@ class Part:
                     await self.save()
                 except DownloadError as error:
                     self._failure = error
-                    await self.tell()
+                    self.tell()
                     return
 
     def _save(self, document: bytes) -> None:
         with disk_errors(self.path):
             os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
             journal.write(self.journal_path, document)
-
-    def _write(self, data: bytes, offset: int, wanted: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        rows, view = [], memoryview(data)
-        with disk_errors(self.path):
-            for index, start, count in wanted:
-                piece = view[start - offset : start - offset + count]
-                _write_all(self._fd, piece, start)
-                rows.append((index, count, zlib.crc32(piece, self.pieces.crc[index])))
-        return rows
 
 
 def _write_all(fd: int, view: memoryview, offset: int) -> None:

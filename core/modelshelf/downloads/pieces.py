@@ -1,7 +1,8 @@
 """Which bytes of a file have arrived: per piece, how many were written from its start and their CRC-32."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 MIB = 2**20
 PIECE = 8 * MIB
@@ -78,16 +79,19 @@ class Pieces:
         """Give back what was taken; what is still missing of it can be taken again."""
         self._taken.difference_update(range(span.start // self.length, -(-span.end // self.length)))
 
-    def missing(self, offset: int, count: int) -> Iterator[tuple[int, int, int]]:
+    def missing(
+        self, offset: int, count: int, ahead: Mapping[int, tuple[int, int]] = MappingProxyType({})
+    ) -> Iterator[tuple[int, int, int]]:
         """Of `count` bytes from `offset`, those to write: (piece, offset in the file, count), in order.
 
-        Bytes that have arrived before are left out, and so is everything after a gap in a piece.
+        Bytes that have arrived before are left out, and so is everything after a gap in a piece. `ahead` says of pieces
+        how many bytes were written, and their CRC-32, where that is not recorded yet.
         """
         end = min(offset + count, self.size)
         while offset < end:
             index = offset // self.length
             stop = min(end, self._end(index))
-            start = index * self.length + self.written[index]
+            start = index * self.length + (ahead[index][0] if index in ahead else self.written[index])
             if offset <= start < stop:
                 yield index, start, stop - start
             offset = stop

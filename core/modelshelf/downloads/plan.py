@@ -1,7 +1,6 @@
 """Plans: which files, which bytes are missing, and whether the disk holds them."""
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -11,16 +10,11 @@ from typing import Any
 from modelshelf.catalog.types import RepoDetail
 from modelshelf.downloads.cache import RepoCache, blob_name
 from modelshelf.downloads.choose import choose
+from modelshelf.downloads.disks import disks_of
 from modelshelf.downloads.names import check_names
-from modelshelf.downloads.types import DownloadPlan, PlannedFile
+from modelshelf.downloads.types import Copy, DownloadPlan, PlannedFile
 from modelshelf.errors import DownloadError, FolderNotWritable, NotEnoughDisk
 from modelshelf.store.tables import JobRow
-
-GIB = 2**30
-RESERVE = GIB
-RESERVE_SHARE = 0.02
-# A tiny download must be possible on a nearly full disk: it asks for no more than its own size and this besides.
-SMALL_RESERVE = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +42,24 @@ class Places:
         sizes = {self.part(plan, file): file.size for file in plan.files if not cache.holds(file)}
         return sum(max(size - _allocated(part), 0) for part, size in sizes.items())
 
+    def to_land(self, plan: DownloadPlan) -> int:
+        """How many bytes will enter the library."""
+        cache = self.repo(plan.repo)
+        return sum({self.part(plan, file): file.size for file in plan.files if not cache.holds(file)}.values())
+
 
 def make_plan(
-    detail: RepoDetail, source: str, wanted: Sequence[str], places: Places, others: Sequence[DownloadPlan] = ()
+    detail: RepoDetail,
+    source: str,
+    wanted: Sequence[str],
+    places: Places,
+    others: Sequence[DownloadPlan] = (),
+    untouched: int = 0,
+    copies: Sequence[Copy] = (),
 ) -> DownloadPlan:
     """The plan for files of a commit, beside the `others` that will still write. For threads.
+
+    `untouched` are the bytes of further jobs that have not begun; `copies` the places that will hold the weights too.
 
     Raises:
         FileNotInRepository: something wanted matches no file.
@@ -74,12 +81,15 @@ def make_plan(
         disk_free=0,
         licence=detail.card.licence,
         gated=detail.card.gated,
+        copies=tuple(copies),
     )
-    return measure(plan, places, others)
+    return measure(plan, places, others, untouched)
 
 
-def measure(plan: DownloadPlan, places: Places, others: Sequence[DownloadPlan] = ()) -> DownloadPlan:
-    """The plan as the disk is now. For threads.
+def measure(
+    plan: DownloadPlan, places: Places, others: Sequence[DownloadPlan] = (), untouched: int = 0
+) -> DownloadPlan:
+    """The plan as the disks are now. For threads.
 
     Raises:
         FolderNotWritable: the cache or the folder of parts cannot be written.
@@ -89,31 +99,35 @@ def measure(plan: DownloadPlan, places: Places, others: Sequence[DownloadPlan] =
     missing = sum({places.part(plan, file): file.size for file in files if not file.present}.values())
     if missing:
         _check_folders(places.cache, places.parts)
-    total, free = _disk(places.parts)
-    own = places.to_write(plan)
-    needed = own + sum(places.to_write(other) for other in others) + reserve(own, total) if own else 0
-    return replace(plan, files=files, missing=missing, disk_needed=needed, disk_free=free)
+    disks = disks_of(plan, places, others, untouched)
+    tightest = min(disks, key=lambda disk: disk.free - disk.needed)
+    return replace(
+        plan,
+        files=files,
+        missing=missing,
+        disks=disks,
+        disk_needed=tightest.needed,
+        disk_free=tightest.free,
+    )
 
 
-def reserve(missing: int, disk: int) -> int:
-    """What must stay free beside a download of `missing` bytes on a disk of that size, in bytes."""
-    return min(max(RESERVE, int(disk * RESERVE_SHARE)), missing + SMALL_RESERVE)
-
-
-def check_disk(plan: DownloadPlan, folder: Path) -> None:
-    """Raises NotEnoughDisk if the plan does not fit."""
-    if not plan.fits_disk:
-        raise NotEnoughDisk(
-            f"{plan.repo} needs {plan.disk_needed / 1e9:.2f} GB on the disk that holds {folder}, "
-            f"{plan.disk_free / 1e9:.2f} GB are free.",
-            need=plan.disk_needed,
-            free=plan.disk_free,
-        )
+def check_disk(plan: DownloadPlan) -> None:
+    """Raises NotEnoughDisk if a disk does not hold its share of the plan."""
+    for disk in plan.disks:
+        if not disk.fits:
+            raise NotEnoughDisk(
+                f"{plan.repo} needs {disk.needed / 1e9:.2f} GB on the disk that holds {disk.folder}, "
+                f"{disk.free / 1e9:.2f} GB are free.",
+                need=disk.needed,
+                free=disk.free,
+            )
 
 
 def to_json(plan: DownloadPlan) -> dict[str, Any]:
-    """The plan as a job keeps it."""
-    return asdict(plan) | {"files": [asdict(file) for file in plan.files], "skipped": len(plan.skipped)}
+    """The plan as a job keeps it: without what the disks are now."""
+    files = [asdict(file) for file in plan.files]
+    copies = [asdict(copy) | {"folder": str(copy.folder)} for copy in plan.copies]
+    return asdict(plan) | {"files": files, "skipped": len(plan.skipped), "copies": copies, "disks": []}
 
 
 def from_json(data: Mapping[str, Any]) -> DownloadPlan:
@@ -124,7 +138,10 @@ def from_json(data: Mapping[str, Any]) -> DownloadPlan:
     """
     try:
         files = tuple(PlannedFile(**file) for file in data["files"])
-        return DownloadPlan(**{**data, "files": files, "skipped": ()})
+        copies = tuple(Copy(**{**copy, "folder": Path(copy["folder"])}) for copy in data.get("copies", ()))
+        refs = None if data.get("refs") is None else tuple(data["refs"])
+        loaded = {"files": files, "skipped": (), "copies": copies, "refs": refs, "disks": ()}
+        return DownloadPlan(**{**data, **loaded})
     except (KeyError, TypeError) as error:
         raise DownloadError("The plan of this job cannot be read.", remedy="Start the download again.") from error
 
@@ -147,16 +164,6 @@ def _check_folders(cache: Path, parts: Path) -> None:
             probe.unlink(missing_ok=True)
         except OSError as error:
             raise FolderNotWritable(f"{folder} cannot be written to: {error.strerror}.") from error
-
-
-def _disk(folder: Path) -> tuple[int, int]:
-    for place in (folder, *folder.parents):
-        try:
-            usage = shutil.disk_usage(place)
-        except OSError:
-            continue
-        return usage.total, usage.free
-    return 0, 0
 
 
 def _allocated(part: Path) -> int:

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.downloads.cache import blob_name
+from modelshelf.downloads import refs
+from modelshelf.downloads.cache import RepoCache, blob_name
+from modelshelf.downloads.failures import Failures, check_pins
 from modelshelf.downloads.hashing import Digest, hash_file
 from modelshelf.downloads.journal import Identity
 from modelshelf.downloads.landing import Arrival, land
@@ -43,6 +46,17 @@ class Progress:
     meter: Meter
     detail: str = ""
     file: str = ""
+    retries: int = 0
+    began: float | None = None
+    took: float | None = None
+    files: dict[str, int] = field(default_factory=dict)  # bytes of each file that has some, by its path
+
+    @property
+    def seconds(self) -> float:
+        """How long bytes have been on their way, or were."""
+        if self.began is None:
+            return 0.0
+        return time.monotonic() - self.began if self.took is None else self.took
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +75,45 @@ class Tools:
 class JobRun:
     """The work on one job. `progress` can be read at any time; `run` returns the job's result."""
 
-    def __init__(self, plan: DownloadPlan, refs: Sequence[str], tools: Tools) -> None:
+    def __init__(
+        self,
+        plan: DownloadPlan,
+        names: Sequence[str],
+        tools: Tools,
+        held: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.plan = plan
         self.progress = Progress(JobStatus.PLANNING, Meter(plan.total))
-        self._refs = refs
+        self.failed = Failures(plan.repo, held or {})
+        self._refs = names
         self._tools = tools
         self._small = _Gate(_SMALL_BYTES, _SMALL_FILES)
         self._large = asyncio.Semaphore(1)
         self._scans = asyncio.Semaphore(_SCANS)
 
-    async def run(self, others: Sequence[DownloadPlan] = ()) -> dict[str, Any]:
+    async def run(self, others: Sequence[DownloadPlan] = (), untouched: int = 0) -> dict[str, Any]:
         """Do everything that is left to do; being cancelled keeps what arrived.
+
+        `others` and `untouched` bytes are what other jobs will still write.
 
         Raises:
             Blocked, NeedsReview: a file did not pass; nothing was published.
             ModelshelfError: it cannot go on.
         """
         tools = self._tools
-        self.plan = await asyncio.to_thread(measure, self.plan, tools.places, others)
-        check_disk(self.plan, tools.places.parts)
-        self.progress.status = JobStatus.TRANSFERRING
-        arrivals = await self._arrivals()
+        self.plan = await asyncio.to_thread(measure, self.plan, tools.places, others, untouched)
+        check_disk(self.plan)
+        self.progress.status, self.progress.began = JobStatus.TRANSFERRING, time.monotonic()
+        try:
+            arrivals = await self._arrivals()
+        finally:
+            self.progress.took = self.progress.seconds
+        check_pins(self.plan, arrivals)
         self.progress.status, self.progress.detail = JobStatus.VETTING, ""
         await self._vet(arrivals)
         self.progress.status, self.progress.file = JobStatus.LANDING, ""
         cache = tools.places.repo(self.plan.repo)
+        await self._note_moves(cache)
         snapshot = await in_thread(tools.pool, land, cache, self.plan.commit, arrivals, self._refs, tools.places.parts)
         await in_thread(tools.pool, _forget, arrivals)
         await tools.library.record([self._row(arrival) for arrival in arrivals])
@@ -96,17 +124,33 @@ class JobRun:
         }
 
     async def _arrivals(self) -> list[Arrival]:
-        """Every planned file with its bytes verified, one transfer for files that are the same bytes."""
+        """Every planned file with its bytes verified, one transfer for files that are the same bytes.
+
+        A file that the source does not give as it should does not keep the others from coming.
+        """
         groups: dict[Path, list[PlannedFile]] = {}
         for file in self.plan.files:
             groups.setdefault(self._tools.places.part(self.plan, file), []).append(file)
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [(files, tasks.create_task(self._obtain(files[0]))) for files in groups.values()]
+                running = [(files, tasks.create_task(self._attempt(files))) for files in groups.values()]
         except ExceptionGroup as group:
             raise _first(group) from None
-        found = [replace(task.result(), path=file.path) for files, task in running for file in files]
+        self.failed.check()
+        arrived = [(files, arrival) for files, task in running if (arrival := task.result())]
+        found = [replace(arrival, path=file.path) for files, arrival in arrived for file in files]
         return sorted(found, key=lambda arrival: arrival.path)
+
+    async def _attempt(self, files: Sequence[PlannedFile]) -> Arrival | None:
+        """The bytes of files that are the same; None if they failed, now or before."""
+        if any(self.failed.holds(file.path) for file in files):
+            return None
+        try:
+            return await self._obtain(files[0])
+        except ModelshelfError as error:
+            if not self.failed.take([file.path for file in files], error):
+                raise
+            return None
 
     async def _obtain(self, file: PlannedFile) -> Arrival:
         if file.present and (arrival := await self._check_present(file)):
@@ -130,6 +174,7 @@ class JobRun:
             log.warning("%s in the cache is damaged and is fetched again", blob)
             return None
         self.progress.meter.add(file.size, new=False)
+        self.progress.files[file.path] = file.size
         return Arrival(file.path, file.size, name, digest.sha256, None)
 
     async def _fetch(self, file: PlannedFile) -> Arrival:
@@ -138,6 +183,7 @@ class JobRun:
         part = Part(path, Identity(file.size, file.sha256, file.git_sha1), tools.pool)
         async with part.opened():
             meter.add(part.pieces.done, new=False)
+            self.progress.files[file.path] = part.pieces.done
             source = tools.catalog.source(plan.source)
             transfer = FileTransfer(
                 tools.means,
@@ -156,11 +202,18 @@ class JobRun:
     def _arrived(self, file: PlannedFile, count: int) -> None:
         progress = self.progress
         progress.meter.add(count)
+        progress.files[file.path] = progress.files.get(file.path, 0) + count
         progress.file, progress.detail = file.path, ""
         done = progress.meter.done >= progress.meter.total
         progress.status = JobStatus.VERIFYING if done else JobStatus.TRANSFERRING
 
+    async def _note_moves(self, cache: RepoCache) -> None:
+        """Write down where the names led before they lead elsewhere: a rollback goes by that."""
+        before = await asyncio.to_thread(refs.read_all, cache, self._refs)
+        await self._tools.library.note_moves(self.plan.repo, before, self.plan.commit)
+
     def _trouble(self, sentence: str, seconds: float) -> None:
+        self.progress.retries += 1
         self.progress.detail = f"{sentence} Trying again" + (f" in {seconds:.0f} s." if seconds >= 1 else ".")
         if seconds >= 1:
             self.progress.status = JobStatus.WAITING

@@ -1,9 +1,12 @@
 """Plans and jobs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+
+from modelshelf.ids import ModelId
 
 
 class JobStatus(StrEnum):
@@ -40,18 +43,54 @@ RUNNING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file to fetch; `present` means that the library already has its bytes."""
+    """A file to fetch; `present` means that the library already has its bytes.
+
+    `pinned` is the SHA-256 that a lock file demands, beside what the source publishes.
+    """
 
     path: str
     size: int
     sha256: str | None
     git_sha1: str | None
     present: bool = False
+    pinned: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A place that will hold the weights once more: an engine's own store, for example Ollama's.
+
+    `linked` means that it takes no room on the library's own disk, because it links to the bytes there.
+    """
+
+    label: str
+    folder: Path
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What a plan asks of one disk, in bytes; `label` says what it will hold, `folder` a place on it."""
+
+    label: str
+    folder: Path
+    needed: int
+    free: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the disk holds what is needed, the reserve included."""
+        return self.needed <= self.free
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:
-    """What a download will do, before it does it. Sizes in bytes."""
+    """What a download will do, before it does it. Sizes in bytes.
+
+    `disks` are all that will hold something of it; `disk_needed` and `disk_free` are of the tightest. `resumable` is
+    False where the server cannot send a part of a file: what a break interrupts is fetched from its beginning. `refs`
+    are the names that are to lead to the commit; None: the one that was asked for, else `main`.
+    """
 
     source: str
     repo: str
@@ -65,16 +104,78 @@ class DownloadPlan:
     licence: str | None
     gated: bool
     resumable: bool = True
+    disks: tuple[Disk, ...] = ()
+    copies: tuple[Copy, ...] = ()
+    refs: tuple[str, ...] | None = None
 
     @property
     def fits_disk(self) -> bool:
-        """Whether the disk holds what is missing and the reserve."""
+        """Whether every disk holds what is missing and the reserve."""
         return self.disk_needed <= self.disk_free
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """Several downloads together: each plan counts what those before it will write."""
+
+    plans: tuple[DownloadPlan, ...]
+
+    @property
+    def total(self) -> int:
+        """What all of them hold, in bytes."""
+        return sum(plan.total for plan in self.plans)
+
+    @property
+    def missing(self) -> int:
+        """What is still to be fetched, in bytes."""
+        return sum(plan.missing for plan in self.plans)
+
+    @property
+    def fits_disk(self) -> bool:
+        """Whether every disk holds the whole batch and its reserve."""
+        return all(plan.fits_disk for plan in self.plans)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to download, as a batch takes it: `files` are paths, patterns or quantisations."""
+
+    model: str | ModelId
+    files: tuple[str, ...] = ()
+    source: str | None = None
+    revision: str | None = None
+
+    @property
+    def name(self) -> ModelId:
+        """The model's name, with the source and revision that are asked for beside it.
+
+        Raises:
+            UsageError: it is no name.
+        """
+        name = self.model if isinstance(self.model, ModelId) else ModelId.parse(self.model)
+        return replace(name, source=self.source or name.source, revision=self.revision or name.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file of a job: status is done | moving | waiting | failed; `done` and `size` in bytes."""
+
+    path: str
+    size: int
+    done: int
+    status: str
+    error: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """A snapshot of a download job. `rate` is bytes per second over the last seconds, `eta` in seconds."""
+    """A snapshot of a download job. `rate` is bytes per second over the last seconds, `eta` in seconds.
+
+    A higher `priority` goes first, then the lower `position`. `rate_limit` is in bytes per second, 0 for none. `until`
+    says when a job that waits for its budget goes on. `attempts` counts how often it was begun, `retries` how often a
+    request was tried again; `fetched` are the bytes that came over the network, `seconds` the time that took.
+    """
 
     id: str
     source: str
@@ -94,6 +195,14 @@ class Job:
     created: datetime
     started: datetime | None
     ended: datetime | None
+    priority: int = 0
+    position: float = 0.0
+    rate_limit: float = 0.0
+    until: datetime | None = None
+    attempts: int = 0
+    retries: int = 0
+    fetched: int = 0
+    seconds: float = 0.0
 
     @property
     def percent(self) -> int:

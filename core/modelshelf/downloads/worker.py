@@ -3,20 +3,25 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.orm import Session
+
 from modelshelf.config import ConfigManager
-from modelshelf.downloads import jobs
+from modelshelf.downloads import jobs, rows
+from modelshelf.downloads.limits import Allowance, JobLimit
 from modelshelf.downloads.pace import HostGates, Pace, RateLimit
 from modelshelf.downloads.part import discard_part
 from modelshelf.downloads.plan import Places, from_json, readable
 from modelshelf.downloads.run import JobRun, Tools
+from modelshelf.downloads.tally import Tally, beat, count, end
 from modelshelf.downloads.transfer import Means
 from modelshelf.downloads.types import RUNNING, DownloadPlan, JobStatus
-from modelshelf.errors import Blocked, ModelshelfError, NeedsReview, StoreError
+from modelshelf.errors import Blocked, DownloadError, ModelshelfError, NeedsReview, StoreError
 from modelshelf.events import EventBus, JobChanged, JobProgress
 from modelshelf.network import Network
 from modelshelf.store import Store
@@ -30,8 +35,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _THREADS = 16
-_LOST = "lost"
+_LOST, _BUDGET = "lost", "budget"
+_TOLD = 50  # of more jobs at once that wait for the budget nobody needs to be told one by one
 _FULL_SHA = 40
+_FETCHING = frozenset({JobStatus.PLANNING, JobStatus.WAITING, JobStatus.TRANSFERRING})
 
 
 class Worker:
@@ -48,10 +55,13 @@ class Worker:
         library: "ModelLibrary",
         vetting: "VettingService",
         pace: Pace,
+        allowance: Allowance,
     ) -> None:
         self.me = jobs.identity()
         self.live: dict[str, JobProgress] = {}
+        self.runs: dict[str, JobRun] = {}
         self.own: set[str] = set()
+        self.allowance = allowance
         self._config, self._store, self._events = config, store, events
         self._catalog, self._library, self._vetting = catalog, library, vetting
         self._pace = pace
@@ -79,8 +89,10 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
-        for job in await self._store.write(jobs.release, self.me):
-            self._events.publish(JobChanged(job=job, status=JobStatus.QUEUED.value))
+        for job, status in await self._store.write(jobs.release, self.me):
+            self._events.publish(JobChanged(job=job, status=status.value))
+            if status is JobStatus.CANCELLED:
+                await self.discard(await self._store.read(rows.get, job))
         if self._tools:
             tools, self._tools = self._tools, None
             await tools.means.network.aclose()
@@ -113,9 +125,8 @@ class Worker:
         adopt_at = time.monotonic() + self._pace.poll
         while True:
             mine = None if time.monotonic() >= adopt_at else frozenset(self.own)
-            limit = self._config.config.downloads.concurrent_jobs
             try:
-                row = await self._store.write(jobs.claim, self.me, limit, self._pace.lease, mine)
+                row = await self._claim(mine)
             except StoreError as error:
                 log.warning("jobs cannot be read: %s", error)
                 row = None
@@ -127,24 +138,43 @@ class Worker:
                 async with asyncio.timeout(self._pace.poll):
                     await self._wake.wait()
 
+    async def _claim(self, mine: frozenset[str] | None) -> JobRow | None:
+        """The next job that the budget lets go on; the others say that they wait."""
+        settings = self._config.config.downloads
+        if self._tools:
+            self._tools.means.limit.rate = settings.max_rate_mb * 1e6
+        gate = await self.allowance.gate()
+        limit, lease = settings.concurrent_jobs, self._pace.lease
+        changed, row = await self._store.write(_next, gate, self.me, limit, lease, mine)
+        status = JobStatus.QUEUED if gate.allowed is None else JobStatus.WAITING
+        for job in changed[:_TOLD]:
+            self._events.publish(JobChanged(job=job, status=status.value))
+        return row
+
     async def _run(self, row: JobRow) -> None:
+        assert self._tools is not None  # noqa: S101 - only a started worker has jobs
         self._events.publish(JobChanged(job=row.id, status=row.status))
+        counts = not self.allowance.costs_nothing(row.source)
+        tally = Tally(row, JobLimit(self._tools.means.limit, row.rate_limit), counts=counts)
         try:
-            status, changes = await self._work(row)
-            await self._finish(row, status, changes)
+            status, changes = await self._work(row, tally)
+            await self._finish(row, status, {**changes, **tally.changes()}, tally)
         finally:
+            self.runs.pop(row.id, None)
             self._running.pop(row.id, None)
             self._wake.set()
 
-    async def _work(self, row: JobRow) -> tuple[JobStatus | None, dict[str, Any]]:
+    async def _work(self, row: JobRow, tally: Tally) -> tuple[JobStatus | None, dict[str, Any]]:
         """Run the job until it ends or is asked to stop: its new status and what to write."""
-        assert self._tools is not None  # noqa: S101 - only a started worker has jobs
         try:
             plan = from_json(row.plan)
-            run = JobRun(plan, _refs(row), self._tools_now())
-            others = await self._store.read(jobs.unfinished, row.id)
-            work = asyncio.create_task(run.run(readable(others)), name=f"downloads.{row.id}.work")
-            beats = asyncio.create_task(self._report(row, run), name=f"downloads.{row.id}.beats")
+            run = self.runs[row.id] = JobRun(plan, _refs(row, plan), self._tools_now(tally.limit), _held(row))
+            tally.progress = run.progress
+            pending = await self._store.read(rows.pending, row.id)
+            work = asyncio.create_task(
+                run.run(readable(pending.begun), pending.untouched), name=f"downloads.{row.id}.work"
+            )
+            beats = asyncio.create_task(self._report(row, run, tally), name=f"downloads.{row.id}.beats")
             try:
                 await asyncio.wait({work, beats}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -159,10 +189,10 @@ class Worker:
         except NeedsReview as error:
             return JobStatus.REVIEW, _ended(error)
         except ModelshelfError as error:
-            return JobStatus.FAILED, jobs.failure(error)
+            return JobStatus.FAILED, rows.failure(error)
         except Exception as error:
             log.exception("job %s failed", row.id)
-            return JobStatus.FAILED, jobs.failure(ModelshelfError(f"The download of {row.repo} failed: {error}."))
+            return JobStatus.FAILED, rows.failure(ModelshelfError(f"The download of {row.repo} failed: {error}."))
 
     async def _obey(self, request: str, plan: DownloadPlan, run: JobRun) -> tuple[JobStatus | None, dict[str, Any]]:
         if request == _LOST:
@@ -170,58 +200,93 @@ class Worker:
         done = {"bytes_done": run.progress.meter.done, "detail": ""}
         if request == jobs.PAUSE:
             return JobStatus.PAUSED, done
+        if request == _BUDGET:
+            gate = await self.allowance.gate()
+            return JobStatus.WAITING, {**done, "detail": gate.detail, "until": gate.until}
         await asyncio.to_thread(discard, self.places, plan)
         return JobStatus.CANCELLED, {**done, "bytes_done": 0}
 
-    async def _report(self, row: JobRow, run: JobRun) -> str:
+    async def _report(self, row: JobRow, run: JobRun, tally: Tally) -> str:
         """Tell how the job goes, and renew the lease, until something else is asked of it."""
         pace, told, renewed = self._pace, None, time.monotonic()
         status = row.status
         while True:
             progress, meter = run.progress, run.progress.meter
             state = (progress.status, progress.detail, meter.done)
-            if state != told or time.monotonic() - renewed > pace.lease / 4:
-                changes = {"status": state[0].value, "detail": state[1], "bytes_done": state[2]}
+            news = state != told or time.monotonic() - renewed > pace.lease / 4
+            if news:
                 told, renewed = state, time.monotonic()
-                with suppress(StoreError):
-                    request = await self._store.write(jobs.beat, row.id, self.me, pace.lease, changes)
-                    if request is None or request:
-                        return request or _LOST
-                self._events.publish(_step(row.id, run))
-            elif request := await self._asked(row.id):
+                request = await self._beat(row.id, tally, state)
+            else:
+                request = await self._asked(row.id, tally)
+            if request:
                 return request
+            if news:
+                self._events.publish(_step(row.id, run))
             if status != progress.status:
                 status = progress.status
                 self._events.publish(JobChanged(job=row.id, status=status))
+            if self._over_budget(run, tally):
+                return _BUDGET
             await asyncio.sleep(pace.beat)
 
-    async def _asked(self, job: str) -> str:
+    async def _beat(self, job: str, tally: Tally, state: tuple[JobStatus, str, int]) -> str:
+        """Write how the job goes; what is asked of it, empty if nothing is."""
+        changes = {"status": state[0].value, "detail": state[1], "bytes_done": state[2], **tally.changes()}
+        try:
+            wish, used = await self._store.write(
+                beat, job, self.me, self._pace.lease, changes, self.allowance.day, tally.fresh()
+            )
+        except StoreError:
+            return ""
+        self.allowance.learn(used)
+        return _heard(wish, tally)
+
+    async def _asked(self, job: str, tally: Tally) -> str:
         with suppress(StoreError):
-            row = await self._store.read(jobs.get, job)
-            return row.request if row.owner == self.me else _LOST
+            return _heard(await self._store.read(jobs.wish, job, self.me), tally)
         return ""
 
-    async def _finish(self, row: JobRow, status: JobStatus | None, changes: dict[str, Any]) -> None:
+    def _over_budget(self, run: JobRun, tally: Tally) -> bool:
+        """Whether what the job still lacks is more than may be fetched now."""
+        missing = run.progress.meter.total - run.progress.meter.done
+        if not tally.counts or not self.allowance.limited or run.progress.status not in _FETCHING or missing <= 0:
+            return False
+        found = self.allowance.closed()
+        return found is not None and missing > found.allowed
+
+    async def _finish(self, row: JobRow, status: JobStatus | None, changes: dict[str, Any], tally: Tally) -> None:
         self.live.pop(row.id, None)
-        if status is None:
-            return
+        day, fetched = self.allowance.day, tally.fresh()
         for attempt in range(3):
             try:
-                kept = await self._store.write(jobs.finish, row.id, self.me, status, changes)
+                if status is None:  # somebody else's by now; what came is counted all the same
+                    self.allowance.learn(await self._store.write(count, day, fetched))
+                    return
+                kept, used = await self._store.write(end, row.id, self.me, status, changes, day, fetched)
             except StoreError as error:
                 log.warning("the end of job %s cannot be written (try %d): %s", row.id, attempt + 1, error)
                 await asyncio.sleep(self._pace.poll)
                 continue
+            self.allowance.learn(used)
             if kept:
-                self._events.publish(JobChanged(job=row.id, status=status.value))
+                if kept is JobStatus.CANCELLED is not status:
+                    await self.discard(row)
+                self._events.publish(JobChanged(job=row.id, status=kept.value))
             return
 
-    def _tools_now(self) -> Tools:
+    async def discard(self, row: JobRow) -> None:
+        """Delete what arrived of a job, unless another one is at it."""
+        with suppress(DownloadError):  # a plan that cannot be read names no files
+            await asyncio.to_thread(discard, self.places, from_json(row.plan))
+
+    def _tools_now(self, limit: JobLimit) -> Tools:
         """The tools under the settings in force."""
         assert self._tools is not None  # noqa: S101 - as above
         settings = self._config.config.downloads
-        self._tools.means.limit.rate = settings.max_rate_mb * 1e6
-        return replace(self._tools, connections=settings.connections_per_file, places=self.places)
+        limit.fallback = settings.max_job_rate_mb * 1e6
+        means = replace(self._tools.means, limit=limit)
+        return replace(self._tools, means=means, connections=settings.connections_per_file, places=self.places)
 
 
 def discard(places: Places, plan: DownloadPlan) -> None:
@@ -230,8 +295,30 @@ def discard(places: Places, plan: DownloadPlan) -> None:
         discard_part(places.part(plan, file))
 
 
-def _refs(row: JobRow) -> list[str]:
-    """The branch or tag to write, `main` if none was named; a commit is no such name."""
+def _next(
+    session: Session, gate: jobs.Gate, me: str, limit: int, lease: float, mine: frozenset[str] | None
+) -> tuple[Sequence[str], JobRow | None]:
+    """Which jobs begin or cease to wait for the budget, and the one that goes on."""
+    return jobs.park(session, gate), jobs.claim(session, me, limit, lease, mine, gate)
+
+
+def _heard(wish: jobs.Wish | None, tally: Tally) -> str:
+    """Take in the limit that is asked for; the request, or that the job is somebody else's."""
+    if wish is None:
+        return _LOST
+    tally.limit.own = wish.rate
+    return wish.request
+
+
+def _held(row: JobRow) -> dict[str, dict[str, str]]:
+    return {path: {str(key): str(value) for key, value in item.items()} for path, item in row.held.items()
+            if isinstance(item, dict)}  # fmt: skip
+
+
+def _refs(row: JobRow, plan: DownloadPlan) -> Sequence[str]:
+    """The branches or tags to write, `main` if none was named; a commit is no such name."""
+    if plan.refs is not None:
+        return plan.refs
     name = row.revision or "main"
     return [] if len(row.commit) == _FULL_SHA and name.startswith(row.commit) else [name]
 
@@ -250,6 +337,6 @@ def _step(job: str, run: JobRun) -> JobProgress:
 
 
 def _ended(error: ModelshelfError) -> dict[str, Any]:
-    changes = jobs.failure(error)
+    changes = rows.failure(error)
     changes["result"] |= {"findings": error.facts.get("findings", [])}
     return changes

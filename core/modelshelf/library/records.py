@@ -1,13 +1,13 @@
 """What the database keeps about the library."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from modelshelf.library.inventory import Records
 from modelshelf.library.types import Removal
-from modelshelf.store.tables import FileRow, JobRow, VerdictRow, now
+from modelshelf.store.tables import FileRow, JobRow, RefMoveRow, VerdictRow, now
 
 
 def read(session: Session) -> Records:
@@ -34,3 +34,16 @@ def active_job(session: Session, repo: str) -> tuple[str, str] | None:
     """The id and status of a download of the repository that has not ended."""
     row = session.scalars(select(JobRow).where(JobRow.repo == repo, JobRow.ended.is_(None))).first()
     return (row.id, row.status) if row else None
+
+
+def note_moves(session: Session, repo: str, before: Mapping[str, str], commit: str) -> None:
+    """Keep where names led before they lead to a commit; those that lead there already do not move."""
+    for ref, old in before.items():
+        if old != commit:
+            session.add(RefMoveRow(repo=repo, ref=ref, before=old, after=commit))
+
+
+def moved_from(session: Session, repo: str, ref: str, commit: str) -> str:
+    """Where a name led before it led to this commit; empty if that is not known."""
+    query = select(RefMoveRow.before).where(RefMoveRow.repo == repo, RefMoveRow.ref == ref, RefMoveRow.after == commit)
+    return session.scalars(query.where(RefMoveRow.before != "").order_by(RefMoveRow.id.desc())).first() or ""

@@ -119,6 +119,14 @@ class ModelLibrary:
         for repo in {row.repo for row in rows}:
             self._events.publish(LibraryChanged(repo=repo))
 
+    async def note_moves(self, repo: str, before: Mapping[str, str], commit: str) -> None:
+        """Keep where names of commits led, before they are made to lead to this commit."""
+        await self._store.write(records.note_moves, repo, before, commit)
+
+    async def moved_from(self, repo: str, ref: str, commit: str) -> str:
+        """Where a name led before it led to this commit; empty if that is not known."""
+        return await self._store.read(records.moved_from, repo, ref, commit)
+
     async def removal(self, model: Name) -> Removal:
         """What deleting a model would free and break. Without a commit in its name, all its commits are meant.
 

@@ -2,5 +2,6 @@
 
 from modelshelf.network.answers import Answer, RangeAnswer, Route
 from modelshelf.network.client import Network
+from modelshelf.network.lane import Lane, LaneUnfitError
 
-__all__ = ["Answer", "Network", "RangeAnswer", "Route"]
+__all__ = ["Answer", "Lane", "LaneUnfitError", "Network", "RangeAnswer", "Route"]

@@ -26,6 +26,9 @@ from modelshelf.errors import (
 from modelshelf.network.addresses import without_secrets
 
 LONGEST_WAIT = 300.0
+_LATER_THAN_SECONDS = 1e9
+_EXHAUSTED = re.compile(r";\s*r=0\s*(?:;|$)")
+_RESET = re.compile(r";\s*t=(\d+)\s*(?:;|$)")
 _CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)$")
 _CODES: dict[str, type[ModelshelfError]] = {
     "GatedRepo": GatedRepository,
@@ -42,6 +45,32 @@ class Route:
     url: URL
     trusted: bool
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of an answer, from whichever client; `length` is that of the body, None if not said."""
+
+    url: URL
+    status: int
+    headers: Mapping[str, str]
+    length: int | None
+
+    @classmethod
+    def of(cls, response: aiohttp.ClientResponse) -> "Head":
+        """That of a response of aiohttp."""
+        return cls(response.url, response.status, response.headers, response.content_length)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a checked answer holds: `length` bytes of the file from `start`. See `Answer` for the rest."""
+
+    start: int
+    length: int | None
+    total: int | None
+    etag: str | None
+    partial: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +127,36 @@ class Answer:
         Raises:
             Unreachable: the headers contradict what was asked for.
         """
-        where = response.url.host
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise Unreachable(f"{where} sent the file in another encoding than asked for.", transient=False)
-        etag = response.headers.get("ETag")
-        strong = etag if etag and re.fullmatch(r'"[\x21\x23-\x7e]*"', etag) else None
-        if response.status == 200:
-            length = response.content_length
-            return cls(_read(response), start=0, length=length, total=length, etag=strong)
-        match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-        if asked is None or match is None:
-            raise Unreachable(f"{where} answered {response.status} without a usable Content-Range.", transient=True)
-        first, last = int(match[1]), int(match[2])
-        total = None if match[3] == "*" else int(match[3])
-        length = last - first + 1
-        fits = first == asked[0] and length > 0 and (asked[1] is None or last <= asked[1])
-        if not fits or (total is not None and last >= total) or response.content_length not in (None, length):
-            raise Unreachable(f"{where} sent other bytes of the file than asked for.", transient=True)
-        answer = cls(_read(response), start=first, length=length, total=total, etag=strong)
-        answer.partial = True
+        extent = check(Head.of(response), asked)
+        chunks = _read(response)
+        answer = cls(chunks, start=extent.start, length=extent.length, total=extent.total, etag=extent.etag)
+        answer.partial = extent.partial
         return answer
+
+
+def check(head: Head, asked: tuple[int, int | None] | None) -> Extent:
+    """What an answer of status 200 or 206 holds, if that is what was `asked` for: first and last byte, or everything.
+
+    Raises:
+        Unreachable: the headers contradict what was asked for.
+    """
+    where = head.url.host
+    if head.headers.get("Content-Encoding", "identity") != "identity":
+        raise Unreachable(f"{where} sent the file in another encoding than asked for.", transient=False)
+    etag = head.headers.get("ETag")
+    strong = etag if etag and re.fullmatch(r'"[\x21\x23-\x7e]*"', etag) else None
+    if head.status == 200:
+        return Extent(0, head.length, head.length, strong, partial=False)
+    match = _CONTENT_RANGE.match(head.headers.get("Content-Range", ""))
+    if asked is None or match is None:
+        raise Unreachable(f"{where} answered {head.status} without a usable Content-Range.", transient=True)
+    first, last = int(match[1]), int(match[2])
+    total = None if match[3] == "*" else int(match[3])
+    length = last - first + 1
+    fits = first == asked[0] and length > 0 and (asked[1] is None or last <= asked[1])
+    if not fits or (total is not None and last >= total) or head.length not in (None, length):
+        raise Unreachable(f"{where} sent other bytes of the file than asked for.", transient=True)
+    return Extent(first, length, total, strong, partial=True)
 
 
 async def _read(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -158,12 +197,12 @@ def _reason(error: Exception) -> str:
     return (os.strerror(number).lower() if number else str(error) or type(error).__name__).rstrip(".")
 
 
-def refusal(response: aiohttp.ClientResponse, *, redirected: bool) -> ModelshelfError:
+def refusal(response: Head, *, redirected: bool) -> ModelshelfError:
     """What an answer that is neither bytes nor a redirect means; `redirected`: it is not from the first address."""
     status, where = response.status, response.url.host
     facts: dict[str, Any] = {
         "status": status,
-        "retry_after": retry_after(response.headers.get("Retry-After")),
+        "retry_after": asked_wait(response.headers),
         "redirected": redirected,
     }
     if known := _CODES.get(response.headers.get("X-Error-Code", "")):
@@ -185,6 +224,30 @@ def refusal(response: aiohttp.ClientResponse, *, redirected: bool) -> Modelshelf
     return Unreachable(
         f"{where} answered with error {status}.", transient=status in (408, 425) or status >= 500, **facts
     )
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a refusing server asks to wait, by Retry-After or by its RateLimit headers; None if it does not.
+
+    The longest counts of what it says, and five minutes at most.
+    """
+    waits = [retry_after(headers.get("Retry-After"))]
+    spent = [limit for limit in headers.get("RateLimit", "").split(",") if _EXHAUSTED.search(limit)]
+    waits += [min(float(reset[1]), LONGEST_WAIT) for limit in spent if (reset := _RESET.search(limit))]
+    for prefix in ("RateLimit", "X-RateLimit"):
+        exhausted = headers.get(f"{prefix}-Remaining", "").strip() == "0"
+        waits += [_seconds_until(headers.get(f"{prefix}-Reset", ""))] if exhausted else []
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _seconds_until(reset: str) -> float | None:
+    """Some count seconds in RateLimit-Reset, others name a moment since 1970."""
+    if not (reset.strip().isascii() and reset.strip().isdigit()):
+        return None
+    seconds = float(reset)
+    if seconds > _LATER_THAN_SECONDS:
+        seconds = max(seconds - datetime.now(UTC).timestamp(), 0.0)
+    return min(seconds, LONGEST_WAIT)
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:

@@ -12,9 +12,10 @@ import certifi
 from yarl import URL
 
 from modelshelf.config import ConfigManager
-from modelshelf.errors import FileNotInRepository, Unreachable
-from modelshelf.network.addresses import Resolver, check_https, check_literal, is_loopback, origin_of
-from modelshelf.network.answers import Answer, RangeAnswer, Route, explained, refusal
+from modelshelf.errors import FileNotInRepository, ModelshelfError, Unreachable
+from modelshelf.network.addresses import HTTPS, Resolver, check_https, check_literal, is_loopback, origin_of
+from modelshelf.network.answers import Answer, Head, RangeAnswer, Route, explained, refusal
+from modelshelf.network.lane import Lane
 
 if TYPE_CHECKING:  # a source uses this module too
     from modelshelf.catalog.types import Location
@@ -112,7 +113,7 @@ class Network:
                 return response, step
             target = response.headers.get("Location")
             if response.status not in _REDIRECT or not target:
-                raise refusal(response, redirected=step.url != first)
+                raise refusal(Head.of(response), redirected=step.url != first)
             response.release()
             url = step.url.join(URL(target, encoded=True))
             check_https(url)
@@ -120,20 +121,32 @@ class Network:
             step = Route(url, origin in trusted, location.headers if url.origin() == first.origin() else {})
         raise Unreachable(f"{first.host} redirects more than {REDIRECTS} times.", transient=False)
 
+    async def lane(self, location: "Location", route: Route) -> Lane | None:
+        """A connection of its own to where a route ended, not opened yet; None where there can be none (a proxy).
+
+        Raises:
+            UnsafeAddress, Unreachable: as `open`.
+        """
+        if self._admit(route) is not None:
+            return None
+        context = location.ssl or await self._own_context()
+        host, port = route.url.host or "", route.url.port or HTTPS
+        resolver = Resolver(public=not route.trusted, seconds=self._connect_seconds)
+        try:
+            found = await resolver.resolve(host, port)
+        except TimeoutError as error:
+            raise Unreachable(f"{host} does not answer in time.", transient=True) from error
+        except OSError as error:
+            if isinstance(error, ModelshelfError):
+                raise
+            raise Unreachable(f"The name {host} cannot be found.", transient=True) from error
+        addresses = [(address["family"], (address["host"], address["port"])) for address in found]
+        return Lane(route, addresses, context, self._connect_seconds, self._timeout.sock_read or None)
+
     async def _ask(
         self, step: Route, context: ssl.SSLContext | None, headers: dict[str, str], stack: AsyncExitStack
     ) -> aiohttp.ClientResponse:
-        network = self._config.config.network
-        check_https(step.url)
-        if network.offline and not is_loopback(step.url.host or ""):
-            raise Unreachable(
-                f"{step.url.host} was not asked: the settings say to stay offline.",
-                remedy="Set network.offline to false to use the network.",
-                transient=False,
-            )
-        if not step.trusted:
-            check_literal(step.url)
-        proxy = network.proxy if network.proxy and not is_loopback(step.url.host or "") else None
+        proxy = self._admit(step)
         # A proxy looks names up itself; its own address was named by the person.
         session = await self._session(context, trusted=step.trusted or proxy is not None)
         with explained(step.url):
@@ -141,13 +154,32 @@ class Network:
                 session.get(step.url, headers={**step.headers, **headers}, allow_redirects=False, proxy=proxy)
             )
 
+    def _admit(self, step: Route) -> str | None:
+        """Hold an address against the policy; returns the proxy to ask it through, None to ask it directly.
+
+        Raises:
+            UnsafeAddress, Unreachable.
+        """
+        network, host = self._config.config.network, step.url.host or ""
+        check_https(step.url)
+        if network.offline and not is_loopback(host):
+            raise Unreachable(
+                f"{host} was not asked: the settings say to stay offline.",
+                remedy="Set network.offline to false to use the network.",
+                transient=False,
+            )
+        if not step.trusted:
+            check_literal(step.url)
+        return network.proxy if network.proxy and not is_loopback(host) else None
+
+    async def _own_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            network = self._config.config.network
+            self._context = await asyncio.to_thread(tls_context, network.ca_file, self._config.environ)
+        return self._context
+
     async def _session(self, context: ssl.SSLContext | None, *, trusted: bool) -> aiohttp.ClientSession:
-        if context is None:
-            if self._context is None:
-                self._context = await asyncio.to_thread(
-                    tls_context, self._config.config.network.ca_file, self._config.environ
-                )
-            context = self._context
+        context = context or await self._own_context()
         key = context, trusted
         if key not in self._sessions:
             # Connections to named and to public origins never share a pool: one that was opened without the

@@ -25,6 +25,11 @@ class DownloadState(param.Parameterized):
     error = param.String(doc="what went wrong")
     remedy = param.String(doc="what to do about it")
     principal = param.String(doc="who started it")
+    priority = param.Integer(default=0, doc="higher goes first")
+    position = param.Number(default=0.0, doc="among jobs of one priority the lowest goes first")
+    rate_limit = param.Number(default=0.0, doc="bytes per second, 0 for no limit of its own")
+    retries = param.Integer(default=0, doc="requests that were tried again")
+    until = param.Date(default=None, allow_None=True, doc="when a job goes on that waits for its budget, in UTC")
     created = param.Date(default=None, allow_None=True, doc="when, in UTC")
     ended = param.Date(default=None, allow_None=True, doc="when, in UTC")
 
@@ -81,5 +86,8 @@ class DownloadsState(param.Parameterized):
 
 
 def _changing(job: Job) -> dict[str, object]:
-    names = ("commit", "files", "status", "detail", "done", "total", "rate", "eta", "error", "remedy", "principal")
+    names = (
+        "commit", "files", "status", "detail", "done", "total", "rate", "eta", "error", "remedy", "principal",
+        "priority", "position", "rate_limit", "retries", "until",
+    )  # fmt: skip
     return {name: getattr(job, name) for name in names} | {"created": job.created, "ended": job.ended}

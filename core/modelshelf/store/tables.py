@@ -74,7 +74,11 @@ class LoginRow(Base):
 
 
 class JobRow(Base):
-    """A download: intent and history. The journal beside the part file is the truth about bytes."""
+    """A download: intent and history. The journal beside the part file is the truth about bytes.
+
+    The highest `priority` goes first, then the lowest `position`. `held` are the files, with why they failed, that
+    are not tried again. `copied` are the bytes that engines will hold besides. `rate_limit` is in bytes per second.
+    """
 
     __tablename__ = "job"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -99,7 +103,36 @@ class JobRow(Base):
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
-    __table_args__ = (Index("job_status", "status", "priority", "created"),)
+    position: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    rate_limit: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    until: Mapped[datetime | None]
+    held: Mapped[dict[str, object]] = mapped_column(JSON, default=dict, server_default="{}")
+    copied: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    retries: Mapped[int] = mapped_column(default=0, server_default="0")
+    fetched: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    __table_args__ = (Index("job_status", "status", "priority", "created"), Index("job_created", "created"))
+
+
+class TrafficRow(Base):
+    """How many bytes downloads fetched on a day, as the calendar of this machine has it."""
+
+    __tablename__ = "traffic"
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    fetched: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class RefMoveRow(Base):
+    """A branch or tag in the library that is about to lead, or leads, to another commit; written before it moves."""
+
+    __tablename__ = "ref_move"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    repo: Mapped[str] = mapped_column(String(200))
+    ref: Mapped[str] = mapped_column(String(200))
+    before: Mapped[str] = mapped_column(String(64), default="")
+    after: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("ref_move_repo", "repo", "ref", "id"),)
 
 
 class FileRow(Base):

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import delete
@@ -32,6 +33,8 @@ class VettingService:
         self.validation = ValidationService()
         self._store = store
         self._turns = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 1))))
+        self._queued = 0
+        self._free: list[SecurityScanner] = []
 
     @property
     def scanner(self) -> SecurityScanner:
@@ -43,7 +46,9 @@ class VettingService:
         await self._store.write(_forget_others)
 
     async def stop(self) -> None:
-        """Nothing is held."""
+        """End the scanners that are left."""
+        free, self._free = self._free, []
+        await asyncio.to_thread(_close, free)
 
     async def scan(self, path: Path | str, *, name: str | None = None, sha256: str | None = None) -> ScanReport:
         """The verdict on a file; `name` is its name in the repository, by which its content is judged too.
@@ -68,18 +73,47 @@ class VettingService:
             os.close(fd)
 
     async def _fresh(self, fd: int, name: str, shown: str, digest: str, key: str) -> ScanReport:
-        async with self._turns:
-            scanner = SecurityScanner()
-            try:
-                report = await asyncio.to_thread(scanner.scan_open, fd, shown, name)
-            finally:
-                # Also when this task is cancelled: the thread then sees its process end.
-                await asyncio.shield(asyncio.to_thread(scanner.close))
+        async with self._scanner() as scanner:
+            report = await asyncio.to_thread(scanner.scan_open, fd, shown, name)
         # A scan that failed says nothing of the bytes; it is tried again.
         if not any(finding.rule in {"SCAN_FAILED", "FILE_CHANGED"} for finding in report.findings):
             with suppress(asyncio.CancelledError):
                 await self._store.write(_remember, digest, key, report)
         return report
+
+    @asynccontextmanager
+    async def _scanner(self) -> AsyncIterator[SecurityScanner]:
+        """A scanner, when it is one's turn. It goes on to the next who waits: each file has a process of its own below
+        it anyway, and starting it takes ten times as long as a scan. When nobody waits none is kept.
+        """
+        self._queued += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._queued -= 1
+        scanner = self._free.pop() if self._free else SecurityScanner()
+        good = False
+        try:
+            yield scanner
+            good = True
+        finally:
+            self._turns.release()
+            if good and self._queued > len(self._free):
+                self._free.append(scanner)
+            else:
+                # Also when this task is cancelled: the thread then sees its process end.
+                await asyncio.shield(asyncio.to_thread(_close, [scanner, *self._spare()]))
+
+    def _spare(self) -> list[SecurityScanner]:
+        """The free scanners that nobody waits for, taken out."""
+        kept, spare = self._free[: self._queued], self._free[self._queued :]
+        self._free = kept
+        return spare
+
+
+def _close(scanners: Sequence[SecurityScanner]) -> None:
+    for scanner in scanners:
+        scanner.close()
 
 
 def _recall(session: Session, digest: str, key: str, shown: str) -> ScanReport | None:

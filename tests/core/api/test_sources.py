@@ -1,5 +1,7 @@
 """Sources and addresses over HTTP."""
 
+from pathlib import Path
+
 import pytest
 
 from modelshelf.access import Role
@@ -57,3 +59,15 @@ async def test_an_address_needs_its_checksum_and_the_owner(site: Served, owner: 
         plan = (await owner.send("POST", "/api/downloads/plan", json=order)).json()
     assert [(file["path"], file["sha256"]) for file in plan["files"]] == [("tiny.gguf", order["sha256"])]
     assert (await operator.send("POST", "/api/sources", json={"name": "x", "kind": "ollama"})).status == 403
+
+
+async def test_models_of_the_servers_machine_are_imported(site: Served, owner: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "tiny.gguf"
+    file.write_bytes(gguf())
+    (done,) = (await owner.send("POST", "/api/library/import", json={"path": str(file), "repo": "me/tiny"})).json()
+    assert (done["repo"], done["status"], done["files"][0]["sha256"]) == ("me/tiny", "done", sha256(gguf()))
+    assert [model["repo"] for model in (await owner.get("/api/library")).json()] == ["me/tiny"]
+    assert (await owner.send("POST", "/api/library/import", json={"path": str(tmp_path / "none")})).status == 404
+    assert (await owner.send("POST", "/api/library/import", json={"path": "a\0b"})).status == 404
+    operator = await site.someone("olga", Role.OPERATOR)
+    assert (await operator.send("POST", "/api/library/import", json={"path": str(file)})).status == 403

@@ -134,6 +134,23 @@ async def test_a_mirror_that_knows_fewer_fields_is_asked_the_older_way(
         await source.aclose()
 
 
+async def test_a_mirror_that_passes_on_the_hubs_own_next_page_is_asked_for_it(
+    config: ConfigManager, serve: Serve, trusted: None
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if "/tree/" not in request.path:
+            return web.json_response({"id": "org/m", "sha": "a" * 40})
+        page = request.query.get("cursor", "first")
+        following = "https://huggingface.co/api/models/org/m/tree/main?recursive=true&cursor=second"
+        headers = {"Link": f'<{following}>; rel="next"'} if page == "first" else {}
+        return web.json_response([{"type": "file", "path": f"{page}.gguf", "size": 1}], headers=headers)
+
+    async with serve(answer) as url:
+        source = HubSource(SourceConfig(name="mirror", kind="huggingface", url=url), config)
+        assert [file.path for file in (await source.detail("org/m")).files] == ["first.gguf", "second.gguf"]
+        await source.aclose()
+
+
 async def test_an_untrusted_certificate_names_the_setting(config: ConfigManager, tiny_hub: SampleHub) -> None:
     source = HubSource(SourceConfig(name="hf", kind="huggingface", url=tiny_hub.url), config)
     with pytest.raises(Unreachable, match="not trusted") as caught:

@@ -119,8 +119,8 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(hub: SampleHub, config: ConfigManager, *, working: bool = True) -> AsyncIterator[World]:
-    """Open everything, as a process does."""
+async def a_world(hub: SampleHub, config: ConfigManager, *, working: bool = True, **clock: Any) -> AsyncIterator[World]:
+    """Open everything, as a process does. `clock` and `zone` are what its budget goes by."""
     store = Store.at(config.paths.database)
     events = EventBus(store)
     access = AccessService(store)
@@ -128,7 +128,7 @@ async def a_world(hub: SampleHub, config: ConfigManager, *, working: bool = True
     vetting = Opinion()
     real = cast("VettingService", vetting)
     library = ModelLibrary(config, store, events, access, real)
-    downloads = DownloadManager(config, store, events, access, catalog, library, real, pace=QUICK)
+    downloads = DownloadManager(config, store, events, access, catalog, library, real, pace=QUICK, **clock)
     services: tuple[Any, ...] = (store, events, access, catalog, library, *([downloads.worker] if working else []))
     async with AsyncExitStack() as stack:
         for service in services:

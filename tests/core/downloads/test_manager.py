@@ -7,7 +7,7 @@ import pytest
 
 from modelshelf.access import Principal, Role, acting_as
 from modelshelf.downloads import Job, JobStatus
-from modelshelf.downloads.plan import GIB, reserve
+from modelshelf.downloads.disks import GIB, reserve
 from modelshelf.errors import (
     FileNotInRepository,
     FolderNotWritable,

@@ -25,7 +25,9 @@ async def test_a_source_comes_and_goes(modelscope: Place) -> None:
     assert await names(modelscope) == ["here", "modelscope", "ollama", "web"]
     with shelf.events.subscribe() as news:
         await sources.add("second", "modelscope", url=modelscope.url + "/", label="Second")
-        assert await anext(news) == SourceChanged(source="second")
+        assert await anext(event async for event in news if isinstance(event, SourceChanged)) == SourceChanged(
+            source="second"
+        )
     assert {row.source for row in (await shelf.catalog.find("tiny")).rows} == {"here", "second"}
     entry = next(entry for entry in await sources.list() if entry.name == "second")
     assert (entry.kind, entry.url, entry.label, entry.status, entry.token) == (

@@ -240,3 +240,10 @@ async def test_what_is_not_there_and_what_cannot_be_searched(registry: Place) ->
         await registry.shelf.catalog.detail("here:library/none")
     found = await registry.shelf.catalog.find("tiny")
     assert (found.rows, len(registry.site.seen)) == ((), 1)
+
+
+async def test_a_disk_that_keeps_nothing_is_no_trouble(registry: Place) -> None:
+    (registry.config.home / "registry").write_text("in the way")
+    registry.site.push("library/tiny:1b", *LAYERS)
+    job = await registry.fetch("ollama://tiny:1b")
+    assert registry.landed(job) == {NAME: sha256(WEIGHTS)}

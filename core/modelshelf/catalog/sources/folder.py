@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelshelf.catalog.files import formats_of, quantisations_of
+from modelshelf.catalog.files import formats_of, quantisations_of, without_part
 from modelshelf.catalog.sources.cards import is_path, is_repo, weights_size
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
 from modelshelf.config import ConfigManager, SourceConfig
@@ -23,7 +23,7 @@ _REPEATED = re.compile(r"[.-]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Repo:
+class FolderRepo:
     """Files of one model: repository path -> (place on disk, size, time of change)."""
 
     name: str
@@ -72,13 +72,13 @@ class FolderSource:
     async def aclose(self) -> None:
         """Nothing is held."""
 
-    async def _find(self, repo: str) -> _Repo:
+    async def _find(self, repo: str) -> FolderRepo:
         repos = await asyncio.to_thread(self._scan)
         if repo not in repos:
             raise RepositoryNotFound(f"{self.label} ({self.folder}) has no {repo}.")
         return repos[repo]
 
-    def _card(self, repo: _Repo) -> RepoCard:
+    def _card(self, repo: FolderRepo) -> RepoCard:
         sizes = {path: size for path, (_, size, _) in repo.files.items()}
         return RepoCard(
             source=self.name,
@@ -90,7 +90,7 @@ class FolderSource:
             size=weights_size(sizes),
         )
 
-    def _scan(self) -> dict[str, _Repo]:
+    def _scan(self) -> dict[str, FolderRepo]:
         if not self._configured or not self.folder.is_dir():
             raise Unreachable(
                 f"The folder {self.folder} of the source {self.name} does not exist."
@@ -98,21 +98,26 @@ class FolderSource:
                 else f"The source {self.name} names no folder.",
                 remedy="Set its path in the settings, or attach the disk.",
             )
-        root = self.folder.resolve()
-        repos: dict[str, _Repo] = {}
-        for count, (path, place, status) in enumerate(_walk(root, root)):
-            if count >= FILE_LIMIT:
-                break
-            parts = path.split("/")
-            if len(parts) >= 3 and is_repo("/".join(parts[:2])):
-                name, inner = "/".join(parts[:2]), "/".join(parts[2:])
-            elif path.lower().endswith(".gguf"):
-                name, inner = f"{LOOSE}/{_plain(Path(path).stem)}", parts[-1]
-            else:
-                continue
-            repo = repos.setdefault(name, _Repo(name, {}))
-            repo.files[inner] = (place, status.st_size, status.st_mtime_ns)
-        return {name: repo for name, repo in repos.items() if formats_of(repo.files) and is_repo(name)}
+        return scan(self.folder)
+
+
+def scan(folder: Path) -> dict[str, FolderRepo]:
+    """The models below a folder, by the names they get. For threads."""
+    root = folder.resolve()
+    repos: dict[str, FolderRepo] = {}
+    for count, (path, place, status) in enumerate(_walk(root, root)):
+        if count >= FILE_LIMIT:
+            break
+        parts = path.split("/")
+        if len(parts) >= 3 and is_repo("/".join(parts[:2])):
+            name, inner = "/".join(parts[:2]), "/".join(parts[2:])
+        elif path.lower().endswith(".gguf"):
+            name, inner = f"{LOOSE}/{plain_name(without_part(Path(path).stem))}", parts[-1]
+        else:
+            continue
+        repo = repos.setdefault(name, FolderRepo(name, {}))
+        repo.files[inner] = (place, status.st_size, status.st_mtime_ns)
+    return {name: repo for name, repo in repos.items() if formats_of(repo.files) and is_repo(name)}
 
 
 def _walk(folder: Path, root: Path, depth: int = 0) -> Iterator[tuple[str, Path, os.stat_result]]:
@@ -141,13 +146,13 @@ def _file_status(entry: os.DirEntry[str], path: Path, root: Path) -> os.stat_res
         return None
 
 
-def _plain(stem: str) -> str:
+def plain_name(stem: str) -> str:
     """A name that hubs allow, from any file's name."""
     plain = _REPEATED.sub(lambda run: "." if "." in run[0] else "-", _NOT_IN_NAMES.sub("-", stem))
     return plain[:90].strip(".-") or "model"
 
 
-def _readme(repo: _Repo) -> str | None:
+def _readme(repo: FolderRepo) -> str | None:
     found = repo.files.get("README.md")
     try:
         return found[0].read_text("utf-8", "replace") if found and found[1] <= README_LIMIT else None

@@ -7,18 +7,25 @@ from contextlib import suppress
 from pathlib import Path
 
 MOST = 2000
+MOST_IN_MEMORY = 100
 LARGEST = 4 * 2**20
 
 
 class Kept:
-    """A folder of documents, each under its digest. A disk that fails only means that none is kept. For threads."""
+    """A folder of documents, each under its digest; on a disk that fails they last as long as this process.
+
+    For threads.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._memory: dict[str, bytes] = {}
 
     def put(self, data: bytes) -> None:
         """Keep a document, whole or not at all."""
-        place = self.folder / f"{hashlib.sha256(data).hexdigest()}.json"
+        digest = hashlib.sha256(data).hexdigest()
+        self._memory = dict([*self._memory.items(), (digest, data)][-MOST_IN_MEMORY:])
+        place = self.folder / f"{digest}.json"
         temporary = self.folder / f".{uuid.uuid4().hex}"
         with suppress(OSError):
             if place.exists():
@@ -34,6 +41,9 @@ class Kept:
 
     def get(self, digest: str) -> bytes | None:
         """The document whose digest begins so, if it still has that digest."""
+        for known, data in self._memory.items():
+            if known.startswith(digest):
+                return data
         for place in self.folder.glob(f"{digest}*.json"):
             with suppress(OSError):
                 if place.stat().st_size <= LARGEST:

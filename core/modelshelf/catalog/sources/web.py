@@ -1,7 +1,6 @@
 """A file by its address, `https://host/path/model.gguf`, with the SHA-256 that a person gives or that lies beside."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import PurePosixPath
@@ -15,6 +14,7 @@ from modelshelf.catalog.sources.addresses import Addresses, NamedFile
 from modelshelf.catalog.sources.api import authorization
 from modelshelf.catalog.sources.cards import is_path, is_repo, weights_size
 from modelshelf.catalog.sources.credentials import Credentials
+from modelshelf.catalog.sources.folder import plain_name
 from modelshelf.catalog.sources.said import HEX64
 from modelshelf.catalog.sources.tokens import Secrets
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
@@ -35,8 +35,6 @@ from modelshelf.network.addresses import check_https, origin_of, without_secrets
 SUFFIX = ".sha256"
 SUMS_LIMIT = 2**20
 LONGEST = 4000
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
-_REPEATED = re.compile(r"[.-]{2,}")
 _REMEDY = "Give it with --sha256, or take the one that lies beside the file with --sha256-beside if you trust the host."
 
 
@@ -189,11 +187,6 @@ def _file_name(url: URL) -> str:
 
 def _repo(url: URL, path: str) -> str:
     """`host/name`: as hubs allow it, whatever the host and the file are called."""
-    host = _plain(f"{url.raw_host}-{url.explicit_port}" if url.explicit_port else url.raw_host or "", "host")
-    repo = f"{host}/{_plain(PurePosixPath(path).stem, 'model')}"
+    host = f"{url.raw_host}-{url.explicit_port}" if url.explicit_port else url.raw_host or ""
+    repo = f"{plain_name(host)}/{plain_name(PurePosixPath(path).stem)}"
     return repo if is_repo(repo) else "web/model"
-
-
-def _plain(text: str, otherwise: str) -> str:
-    plain = _REPEATED.sub(lambda run: "." if "." in run[0] else "-", _NOT_IN_NAMES.sub("-", text))
-    return plain[:90].strip(".-") or otherwise
