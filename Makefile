@@ -25,7 +25,7 @@ endef
 # What ours is measured against, as a person would install it.
 PEERS := llmfit==1.1.17
 
-.PHONY: help venv run test check fix browser bench deep clean
+.PHONY: help venv run test check fix browser bench bench-downloads deep clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -60,6 +60,10 @@ fix: $(STAMP) ## let ruff mend and format
 bench: $(STAMP) browser ## measure what the README claims, beside peers; prints a table. BENCH=compat measures that alone
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(PEERS) || echo "No peers could be installed: ours are measured alone."
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-downloads: $(STAMP) ## downloads beside aria2c, curl and huggingface_hub, from nginx over TLS on loopback; takes some 12 GB
+	@command -v nginx aria2c curl openssl >/dev/null || { apt-get update -qq && apt-get install -y -qq nginx-light aria2 curl openssl >/dev/null; }
+	@$(BIN)/python -m benchmarks downloads
 
 deep: $(STAMP) browser ## the long trials
 	@$(BIN)/python -m pytest -m deep $(TESTS)

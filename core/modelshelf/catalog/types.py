@@ -68,7 +68,8 @@ class Location:
     """Where the bytes of one file are: a URL with what its request needs, or a path on this machine.
 
     `hosts` are further origins (`https://host:port`) that the source declares for redirects; every other origin must
-    resolve to global addresses. `headers` go to the first origin only.
+    resolve to global addresses. `headers` go to the first origin only; `renewable` says that they hold a token which
+    may run out, so that a refusal is a reason to ask for the location again.
     """
 
     url: str = ""
@@ -76,6 +77,7 @@ class Location:
     ssl: SSLContext | None = None
     hosts: frozenset[str] = frozenset()
     path: Path | None = None
+    renewable: bool = False
 
 
 RepoAccess = Literal["open", "granted", "ask", "waiting", "refused", "unknown"]

@@ -16,14 +16,15 @@ from modelshelf.downloads.failures import Failures, check_pins
 from modelshelf.downloads.hashing import Digest, hash_file
 from modelshelf.downloads.journal import Identity
 from modelshelf.downloads.landing import Arrival, land
+from modelshelf.downloads.numbers import TransferLog
 from modelshelf.downloads.pace import Meter
 from modelshelf.downloads.part import Part, discard_part, in_thread
 from modelshelf.downloads.plan import Places, check_disk, measure
 from modelshelf.downloads.transfer import SMALL, FileTransfer, Means
 from modelshelf.downloads.types import DownloadPlan, JobStatus, PlannedFile
-from modelshelf.errors import Blocked, ModelshelfError, NeedsReview
+from modelshelf.downloads.verdicts import Verdicts
+from modelshelf.errors import ModelshelfError
 from modelshelf.store.tables import FileRow
-from modelshelf.vetting.types import ScanReport, Verdict
 
 if TYPE_CHECKING:
     from modelshelf.catalog import CatalogService
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 # Small files that are on their way at once lose their bytes when the process is killed: together less than 64 MiB.
 _SMALL_BYTES = 40 * 2**20
 _SMALL_FILES = 8
-_SCANS = 4
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class Tools:
     means: Means
     pool: Executor
     places: Places
+    numbers: TransferLog
     connections: int = 4
 
 
@@ -89,7 +90,8 @@ class JobRun:
         self._tools = tools
         self._small = _Gate(_SMALL_BYTES, _SMALL_FILES)
         self._large = asyncio.Semaphore(1)
-        self._scans = asyncio.Semaphore(_SCANS)
+        self._waiting = 0
+        self._verdicts = Verdicts(plan, tools.vetting, tools.places.repo(plan.repo))
 
     async def run(self, others: Sequence[DownloadPlan] = (), untouched: int = 0) -> dict[str, Any]:
         """Do everything that is left to do; being cancelled keeps what arrived.
@@ -110,7 +112,7 @@ class JobRun:
             self.progress.took = self.progress.seconds
         check_pins(self.plan, arrivals)
         self.progress.status, self.progress.detail = JobStatus.VETTING, ""
-        await self._vet(arrivals)
+        await self._verdicts.judge()
         self.progress.status, self.progress.file = JobStatus.LANDING, ""
         cache = tools.places.repo(self.plan.repo)
         await self._note_moves(cache)
@@ -131,30 +133,37 @@ class JobRun:
         groups: dict[Path, list[PlannedFile]] = {}
         for file in self.plan.files:
             groups.setdefault(self._tools.places.part(self.plan, file), []).append(file)
+        self._waiting = len(groups)
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [(files, tasks.create_task(self._attempt(files))) for files in groups.values()]
+                running = [tasks.create_task(self._attempt(files)) for files in groups.values()]
         except ExceptionGroup as group:
             raise _first(group) from None
         self.failed.check()
-        arrived = [(files, arrival) for files, task in running if (arrival := task.result())]
-        found = [replace(arrival, path=file.path) for files, arrival in arrived for file in files]
-        return sorted(found, key=lambda arrival: arrival.path)
+        return sorted((arrival for task in running for arrival in task.result()), key=lambda arrival: arrival.path)
 
-    async def _attempt(self, files: Sequence[PlannedFile]) -> Arrival | None:
-        """The bytes of files that are the same; None if they failed, now or before."""
+    async def _attempt(self, files: Sequence[PlannedFile]) -> Sequence[Arrival]:
+        """Files that are the same bytes, with what the scanner says of them; none if they failed, now or before."""
         if any(self.failed.holds(file.path) for file in files):
-            return None
+            return ()
         try:
-            return await self._obtain(files[0])
+            arrival = await self._obtain(files[0])
         except ModelshelfError as error:
             if not self.failed.take([file.path for file in files], error):
                 raise
-            return None
+            return ()
+        self._waiting -= 1
+        if not self._waiting:
+            self.progress.status, self.progress.detail = JobStatus.VETTING, ""
+        arrivals = [replace(arrival, path=file.path) for file in files]
+        await self._verdicts.scan(arrivals)
+        return arrivals
 
     async def _obtain(self, file: PlannedFile) -> Arrival:
-        if file.present and (arrival := await self._check_present(file)):
-            return arrival
+        if file.present:
+            async with self._small.hold(file.size):
+                if arrival := await self._check_present(file):
+                    return arrival
         lane = self._small.hold(file.size) if file.size <= SMALL else self._large
         async with lane:
             return await self._fetch(file)
@@ -165,11 +174,10 @@ class JobRun:
         if name is None:
             return None
         blob = self._tools.places.repo(self.plan.repo).blob(name)
-        async with self._small.hold(file.size):
-            try:
-                digest = await in_thread(self._tools.pool, _digest, blob, not file.sha256)
-            except OSError:
-                return None
+        try:
+            digest = await in_thread(self._tools.pool, _digest, blob, not file.sha256)
+        except OSError:
+            return None
         if not digest.matches(file.sha256, file.git_sha1):
             log.warning("%s in the cache is damaged and is fetched again", blob)
             return None
@@ -182,6 +190,11 @@ class JobRun:
         path = tools.places.part(plan, file)
         part = Part(path, Identity(file.size, file.sha256, file.git_sha1), tools.pool)
         async with part.opened():
+            landed = not part.pieces.done and tools.places.repo(plan.repo).holds(file)
+            if landed and (arrival := await self._check_present(file)):
+                # Another job was at it and has landed it meanwhile.
+                await in_thread(tools.pool, part.discard)
+                return arrival
             meter.add(part.pieces.done, new=False)
             self.progress.files[file.path] = part.pieces.done
             source = tools.catalog.source(plan.source)
@@ -194,7 +207,7 @@ class JobRun:
                 arrived=lambda count: self._arrived(file, count),
                 trouble=self._trouble,
             )
-            digest = await transfer.run()
+            digest = await self._tools.numbers.measure(plan, file, transfer)
         if meter.done >= meter.total:
             self.progress.status = JobStatus.VERIFYING
         return Arrival(file.path, file.size, blob_name(file) or digest.sha256, digest.sha256, path)
@@ -218,48 +231,6 @@ class JobRun:
         if seconds >= 1:
             self.progress.status = JobStatus.WAITING
             self.progress.detail = "network: " + self.progress.detail
-
-    async def _vet(self, arrivals: Sequence[Arrival]) -> None:
-        """Scan every file; hold back what is unsafe."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                scans = [(arrival, tasks.create_task(self._scan(arrival))) for arrival in arrivals]
-        except ExceptionGroup as group:
-            raise _first(group) from None
-        reports = [(arrival, task.result()) for arrival, task in scans]
-        if blocked := [pair for pair in reports if pair[1].verdict is Verdict.BLOCK]:
-            for arrival, report in blocked:
-                await self._hold(arrival, report)
-            raise Blocked(
-                f"{_names(blocked)} in {self.plan.repo} is unsafe and is held in quarantine: "
-                f"{blocked[0][1].findings[0].detail if blocked[0][1].findings else 'the scanner refuses it'}",
-                findings=_findings(blocked),
-            )
-        if doubtful := [pair for pair in reports if pair[1].verdict is Verdict.REVIEW]:
-            raise NeedsReview(
-                f"{_names(doubtful)} in {self.plan.repo} needs a person's decision; nothing was published.",
-                findings=_findings(doubtful),
-            )
-
-    async def _scan(self, arrival: Arrival) -> ScanReport:
-        place = arrival.part or self._tools.places.repo(self.plan.repo).blob(arrival.blob)
-        async with self._scans:
-            self.progress.file = arrival.path
-            return await self._tools.vetting.scan(place, name=arrival.path, sha256=arrival.sha256)
-
-    async def _hold(self, arrival: Arrival, report: ScanReport) -> None:
-        if arrival.part is None:
-            return
-        plan = self.plan
-        await self._tools.vetting.quarantine.hold(
-            arrival.part,
-            sha256=arrival.sha256,
-            source=plan.source,
-            repo=plan.repo,
-            commit=plan.commit,
-            path=arrival.path,
-            findings=report.findings,
-        )
 
     def _row(self, arrival: Arrival) -> FileRow:
         plan = self.plan
@@ -310,12 +281,3 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
     """The error to show: one of ours if there is one."""
     leaves = [_first(error) if isinstance(error, ExceptionGroup) else error for error in group.exceptions]
     return next((error for error in leaves if not isinstance(error, ModelshelfError)), leaves[0])
-
-
-def _names(pairs: Sequence[tuple[Arrival, ScanReport]]) -> str:
-    names = [arrival.path for arrival, _ in pairs]
-    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
-
-
-def _findings(pairs: Sequence[tuple[Arrival, ScanReport]]) -> list[dict[str, str]]:
-    return [{"file": arrival.path, **finding.as_dict()} for arrival, report in pairs for finding in report.findings]

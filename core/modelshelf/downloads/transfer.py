@@ -87,6 +87,11 @@ class FileTransfer:
         self._strikes = 0
         self.tally = Tally()
 
+    @property
+    def done(self) -> int:
+        """How many bytes of the file have arrived and are kept."""
+        return self._part.pieces.done
+
     async def run(self) -> Digest:
         """Fetch what is missing, and return the checksums of the whole file, which match what was published.
 
@@ -111,6 +116,8 @@ class FileTransfer:
             self._arrived(self._part.pieces.done - before)
         self._arrived(-self._part.pieces.done)
         self._part.discard()
+        for index in range(len(self._part.pieces.written)):
+            self._part.pieces.reset(index)
         published = identity.sha256 or identity.git_sha1
         raise ChecksumMismatch(
             f"{self._name} arrived with other bytes than the source published; they were thrown away.",
@@ -308,6 +315,7 @@ class FileTransfer:
         """Wait before the next try, or raise the error if there is to be none."""
         pace, facts = self._means.pace, error.facts
         refused = facts.get("redirected") and facts.get("status") in (401, 403, 404, 410)
+        refused = refused or (facts.get("status") == 401 and self._location is not None and self._location.renewable)
         if refused or facts.get("strike"):
             # A signed address ran out, or the server contradicts itself: ask the source again where the file is.
             self._strikes += 1

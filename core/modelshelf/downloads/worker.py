@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from modelshelf.config import ConfigManager
 from modelshelf.downloads import jobs, rows
 from modelshelf.downloads.limits import Allowance, JobLimit
+from modelshelf.downloads.numbers import TransferLog
 from modelshelf.downloads.pace import HostGates, Pace, RateLimit
 from modelshelf.downloads.part import discard_part
 from modelshelf.downloads.plan import Places, from_json, readable
@@ -76,7 +77,8 @@ class Worker:
         network = Network(self._config, connect_seconds=pace.connect, silence_seconds=pace.silence)
         means = Means(network, pace, HostGates(), RateLimit())
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="downloads")
-        self._tools = Tools(self._catalog, self._library, self._vetting, means, pool, self.places)
+        numbers = TransferLog(self._store)
+        self._tools = Tools(self._catalog, self._library, self._vetting, means, pool, self.places, numbers)
         self._tasks = [
             asyncio.create_task(self._take_jobs(), name="downloads.take"),
             asyncio.create_task(self._listen(), name="downloads.listen"),

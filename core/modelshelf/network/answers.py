@@ -209,6 +209,7 @@ def refusal(response: Head, *, redirected: bool) -> ModelshelfError:
         message = response.headers.get("X-Error-Message", "")[:300] or f"{where} refuses the file ({status})"
         return known(message.rstrip(".") + ".", transient=False, **facts)
     if status == 401:
+        facts["challenge"] = response.headers.get("WWW-Authenticate")
         return NotSignedIn(f"{where} wants a valid token.", transient=False, **facts)
     if status == 403:
         return AccessError(

@@ -38,6 +38,8 @@ class Faults:
     """Where: the API, the resolver (which redirects) or the content server."""
     retry_after: str = ""
     """The Retry-After header that goes with it."""
+    ratelimit: str = ""
+    """The RateLimit header that goes with it."""
 
     close_after: int = 0
     """Bytes of a body after which the connection ends."""

@@ -85,7 +85,8 @@ class Routes:
         board = self._hub.switchboard
         faults = board.faults
         if faults.status and faults.status_on == place and board.take("status", faults.status_times):
-            raise Refused(faults.status, "The sample hub was told to fail.", Retry_After=faults.retry_after)
+            told = {"Retry_After": faults.retry_after, "RateLimit": faults.ratelimit}
+            raise Refused(faults.status, "The sample hub was told to fail.", **told)
 
     async def whoami(self, request: web.Request) -> web.StreamResponse:
         """Who the token belongs to."""

@@ -122,6 +122,33 @@ class TrafficRow(Base):
     fetched: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
+class TransferRow(Base):
+    """One transfer of a file, to its end or until it broke off.
+
+    `received` bytes came over the network, `refetched` of them again or in vain; `seconds` include pauses between
+    tries; `rate` is in bytes per second; `connections` is the most at once; `host` is who sent the bytes; `outcome` is
+    done, stopped, or the code of the error.
+    """
+
+    __tablename__ = "transfer"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    source: Mapped[str] = mapped_column(String(40))
+    repo: Mapped[str] = mapped_column(String(200))
+    commit: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(String(500))
+    host: Mapped[str] = mapped_column(String(255), default="")
+    size: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger)
+    refetched: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float]
+    rate: Mapped[float]
+    retries: Mapped[int]
+    connections: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(40))
+    __table_args__ = (Index("transfer_at", "at"), Index("transfer_host", "host", "at"))
+
+
 class RefMoveRow(Base):
     """A branch or tag in the library that is about to lead, or leads, to another commit; written before it moves."""
 

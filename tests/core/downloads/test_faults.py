@@ -20,6 +20,7 @@ SURVIVED = {
     "429 with Retry-After on the CDN": Faults(status=429, retry_after="1"),
     "429 with Retry-After on the resolver": Faults(status=429, retry_after="1", status_on="resolve"),
     "429 with a date": Faults(status=429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"),
+    "429 with a spent RateLimit": Faults(status=429, ratelimit='"resolvers";r=0;t=2', status_on="resolve"),
     "a shorter file once": Faults(truncate=1),
     "a longer length once": Faults(long_length=1),
     "break, then the range is ignored": Faults(close_after=3 * MIB, range_ignored=ALWAYS),
@@ -33,8 +34,10 @@ SURVIVED = {
 
 REFUSED = {
     "16 bytes corrupted": (Faults(corrupt=ALWAYS), "ChecksumMismatch"),
+    "16 bytes corrupted once": (Faults(corrupt=1), "ChecksumMismatch"),
     "206 with a lying body": (Faults(lying_body=1), "ChecksumMismatch"),
     "always truncated": (Faults(truncate=ALWAYS), "Unreachable"),
+    "always a longer length": (Faults(long_length=ALWAYS), "Unreachable"),
     "redirect to plain http": (Faults(plain_redirect=ALWAYS), "UnsafeAddress"),
     "404 on the CDN": (Faults(status=404, status_times=ALWAYS), "FileNotInRepository"),
     "403 for ever": (Faults(status=403, status_times=ALWAYS), "AccessError"),

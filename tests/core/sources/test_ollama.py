@@ -118,6 +118,36 @@ async def test_a_registry_that_demands_a_token_names_where_it_is(registry: Place
     assert {token for _, path, token in site.seen if "/blobs/" in path} == {"short-1"}
 
 
+async def test_a_process_that_goes_on_gets_a_token_of_its_own(registry: Place) -> None:
+    site = registry.site
+    site.push("library/tiny:latest", *LAYERS)
+    site.demands, site.realm = True, f"{registry.url}/token"
+    commit = (await registry.shelf.catalog.detail("here:library/tiny")).commit
+    other = OllamaSource(SourceConfig(name="here", kind="ollama", url=registry.url), registry.config)
+    location = await other.locate("library/tiny", commit, NAME)
+    assert (location.headers, location.renewable) == ({"Authorization": "Bearer short-2"}, True)
+    site.valid.clear()
+    assert (await other.locate("library/tiny", commit, NAME)).headers == {"Authorization": "Bearer short-3"}
+    await other.aclose()
+
+
+async def test_a_token_that_runs_out_in_mid_file_is_renewed(registry: Place) -> None:
+    site = registry.site
+    site.push("library/tiny:latest", *LAYERS)
+    site.demands, site.realm = True, f"{registry.url}/token"
+
+    async def once(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Range") is None and site.issued == 1:
+            site.valid.clear()  # between the question whether it opens the blob, and its use
+        answer: web.StreamResponse = await site.answer(request)
+        return answer
+
+    site.instead["/blobs/sha256:" + sha256(WEIGHTS)] = once
+    job = await registry.fetch("ollama://tiny")
+    assert job.status is JobStatus.DONE, job.error
+    assert site.issued == 2
+
+
 async def test_ones_own_token_stays_with_the_registry(registry: Place, serve: Serve) -> None:
     class Realm(Site):
         async def answer(self, request: web.Request) -> web.StreamResponse:

@@ -42,6 +42,7 @@ class RegistryApi:
         self._hosts = hosts
         self._api = HubApi(credentials.endpoint, label, credentials.access, sign_in=sign_in)
         self._tokens: dict[str, tuple[str, float]] = {}
+        self._open: set[str] = set()  # of which it is known whether they want a token
 
     async def manifest(self, repo: str, reference: str) -> bytes:
         """The manifest of a tag or a digest, as the registry keeps it.
@@ -71,9 +72,26 @@ class RegistryApi:
     async def location(self, repo: str, digest: str) -> Location:
         """Where a blob is, with a token for it if the registry wants one."""
         await self._credentials.prepare()
+        if repo in self._tokens or repo not in self._open:
+            await self._prove(repo, digest)
+        return self._location(repo, digest)
+
+    def _location(self, repo: str, digest: str) -> Location:
         token = self._token(repo) or self._credentials.token()
         url = f"{self._credentials.endpoint}/v2/{repo}/blobs/{digest}"
-        return Location(url, authorization(token), self._credentials.context, self._hosts)
+        renewable = repo in self._tokens
+        return Location(url, authorization(token), self._credentials.context, self._hosts, renewable=renewable)
+
+    async def _prove(self, repo: str, digest: str) -> None:
+        """Get a token if the one in use no longer opens the blob, or if none was ever asked for."""
+        try:
+            await self._network.fetch_range(self._location(repo, digest), 0, 1)
+        except NotSignedIn as error:
+            challenge = str(error.facts.get("challenge") or "")
+            if error.facts.get("redirected") or not challenge.lower().startswith("bearer "):
+                raise
+            await self._fetch_token(repo, dict(_FIELD.findall(challenge)))
+        self._open.add(repo)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -91,6 +109,7 @@ class RegistryApi:
                 raise
             fresh = await self._fetch_token(repo, dict(_FIELD.findall(challenge)))
             page = await self._api.get(path, about=about, limit=MANIFEST_LIMIT, headers=headers | authorization(fresh))
+        self._open.add(repo)
         return page.body
 
     def _token(self, repo: str) -> str | None:

@@ -1,0 +1,91 @@
+"""What each transfer took, kept for statistics: bytes, seconds, tries, connections, and from where."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from modelshelf.downloads.hashing import Digest
+from modelshelf.downloads.transfer import FileTransfer
+from modelshelf.downloads.types import DownloadPlan, PlannedFile
+from modelshelf.errors import ModelshelfError, StoreError
+from modelshelf.store import Store
+from modelshelf.store.tables import TransferRow
+
+log = logging.getLogger(__name__)
+
+DONE, STOPPED = "done", "stopped"
+
+
+class TransferLog:
+    """The rows of transfers in a database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def measure(self, plan: DownloadPlan, file: PlannedFile, transfer: FileTransfer) -> Digest:
+        """Run a transfer and write down what it took, also when it fails or is stopped.
+
+        Raises:
+            As `FileTransfer.run`. That the numbers cannot be written is logged only.
+        """
+        began, before, outcome = time.monotonic(), transfer.done, STOPPED
+        try:
+            digest = await transfer.run()
+            outcome = DONE
+        except ModelshelfError as error:
+            outcome = error.code
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            row = _row(plan, file, transfer, transfer.done - before, seconds, outcome)
+            # Also when the job is being stopped: a write is short.
+            writing = asyncio.ensure_future(self._write(row))
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(writing)
+        return digest
+
+    async def recent(self, count: int = 1000) -> Sequence[TransferRow]:
+        """The last transfers, the newest first.
+
+        Raises:
+            StoreError.
+        """
+        return await self._store.read(lambda session: _recent(session, count))
+
+    async def _write(self, row: TransferRow) -> None:
+        try:
+            await self._store.write(lambda session: session.add(row))
+        except StoreError as error:
+            log.warning("the numbers of a transfer cannot be written: %s", error)
+
+
+def _recent(session: Session, count: int) -> list[TransferRow]:
+    rows = session.scalars(select(TransferRow).order_by(TransferRow.id.desc()).limit(count)).all()
+    session.expunge_all()
+    return list(rows)
+
+
+def _row(
+    plan: DownloadPlan, file: PlannedFile, transfer: FileTransfer, kept: int, seconds: float, outcome: str
+) -> TransferRow:
+    tally = transfer.tally
+    return TransferRow(
+        source=plan.source,
+        repo=plan.repo,
+        commit=plan.commit,
+        path=file.path,
+        host=tally.host,
+        size=file.size,
+        received=tally.received,
+        refetched=max(tally.received - max(kept, 0), 0),
+        seconds=seconds,
+        rate=tally.received / seconds if seconds > 0 else 0.0,
+        retries=tally.retries,
+        connections=tally.connections,
+        outcome=outcome,
+    )
