@@ -36,6 +36,8 @@ from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
 from modelshelf.state import DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
 from modelshelf.store import Store
+from modelshelf.sync import BundleService, SyncService
+from modelshelf.updates import UpdateService
 from modelshelf.vault import Vault
 from modelshelf.vetting import VettingService
 
@@ -97,6 +99,9 @@ class Shelf:
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
         )
+        self.updates = UpdateService(self.events, self.access, self.catalog, self.library, self.downloads)
+        self.sync = SyncService(self.access, self.library, self.downloads)
+        self.bundles = BundleService(self.access, self.library, self.downloads, self.vetting, self.sync)
         self.catalog.checks.update(
             installed=lambda card: self.library.has(card.repo),
             fits=lambda card: bool(self.compatibility.quick(card).score),

@@ -97,7 +97,8 @@ def test_a_model_shows_its_price_its_abilities_and_its_end() -> None:
     ],
 )
 def test_only_what_can_be_done_is_offered(model: ServedModel, abilities: tuple[Ability, ...], deeds: list[str]) -> None:
-    assert [item["do"] for item in words.model_row(model, state(abilities=abilities))["actions"]] == deeds
+    actions = [item["do"] for item in words.model_row(model, state(abilities=abilities))["actions"]]
+    assert actions == [*deeds, "navigate-to-model-library"], "how well it fits can be seen of every model"
 
 
 def test_five_thousand_models_are_counted_and_the_first_hundred_shown(config: ConfigManager) -> None:

@@ -72,7 +72,10 @@ names = st.sampled_from(
 @settings(max_examples=500, deadline=500)
 @given(st.dictionaries(names | texts, documents))
 def test_any_configuration_gives_facts(config: dict[str, object]) -> None:
-    facts = transformers_facts.facts(transformers_facts.read_config(json.dumps(config).encode()), size=1)
+    try:
+        facts = transformers_facts.facts(transformers_facts.read_config(json.dumps(config).encode()), size=1)
+    except FormatError:
+        return
     assert facts.layers is None or facts.layers >= 0
 
 

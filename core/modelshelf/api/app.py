@@ -22,6 +22,7 @@ from modelshelf.api import (
     queue,
     sources,
     system,
+    updates,
 )
 from modelshelf.api.events import EventLog
 from modelshelf.api.guard import Authenticate
@@ -36,6 +37,7 @@ PARTS = (
     queue,
     downloads,
     library,
+    updates,
     sources,
     quarantine,
     providers,

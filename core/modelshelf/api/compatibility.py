@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelshelf.api.needs import Answer, OperatorOnly, TheShelf
-from modelshelf.compat.types import Settings
 from modelshelf.errors import UsageError
 
 router = APIRouter(prefix="/compatibility", tags=["compatibility"])
@@ -135,18 +134,30 @@ async def check(
     model: Name,
     provider: Place = "builtin",
     ctx: Annotated[int | None, Query(ge=1, le=16_777_216, description="context in tokens")] = None,
-    kv: Annotated[Literal["f16", "q8_0", "q4_0"], Query(description="type of the key-value cache")] = "f16",
-    slots: Annotated[int, Query(ge=1, le=256, description="parallel conversations")] = 1,
+    kv: Annotated[Literal["f16", "q8_0", "q4_0"] | None, Query(description="type of the key-value cache")] = None,
+    slots: Annotated[int | None, Query(ge=1, le=256, description="parallel conversations")] = None,
+    ubatch: Annotated[int | None, Query(ge=1, le=65_536, description="tokens per physical batch")] = None,
+    gpu_layers: Annotated[int | None, Query(ge=0, le=4096, description="layers on the graphics card")] = None,
+    flash_attention: Annotated[bool | None, Query(description="false: compute without it")] = None,
+    unified_kv: Annotated[bool | None, Query(description="false: a cache of its own for each slot")] = None,
+    idle: Annotated[bool, Query(description="as if nothing else ran on this machine")] = False,
     machine: Words = None,
     needs: Annotated[list[str], Query(max_length=10, description="abilities it must have")] = [],  # noqa: B006
 ) -> Fit:
     """Whether the model fits the provider on this machine or another: score, memory, reasons, and what would help."""
-    settings = None
-    if ctx is not None or kv != "f16" or slots != 1:
-        settings = Settings(context=ctx or shelf.config.config.engine.context, kv=kv, slots=slots)
+    told = {
+        "context": ctx, "kv": kv, "slots": slots, "ubatch": ubatch, "gpu_layers": gpu_layers,
+        "flash_attention": flash_attention, "unified_kv": unified_kv,
+    }  # fmt: skip
     there = await shelf.compatibility.named_machine(machine) if machine else None
+    if idle:
+        there = (there or await shelf.compatibility.machine()).idle()
     answer = await shelf.compatibility.check_model_compatibility(
-        model, provider, settings=settings, machine=there, needs=needs
+        model,
+        provider,
+        changes={name: value for name, value in told.items() if value is not None},
+        machine=there,
+        needs=needs,
     )
     return Fit.model_validate(answer.as_dict())
 

@@ -15,7 +15,21 @@ from typing import Annotated
 import typer
 
 from modelshelf import __version__
-from modelshelf.cli import account, bring, fetch, find, judge, manage, profiles, queue, secrets, sources, use
+from modelshelf.cli import (
+    account,
+    bring,
+    fetch,
+    find,
+    judge,
+    manage,
+    profiles,
+    queue,
+    secrets,
+    sources,
+    sync,
+    updates,
+    use,
+)
 from modelshelf.cli.output import NO_SPACE, Output, exit_code, is_disk_full
 from modelshelf.errors import ModelshelfError, NotEnoughDisk, UsageError
 from modelshelf.vault import redaction
@@ -30,7 +44,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (find, judge, fetch, bring, queue, sources, use, profiles, account, secrets, manage):
+PARTS = (find, judge, fetch, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage)
+for module in PARTS:
     module.register(app)
 
 

@@ -1,7 +1,7 @@
 """fit, matrix, recommend, machines: whether models run, where best, and what to change."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
     from modelshelf.compat import Machine
-    from modelshelf.compat.types import Compatibility, Settings
+    from modelshelf.compat.types import Compatibility
     from modelshelf.shelf import Shelf
 
 Words = Annotated[
@@ -28,10 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def fit(
     model: Annotated[str, typer.Argument(metavar="MODEL_OR_FILE", help="A model's name, or a file on this machine.")],
-    context: Annotated[int, typer.Option("--ctx", min=1, help="Context in tokens.")] = 4096,
-    kv: Annotated[str, typer.Option("--kv", help="Type of the KV cache: f16, q8_0 or q4_0.")] = "f16",
-    slots: Annotated[int, typer.Option("--slots", min=1, max=256, help="Parallel conversations.")] = 1,
-    ubatch: Annotated[int, typer.Option("--ubatch", min=1, help="Tokens per physical batch.")] = 512,
+    context: Annotated[int | None, typer.Option("--ctx", min=1, help="Context in tokens.")] = None,
+    kv: Annotated[str | None, typer.Option("--kv", help="Type of the KV cache: f16, q8_0 or q4_0.")] = None,
+    slots: Annotated[int | None, typer.Option("--slots", min=1, max=256, help="Parallel conversations.")] = None,
+    ubatch: Annotated[int | None, typer.Option("--ubatch", min=1, help="Tokens per physical batch.")] = None,
     no_flash_attention: Annotated[
         bool, typer.Option("--no-flash-attention", help="Compute without flash attention.")
     ] = False,
@@ -48,16 +48,20 @@ def fit(
     min_score: Annotated[int, typer.Option("--min-score", min=0, max=100, help="Exit with 4 below this score.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Say whether a model runs, how well, why, and what to change."""
-    from modelshelf.compat.types import Settings
+    """Say whether a model runs, how well, why, and what to change.
+
+    What is not said is as it is settled for the model, or 4,096 tokens, f16 and one conversation for a file.
+    """
     from modelshelf.errors import UsageError
 
-    if kv not in {"f16", "q8_0", "q4_0"}:
+    if kv not in {None, "f16", "q8_0", "q4_0"}:
         raise UsageError(f"--kv {kv} is not known.", remedy="Choose f16, q8_0 or q4_0.")
     output = Output(as_json)
-    settings = Settings(context, kv, slots, ubatch, not no_flash_attention, not split_kv, gpu_layers)
-    asked = settings if settings != Settings() else None
-    answer = _judge(model, provider, asked, _machine(machine, idle=idle), needs or [], apply or "", output)
+    told = {"context": context, "kv": kv, "slots": slots, "ubatch": ubatch, "gpu_layers": gpu_layers}
+    changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    changes |= {"flash_attention": False} if no_flash_attention else {}
+    changes |= {"unified_kv": False} if split_kv else {}
+    answer = _judge(model, provider, changes, _machine(machine, idle=idle), needs or [], apply or "", output)
     output.document(answer.as_dict())
     _explain(output, answer)
     if (answer.score or 0) < min_score:
@@ -148,7 +152,7 @@ def _machine(words: str | None, *, idle: bool = False) -> "Machine | None":
 def _judge(
     model: str,
     provider: str,
-    settings: "Settings | None",
+    changes: dict[str, Any],
     machine: "Machine | None",
     needs: list[str],
     code: str,
@@ -156,11 +160,22 @@ def _judge(
 ) -> "Compatibility":
     """A file on this machine needs no shelf: no network, no database."""
     from modelshelf.compat import fit_file
+    from modelshelf.compat.types import Settings
     from modelshelf.errors import NotFound, UsageError
+    from modelshelf.metadata.abilities import known_abilities
 
+    if not model.strip():
+        raise UsageError("No model is named.", remedy="Name a model as org/name, or a file.")
     path = Path(model)
     if path.exists() and not code:
-        return fit_file(path, settings, machine, provider=provider, needs=frozenset(needs))
+        return fit_file(
+            path,
+            Settings(**changes),
+            machine,
+            provider=provider,
+            keep_context="context" in changes,
+            needs=known_abilities(needs),
+        )
     if path.exists():
         raise UsageError("A file is not loaded by anyone yet.", remedy="Leave --apply out, or name an installed model.")
     if path.is_absolute() or (path.suffix.lower() in {".gguf", ".safetensors"} and model.count("/") != 1):
@@ -168,7 +183,7 @@ def _judge(
 
     async def work(shelf: "Shelf") -> "Compatibility":
         answer = await shelf.compatibility.check_model_compatibility(
-            model, provider, settings=settings, machine=machine, needs=needs
+            model, provider, changes=changes, machine=machine, needs=needs
         )
         if not code:
             return answer

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from modelshelf.catalog.types import RepoDetail
 from modelshelf.compat import answers
@@ -55,6 +56,13 @@ class Asking:
         # Facts of sizes alone stay an estimate, whatever the formulas would allow.
         sure = None if facts.layers else Confidence.ESTIMATE
         return judge(question, model=model, provider=self.provider, confidence=sure, fixes=fixes)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Asking":
+        """The same with other settings; a context among them is required."""
+        if not changes:
+            return self
+        required = self.required or "context" in changes
+        return replace(self, settings=replace(self.settings, **changes), required=required)
 
     def answer(self, subject: Subject, paces: Paces, *, fixes: bool = True) -> Compatibility:
         """Judge a subject. Of several files the one that does best here is meant, and named."""

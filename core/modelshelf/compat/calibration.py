@@ -63,8 +63,8 @@ class Calibration:
 
     def pace(self, engine: str, model: str) -> Pace | None:
         """What to expect of a model on an engine; by other models if this one was never timed there."""
-        if rate := self.rate(engine, model):
-            return _pace([rate], SPREAD_EXACT, exact=True)
+        if own := self._chats.get((engine, model)):
+            return _pace(_usual([one.rate for one in own]), SPREAD_EXACT, exact=True)
         others = [
             _middle(found)
             for (kind, _), found in self._chats.items()
@@ -97,6 +97,11 @@ def fingerprint(machine: Machine) -> str:
 def _middle(found: Sequence[Measurement]) -> float:
     """Bytes per second that answers moved."""
     return median(one.rate * one.moved for one in found)
+
+
+def _usual(rates: Sequence[float]) -> Sequence[float]:
+    """Without the slowest and the quickest, where there are enough."""
+    return sorted(rates)[1:-1] if len(rates) >= 4 else rates
 
 
 def _pace(rates: Iterable[float], spread: float, *, exact: bool) -> Pace:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from modelshelf.compat.machine import Machine
-from modelshelf.compat.placement import layers_that_fit
+from modelshelf.compat.placement import layers_that_fit, with_free
 from modelshelf.compat.score import SHORTEST, Question, Rating, downgrades, rate_as_asked
 from modelshelf.compat.types import Fix, Settings
 from modelshelf.compat.words import changes, size
@@ -69,6 +69,8 @@ def _settings(question: Question) -> Iterator[tuple[str, Settings]]:
     yield from _offloads(question)
     if not settings.flash_attention:
         yield "FLASH_ATTENTION", replace(settings, flash_attention=True)
+        if settings.kv not in PLAIN_CACHES:
+            yield "KV_TYPE", replace(settings, kv="f16")
     if settings.kv in PLAIN_CACHES and settings.flash_attention:
         yield "KV_TYPE", replace(settings, kv="q8_0")
     if settings.slots > 1:
@@ -94,21 +96,12 @@ def _unloads(question: Question) -> Iterator[_Option]:
     """Models that are in memory now; the smallest first, because the least is given up by it."""
     machine = question.machine
     for name, count in sorted(question.held.items(), key=lambda item: item[1]):
-        freed = replace(question, machine=_with_free(machine, count, question.engine.gpus))
+        freed = replace(question, machine=with_free(machine, count, cards=question.engine.gpus))
         yield _Option(
             "UNLOAD",
             replace(freed, held={other: taken for other, taken in question.held.items() if other != name}),
             f"Unload {name}, which holds {size(count)}.",
         )
-
-
-def _with_free(machine: Machine, count: int, cards: bool) -> Machine:
-    """The machine when so many bytes were given back: on its first card where the engine uses cards."""
-    if cards and machine.cards:
-        first = machine.cards[0]
-        freed = replace(first, memory_free=min(first.memory_free + count, first.memory_total))
-        return replace(machine, gpus=tuple(freed if gpu is first else gpu for gpu in machine.gpus))
-    return replace(machine, ram_available=min(machine.ram_available + count, machine.ram_total))
 
 
 def _free(machine: Machine) -> int:

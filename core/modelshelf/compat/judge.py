@@ -11,9 +11,6 @@ from modelshelf.compat.types import Compatibility, Confidence, Quality
 from modelshelf.metadata.facts import ModelFacts
 
 _ORDER = (Confidence.EXACT, Confidence.HEADER, Confidence.BOUNDED, Confidence.ESTIMATE, Confidence.UNKNOWN)
-_NEVER = frozenset(
-    {"FORMAT_UNSUPPORTED", "ARCH_UNSUPPORTED", "QUANT_HW_UNSUPPORTED", "FEATURE_MISSING", "LICENCE_POLICY"}
-)
 
 
 def judge(

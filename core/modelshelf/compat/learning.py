@@ -12,13 +12,15 @@ from modelshelf.compat.speed import moved_by_a_token
 from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import Settings
 from modelshelf.errors import ModelshelfError
-from modelshelf.events import EventBus, ModelAnswered, ModelLoaded, ProviderChanged, SpeedMeasured
+from modelshelf.events import Event, EventBus, ModelAnswered, ModelLoaded, ProviderChanged, SpeedMeasured, Subscription
 from modelshelf.ids import split_served
 
 if TYPE_CHECKING:
     from modelshelf.providers.spec import ProviderConfig
 
 log = logging.getLogger(__name__)
+LAST_SECONDS = 2.0  # for what is still to be kept at the end
+_END = Event()
 
 
 class Learning:
@@ -27,21 +29,26 @@ class Learning:
     def __init__(self, events: EventBus, calibration: Calibration, subjects: Subjects, places: Places) -> None:
         self._events, self._calibration, self._subjects, self._places = events, calibration, subjects, places
         self._task: asyncio.Task[None] | None = None
+        self._told: Subscription | None = None
 
     def start(self) -> None:
         """Begin to listen."""
         self._task = asyncio.create_task(self._listen(), name="compatibility.learning")
 
     async def stop(self) -> None:
-        """End it."""
-        if self._task:
+        """End it, once what was told already is kept: a command that asks one thing ends right after the answer."""
+        if self._task and self._told:
+            self._told.put(_END)
+            await asyncio.wait([self._task], timeout=LAST_SECONDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
     async def _listen(self) -> None:
-        with self._events.subscribe() as events:
-            async for event in events:
+        with self._events.subscribe() as self._told:
+            async for event in self._told:
+                if event is _END:
+                    return
                 try:
                     if isinstance(event, ModelAnswered) and event.written >= LEAST_TOKENS and event.rate > 0:
                         await self._answered(event)

@@ -49,7 +49,7 @@ def find_named_machine(text: str, folder: Path | None = None) -> Machine:
         UsageError: the words say no machine; the remedy lists what can be said.
     """
     said = text.strip()
-    if not said or len(said) > LONGEST:
+    if not said or len(said) > LONGEST or re.search(r"(?:^|[\s,;+])-\s*\d", said):
         raise _unknown(said[:LONGEST], folder)
     if folder is not None and (kept := _kept(said, folder)):
         return kept

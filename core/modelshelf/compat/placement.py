@@ -1,6 +1,6 @@
 """Where a model's bytes lie: on graphics cards, in main memory, or in memory that both share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelshelf.compat.engines import Engine
 from modelshelf.compat.machine import Machine
@@ -53,3 +53,12 @@ def layers_that_fit(memory: Memory, machine: Machine, layers: int) -> int:
     usable = sum(max(gpu.memory_free - CARD_RESERVE - memory.compute, 0) for gpu in machine.cards)
     held = memory.total - memory.compute
     return min(layers, usable * layers // held) if held > 0 else layers
+
+
+def with_free(machine: Machine, count: int, *, cards: bool) -> Machine:
+    """The machine when so many bytes were given back: on its first card where the engine uses cards."""
+    if cards and machine.cards:
+        first = machine.cards[0]
+        freed = replace(first, memory_free=min(first.memory_free + count, first.memory_total))
+        return replace(machine, gpus=tuple(freed if gpu is first else gpu for gpu in machine.gpus))
+    return replace(machine, ram_available=min(machine.ram_available + count, machine.ram_total))

@@ -13,6 +13,7 @@ from modelshelf.compat.clouds import Elsewhere, judge_served
 from modelshelf.compat.engines import Engine, engine, on_this, on_thought_of
 from modelshelf.compat.fit import BUILTIN, required
 from modelshelf.compat.machine import Machine
+from modelshelf.compat.placement import with_free
 from modelshelf.compat.subjects import Subject
 from modelshelf.compat.types import Compatibility, Settings
 from modelshelf.errors import ModelshelfError, NotFound, UsageError
@@ -102,7 +103,10 @@ class Places:
             return subject.served
         names = {name.lower() for name in subject.names}
         for one in self.served_by(provider) or ():
-            if one.id.lower() in names or one.name.lower() in names or (one.repo or "").lower() in names:
+            # A short name alone says nothing: two servers may call quite different models the same.
+            if one.id.lower() in names or (one.repo or "").lower() in names:
+                return one
+            if "/" in one.name and one.name.lower() in names:
                 return one
         return None
 
@@ -154,7 +158,7 @@ class Places:
         held = self._held(config.id, offered) if present else {}
         if present and offered is not None and offered.loaded:
             # Its own memory is not in its way: it would be given back before it is loaded anew.
-            machine = _with_more(machine, offered.memory or offered.size or 0)
+            machine = with_free(machine, offered.memory or offered.size or 0, cards=runs.gpus)
         must = required(settings)
         return Asking(config.id, config.name, runs, machine, asked, must, refused=self._refused(), held=held)
 
@@ -218,10 +222,6 @@ class Places:
 
 
 _SHARED = frozenset({"context", "kv", "gpu_layers", "slots", "flash_attention"})
-
-
-def _with_more(machine: Machine, count: int) -> Machine:
-    return replace(machine, ram_available=min(machine.ram_available + count, machine.ram_total))
 
 
 def _is_here(config: ProviderConfig) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from modelshelf.compat.score import Question, Rating
+from modelshelf.compat.score import Question, Rating, refused
 from modelshelf.compat.types import Confidence, Reason
 from modelshelf.compat.words import changes, listed, pace, size
 
@@ -53,7 +53,10 @@ def gates(question: Question, used: Rating) -> Iterator[Reason]:
             f"It was made for {facts.context:,} tokens of context, and {context:,} are asked for.",
             {"context": facts.context, "asked": context},
         )
-    if not used.fits:
+    if refused(question, used.settings):
+        told = f"{engine.label} keeps a cache in {question.settings.kv} only with flash attention."
+        yield Reason("FLASH_ATTENTION_NEEDED", told, {"kv": question.settings.kv})
+    elif not used.fits:
         need, budget = used.estimate.high, used.placement.budget
         yield Reason(
             "MEM_EXCEEDS",

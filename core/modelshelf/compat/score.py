@@ -107,6 +107,13 @@ def downgrades(question: Question) -> Iterator[Settings]:
         yield settings
 
 
+def refused(question: Question, settings: Settings) -> bool:
+    """Whether llama.cpp will not have these settings: values of a cache in blocks need flash attention."""
+    plain = {"f16", "f32", "bf16"}
+    family = question.engine.family_for(question.facts.format)
+    return family == "llamacpp" and not settings.flash_attention and (settings.kv_values or settings.kv) not in plain
+
+
 def rate_as_asked(question: Question, settings: Settings) -> Rating:
     """The rating of these settings, downgraded by nothing: the best way of the engine to load the model so."""
     measures = question.measures or measure(question.facts)
@@ -117,7 +124,7 @@ def rate_as_asked(question: Question, settings: Settings) -> Rating:
 def _rated(question: Question, settings: Settings, measures: Measures, known: Estimate, placement: Placement) -> Rating:
     facts, machine = question.facts, question.machine
     speed = tokens_per_second(measures, known.memory, machine, placement, _pace_of(question))
-    fits = known.high <= placement.budget
+    fits = known.high <= placement.budget and not refused(question, settings)
     if placement.told:
         settings = replace(settings, gpu_layers=placement.layers)
     values = {

@@ -22,6 +22,7 @@ from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
 from modelshelf.errors import ModelshelfError
 from modelshelf.ids import ModelId
+from modelshelf.metadata.abilities import known_abilities
 from modelshelf.metadata.listed import of_card
 
 if TYPE_CHECKING:
@@ -102,23 +103,27 @@ class CompatibilityService:
         *,
         settings: Settings | None = None,
         machine: Machine | None = None,
+        changes: Mapping[str, Any] | None = None,
         needs: Collection[str] = (),
         wants: Collection[str] = (),
     ) -> Compatibility:
-        """How well a model does with a provider. A context other than the default is taken as required.
+        """How well a model does with a provider.
 
-        Installed models and files of a source are judged by their headers; what cannot be read, by its size. `needs`
-        are abilities (chat, tools, vision, …) without which the score is 0, `wants` those that raise it.
+        Installed models and files of a source are judged by their headers; what cannot be read, by its size. Without
+        `settings` it is judged as it would be loaded, with these `changes` by the names of the settings. A context that
+        is named, or is other than the default, is required. `needs` are abilities (chat, tools, vision, …) without
+        which the score is 0, `wants` those that raise it.
 
         Raises:
             NotFound: there is no such provider or model.
+            UsageError: there is no such ability.
             FormatError: an installed file is broken.
         """
         await self._places.refresh()
         self._places.config(provider)
         await self._places.know([provider])
         subject = await self._subjects.find(model)
-        asked = _Asked(settings, machine, frozenset(needs), frozenset(wants))
+        asked = _Asked(settings, machine, known_abilities(needs), known_abilities(wants), changes or {})
         answer = await self._answer(subject, provider, asked)
         if answer.score is None or machine is not None:
             return answer
@@ -296,10 +301,11 @@ class CompatibilityService:
         if not self._places.runs_here(config) and (asked.machine is None or engine(config.kind) is None):
             offered = self._places.offered(provider, subject)
             rate = self.calibration.rate(config.kind, offered.id) if offered else None
-            return self._places.elsewhere(config, subject, asked.settings, asked.needs, asked.wants, rate)
+            settings = asked.settings or (replace(Settings(), **asked.changes) if asked.changes else None)
+            return self._places.elsewhere(config, subject, settings, asked.needs, asked.wants, rate)
         machine = asked.machine or self._watch.seen_by(config.kind, await self.machine())
         asking = await self._places.asking(config, machine, asked.settings, subject, asked.machine is None)
-        asking = replace(asking, needs=asked.needs, wants=asked.wants)
+        asking = replace(asking, needs=asked.needs, wants=asked.wants).changed(asked.changes)
         paces = self._paces(config.kind) if asked.machine is None else _never_timed
         answer = asking.answer(subject, paces, fixes=fixes)
         if not fixes or subject.detail is None or not subject.choices:
@@ -339,8 +345,10 @@ class _Asked:
         machine: Machine | None = None,
         needs: frozenset[str] = frozenset(),
         wants: frozenset[str] = frozenset(),
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings, self.machine, self.needs, self.wants = settings, machine, needs, wants
+        self.changes = changes or {}
 
 
 def _frame_of(

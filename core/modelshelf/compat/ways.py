@@ -1,6 +1,7 @@
 """What an engine would hold of a model and where, by the rule of the engine's family."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modelshelf.compat import budgets, memory
 from modelshelf.compat.engines import Engine
@@ -12,6 +13,7 @@ from modelshelf.compat.types import Settings
 from modelshelf.metadata.facts import ModelFacts
 
 GIB = 1 << 30
+MOST_TRIED = 8  # cards that a model is cut over, where not all are
 STEPS = (
     160 * GIB,
     70 * GIB,
@@ -27,20 +29,27 @@ def ways(
     """As the engine does it by itself; then as it does when told to take the batches of a smaller card.
 
     vLLM and SGLang keep more memory back on larger cards. Who has one may still tell them to be modest, so that a
-    larger card never runs less.
+    larger card, or one more, never runs less.
     """
     family = engine.family_for(facts.format)
     if family == "llamacpp":
         known = memory.estimate(facts, settings, measures)
         yield known, place(known.memory, settings, machine, engine, facts.layers)
         return
-    card = min((gpu.memory_total for gpu in machine.cards), default=0)
-    budget = budgets.room(family, settings, machine)
-    share = 1.0 if machine.cards or family == "mlx" else 0.0
-    placed = Placement(budget, budget if machine.cards else 0, share)
-    smaller = [step - 1 for step in STEPS if step <= card] if family in {"vllm", "sglang"} else []
-    for size in (card, *smaller):
-        known = budgets.estimate(
-            facts, settings, measures, family=family, card_memory=size, cards=len(machine.cards) or 1
-        )
-        yield known, placed
+    serves = family in {"vllm", "sglang"}
+    for chosen in _fewer(machine) if serves else (machine,):
+        card = min((gpu.memory_total for gpu in chosen.cards), default=0)
+        budget = budgets.room(family, settings, chosen)
+        share = 1.0 if chosen.cards or family == "mlx" else 0.0
+        placed = Placement(budget, budget if chosen.cards else 0, share)
+        for size in (card, *(step - 1 for step in STEPS if serves and step <= card)):
+            count = len(chosen.cards) or 1
+            yield budgets.estimate(facts, settings, measures, family=family, card_memory=size, cards=count), placed
+
+
+def _fewer(machine: Machine) -> Iterator[Machine]:
+    """The machine with all its cards, then with fewer of the largest: each card copies a part of what is held."""
+    cards = sorted(machine.cards, key=lambda gpu: gpu.memory_free, reverse=True)
+    counts = [len(cards), *(count for count in range(len(cards) - 1, 0, -1) if count <= MOST_TRIED)]
+    for count in counts:
+        yield replace(machine, gpus=tuple(cards[:count]))

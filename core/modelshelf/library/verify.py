@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelshelf.library.cache import CachedFile, CachedSnapshot, Inode
 from modelshelf.library.inventory import FileKey
@@ -130,3 +131,8 @@ def _expected_sha256(file: CachedFile, row: FileRow | None) -> str:
     """The SHA-256 that a damaged file should have; empty where only git's SHA-1 was published."""
     named = published(file) or ""
     return row.sha256 if row and row.sha256 else named if len(named) == 64 else ""
+
+
+def published_name(blob: Path, length: int) -> str | None:
+    """The checksum of that many hexadecimal digits that a blob is named by, None if it is named otherwise."""
+    return blob.name if len(blob.name) == length and _HEX.match(blob.name) else None

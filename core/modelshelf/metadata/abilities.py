@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from modelshelf.errors import UsageError
+
 CHAT, EMBED, RERANK, TOOLS, VISION, AUDIO, REASONING = (
     "chat", "embed", "rerank", "tools", "vision", "audio", "reasoning",
 )  # fmt: skip
+KNOWN = frozenset({CHAT, EMBED, RERANK, TOOLS, VISION, AUDIO, REASONING})
 MOST = 1 << 20  # characters of a template that are looked at; real ones have 300 to 30,000
 
 _OPENED = re.compile(r"\{[{%]")
@@ -16,6 +19,18 @@ _THINKING = (
     "<think>", "</think>", "reasoning_content", "enable_thinking", "reasoning_effort", "thinking_budget", "[THINK]",
     "<|START_THINKING|>", "<seed:think>", "<thinking>", "◁think▷", "message.thinking", "message['thinking']",
 )  # fmt: skip
+
+
+def known_abilities(words: Iterable[str]) -> frozenset[str]:
+    """Abilities as somebody named them, several in one word with commas too.
+
+    Raises:
+        UsageError: there is no such ability.
+    """
+    found = {part.strip().lower() for word in words for part in word.split(",") if part.strip()}
+    if odd := sorted(found - KNOWN):
+        raise UsageError(f"There is no ability “{odd[0][:40]}”.", remedy=f"Choose of: {', '.join(sorted(KNOWN))}.")
+    return frozenset(found)
 
 
 def of_templates(templates: Iterable[str]) -> frozenset[str]:

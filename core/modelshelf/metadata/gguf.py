@@ -306,23 +306,28 @@ def check(source: ByteSource) -> GgufHeader:
         FormatError: the message names the field.
     """
     header = read_header(source)
+    check_layout(header, source.name)
+    return header
+
+
+def check_layout(header: GgufHeader, name: str, *, trailing: bool = False) -> None:
+    """Whether the tensors' data fill the file exactly; `trailing`: more may follow them.
+
+    Raises:
+        FormatError: the message names the file and the field.
+    """
     expected = 0
     for tensor in header.tensors:
         if tensor.offset != expected:
             raise FormatError(
-                f"{source.name}: tensor “{tensor.name[:80]}” lies at {tensor.offset:,} instead of {expected:,}.",
+                f"{name}: tensor “{tensor.name[:80]}” lies at {tensor.offset:,} instead of {expected:,}.",
                 field=tensor.name,
             )
         expected += -(-tensor.size // header.alignment) * header.alignment
-    return _fills(source, header, expected)
-
-
-def _fills(source: ByteSource, header: GgufHeader, length: int) -> GgufHeader:
-    end = header.data_start + length
-    padding = length - header.tensors[-1].offset - header.tensors[-1].size if header.tensors else 0
+    end = header.data_start + expected
+    padding = expected - header.tensors[-1].offset - header.tensors[-1].size if header.tensors else 0
     # Old writers leave out the padding after the last tensor, and files without tensors that of the header.
-    shortest = min(header.reached, source.size) if not header.tensors else end - padding
-    if not shortest <= source.size <= end:
-        what = "is truncated: it" if source.size < shortest else "goes on after its last tensor: it"
-        raise FormatError(f"{source.name} {what} has {source.size:,} bytes instead of {end:,}.", field="size")
-    return header
+    shortest = min(header.reached, header.size) if not header.tensors else end - padding
+    if not shortest <= header.size or (header.size > end and not trailing):
+        what = "is truncated: it" if header.size < shortest else "goes on after its last tensor: it"
+        raise FormatError(f"{name} {what} has {header.size:,} bytes instead of {end:,}.", field="size")

@@ -7,11 +7,13 @@ from itertools import chain
 from math import prod
 from typing import Any
 
+from modelshelf.errors import FormatError
 from modelshelf.metadata import abilities, experts, gguf_general
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
 from modelshelf.metadata.ggml import FILE_TYPES, quantisation
-from modelshelf.metadata.gguf import GgufHeader, Skipped
+from modelshelf.metadata.gguf import GgufHeader, Skipped, check_layout
 from modelshelf.metadata.origins import with_origins
+from modelshelf.metadata.sense import check_keys
 
 _LABEL = re.compile(r"^(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])(?:-A(\d+(?:\.\d+)?)([KMBT])\b)?")
 _KEYS = {
@@ -45,7 +47,7 @@ def facts(
     files hold beside the headers.
 
     Raises:
-        FormatError: the file is no part of any model.
+        FormatError: the file is no part of any model, a count in it cannot be, or its tensors do not fill it.
     """
     first = headers[0]
     role = gguf_general.role(first, name)
@@ -53,6 +55,8 @@ def facts(
     complete = whole and all(header.complete for header in headers)
     tensors = tuple(chain.from_iterable(header.tensors for header in headers)) if complete else ()
     read = _Reader(first)
+    if role == "model":
+        _check(headers, read, name, complete=complete)
     heads = read.most("attention.head_count")
     embedding = read.number("embedding_length")
     origins = {"weights": "tensors" if complete else "file size"}
@@ -88,6 +92,16 @@ def facts(
         tier=2 if complete else 1,
     )
     return with_origins(found, {**read.origins(found), **origins})
+
+
+def _check(headers: Sequence[GgufHeader], read: "_Reader", name: str, *, complete: bool) -> None:
+    if read.architecture is None:
+        raise FormatError(f"{name}: “general.architecture” is missing.", field="general.architecture")
+    check_keys(read.keys, read.prefix, name)
+    if complete:
+        for header in headers:
+            # What follows the tensors is for the vetting: an engine does not mind it.
+            check_layout(header, name, trailing=True)
 
 
 class _Reader:

@@ -37,7 +37,7 @@ def read(path: Path | str) -> ModelFacts:
     with FileSource(path) as source:
         kind = kind_of(source.read(0, START), source.name)
     if kind == "gguf":
-        return _gguf(parts(path))
+        return _gguf(_parts_by_header(path))
     return _onnx(path) if kind == "onnx" else _safetensors(parts(path))
 
 
@@ -80,7 +80,7 @@ def _folder(folder: Path) -> ModelFacts:
         return _safetensors(chosen if len(chosen) > 1 else parts(chosen[0]))
     if names := sorted(name for name, kind in kinds.items() if kind == "gguf"):
         models = [name for name in names if not _projects(folder / name)]
-        return _gguf(parts(folder / (models or names)[0]))
+        return _gguf(_parts_by_header(folder / (models or names)[0]))
     if names := [name for name, kind in kinds.items() if kind == "onnx"]:
         return _onnx(folder / choosing.graph(names))
     if (folder / "onnx").is_dir():
@@ -113,6 +113,13 @@ def _indexed(folder: Path) -> tuple[Path, ...]:
         if not part.is_file():
             raise NotFound(f"{part.name} is missing, which {INDEX} names.", remedy="Download the missing part.")
     return found
+
+
+def _parts_by_header(path: Path) -> tuple[Path, ...]:
+    """The parts of a split model, if its header says that it is one: a name alone makes none."""
+    with FileSource(path) as source:
+        count = gguf.read_header(source).metadata.get("split.count", 0)
+    return parts(path) if isinstance(count, int) and count > 1 else (path,)
 
 
 def _gguf(paths: Sequence[Path]) -> ModelFacts:

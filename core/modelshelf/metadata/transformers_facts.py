@@ -10,6 +10,7 @@ from modelshelf.metadata.beside import ADAPTER, CONFIG, MAX_CONFIG, NOTHING, REA
 from modelshelf.metadata.facts import ModelFacts, TensorInfo
 from modelshelf.metadata.origins import with_origins
 from modelshelf.metadata.quantised import Method
+from modelshelf.metadata.sense import check_config
 
 __all__ = ["MAX_CONFIG", "MAX_LAYERS", "facts", "read_config"]
 
@@ -54,6 +55,7 @@ def facts(
     if _adapts(beside, tensors):
         return _adapter(beside, tensors, size, weights)
     text, exact = _text_part(config), bool(tensors)
+    check_config(text, "config.json")
     read = {fact: _first(text, names) for fact, names in _NAMES.items()}
     method = quantised.method_of(config, tensors, metadata)
     counts = tuple(packed.values(tensors, method))

@@ -235,3 +235,14 @@ async def test_a_fix_that_nobody_proposed_is_refused(owner: Browser) -> None:
     refused = await owner.send("POST", "/api/compatibility/apply", json={"model": TINY, "code": "KV_TYPE"})
     assert refused.status == 422
     assert "KV_TYPE" in refused.text
+
+
+async def test_settings_that_are_named_are_judged(owner: Browser) -> None:
+    asked = f"/api/compatibility?model={TINY}"
+    usual = (await owner.get(asked)).json()
+    named = (await owner.get(f"{asked}&ctx=512&ubatch=64&slots=2&unified_kv=false&kv=q8_0")).json()["settings"]
+    assert (named["context"], named["ubatch"], named["slots"], named["unified_kv"]) == (512, 64, 2, False)
+    assert (await owner.get(f"{asked}&ubatch=64")).json()["settings"]["context"] == usual["settings"]["context"]
+    refused = await owner.get(f"{asked}&needs=banana")
+    assert refused.status == 422
+    assert "vision" in refused.json()["remedy"]

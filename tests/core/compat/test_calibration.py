@@ -6,9 +6,10 @@ import pytest
 
 from modelshelf.compat import Machine
 from modelshelf.compat.calibration import CHAT, KEPT, LEAST_TOKENS, LOAD, Calibration, Measurement
+from modelshelf.config import ConfigManager
 from modelshelf.events import SpeedMeasured
-from modelshelf.providers import ChatReply
-from modelshelf.shelf import Shelf
+from modelshelf.providers import ChatChunk, ChatReply
+from modelshelf.shelf import Shelf, open_shelf
 from modelshelf.store import Store
 from tests.core.compat.test_service import TINY, fetch
 
@@ -99,3 +100,15 @@ async def test_the_oldest_measurements_go(store: Store) -> None:
     await again.open(HERE)
     assert again.rate("builtin", "m2") is None
     assert again.rate("builtin", f"m{KEPT + 2}") == 7.0
+
+
+async def test_what_was_told_just_before_the_end_is_kept(config: ConfigManager) -> None:
+    """A command asks one thing and ends: its answer counts all the same."""
+    async with open_shelf(config=config) as shelf:
+        await fetch(shelf, TINY)
+        await shelf.compatibility.machine()
+        end = ChatChunk(timings={"tokens_per_second": 123.0}, usage={"completion_tokens": 40, "total_tokens": 60})
+        shelf.providers.answered("builtin/tiny-llama", end)
+    async with open_shelf(config=config) as again:
+        await again.compatibility.machine()
+        assert again.compatibility.calibration.rate("builtin", KEY) == 123.0

@@ -220,3 +220,30 @@ def test_the_answer_as_json(tmp_path: Path) -> None:
     memory = answer["memory"]
     assert memory["total"] == sum(memory[part] for part in ("weights", "kv", "recurrent", "compute", "output"))
     assert memory["kv"] == 2 * 8192 * 16 * 8 * 64 * 2
+
+
+def test_a_cache_in_blocks_needs_flash_attention() -> None:
+    answer = ask("llama32_1b", here(32), Settings(kv="q8_0", flash_attention=False))
+    assert (answer.score, codes(answer)[0]) == (0, "FLASH_ATTENTION_NEEDED")
+    assert {"FLASH_ATTENTION", "KV_TYPE"} <= {fix.code for fix in answer.fixes}
+
+
+def test_a_context_that_was_named_is_kept_whatever_it_is(tmp_path: Path) -> None:
+    short = write(SHAPES["llama2_7b"], tmp_path / "model.gguf")  # made for 4,096 tokens
+    scores = [fit_file(short, Settings(context=size), here(64), keep_context=True).score for size in (4095, 4096, 4097)]
+    assert scores[0]
+    assert scores[1]
+    assert scores[2] == 0
+
+
+def test_more_cards_never_run_less_on_a_server() -> None:
+    known = facts(SHAPES["llama31_8b"])
+    plain = replace(known, format="safetensors", quantisation="BF16")
+    card = Gpu("card", "nvidia", 24 * GIB, 23 * GIB, 900e9, compute="8.9")
+    scores = [
+        ask(plain, replace(here(64), gpus=(card,) * count), kind=kind).score or 0
+        for kind in ("vllm", "sglang")
+        for count in range(1, 6)
+    ]
+    assert scores[:5] == sorted(scores[:5])
+    assert scores[5:] == sorted(scores[5:])

@@ -19,6 +19,8 @@ from modelshelf.events import EventBus
 from modelshelf.library import ModelLibrary
 from modelshelf.samples import SampleHub
 from modelshelf.store import Store
+from modelshelf.sync import BundleService, SyncService
+from modelshelf.updates import UpdateService
 from modelshelf.vetting import Finding, ScanReport, Verdict, VettingService
 from tests.conftest import LoopRunner
 
@@ -83,6 +85,9 @@ class World:
     library: ModelLibrary
     vetting: Opinion
     downloads: DownloadManager
+    updates: UpdateService
+    sync: SyncService
+    bundles: BundleService
 
     @property
     def cache(self) -> Path:
@@ -136,7 +141,10 @@ async def a_world(hub: SampleHub, config: ConfigManager, *, working: bool = True
         for service in services:
             await service.start()
             stack.push_async_callback(service.stop)
-        yield World(hub, config, store, catalog, library, vetting, downloads)
+        updates = UpdateService(events, access, catalog, library, downloads)
+        sync = SyncService(access, library, downloads)
+        bundles = BundleService(access, library, downloads, real, sync)
+        yield World(hub, config, store, catalog, library, vetting, downloads, updates, sync, bundles)
 
 
 def use(hub: SampleHub, config: ConfigManager) -> None:

@@ -126,11 +126,21 @@ def test_facts_of_a_model_whose_layers_differ() -> None:
     assert facts.vocabulary == 100
 
 
-def test_lying_counts_make_no_large_facts() -> None:
-    header = read(ggufs.changed("llama.block_count", ggufs.U32, 0xFFFFFFFF))
-    assert gguf_facts.facts([header]).heads_kv == ()
-    assert gguf_facts.facts([read(ggufs.changed("llama.block_count", ggufs.U32, 0))]).heads_kv == ()
-    assert gguf_facts.facts([read(ggufs.changed("llama.attention.head_count", ggufs.U32, 0))]).key_length is None
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("llama.block_count", 0),
+        ("llama.block_count", 0xFFFFFFFF),
+        ("llama.embedding_length", 0),
+        ("llama.attention.head_count", 0),
+        ("llama.attention.head_count", 0x80000000),
+        ("llama.context_length", 0),
+    ],
+)
+def test_counts_that_no_model_has_are_refused_by_name(key: str, value: int) -> None:
+    with pytest.raises(FormatError, match=key) as caught:
+        gguf_facts.facts([read(ggufs.changed(key, ggufs.U32, value))])
+    assert caught.value.facts["field"] == key
 
 
 def test_the_parts_of_a_split_model_add_up() -> None:

@@ -148,8 +148,10 @@ def test_a_broken_configuration_is_refused(data: bytes) -> None:
         transformers_facts.read_config(data)
 
 
-def test_lying_numbers_make_no_large_facts() -> None:
-    facts = transformers_facts.facts(
-        {**CONFIG, "num_hidden_layers": 10**15, "vocab_size": -1, "hidden_size": True}, size=1
-    )
-    assert (facts.layers, facts.vocabulary, facts.embedding, facts.heads_kv) == (None, None, None, ())
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("num_hidden_layers", 10**15), ("num_hidden_layers", 0), ("vocab_size", -1), ("hidden_size", True)],
+)
+def test_numbers_that_no_model_has_are_refused_by_name(key: str, value: object) -> None:
+    with pytest.raises(FormatError, match=key):
+        transformers_facts.facts({**CONFIG, key: value}, size=1)

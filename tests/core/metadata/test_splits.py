@@ -45,7 +45,6 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     [
         ((part(0, 7, ["a"], first=True), part(1, 7, ["b"])), "split.count"),
         ((part(0, 65535, ["a"], first=True),), "split.count"),
-        ((ggufs.build(), ggufs.build()), "split.count"),
         ((part(1, 2, ["a"], first=True), part(0, 2, ["b"])), "split.no"),
         ((part(0, 2, ["a"], first=True), part(0, 2, ["b"])), "split.no"),
         ((part(0, 2, ["a"], 9, first=True), part(1, 2, ["b"])), "split.tensors.count"),
@@ -64,3 +63,17 @@ def test_a_part_under_another_name_is_refused_and_a_whole_model_is_not(tmp_path:
         local.read(tmp_path / "renamed.gguf")
     (tmp_path / "renamed.gguf").write_bytes(part(0, 1, ["a"], first=True))
     assert local.read(tmp_path / "renamed.gguf").weights == 128
+
+
+def test_a_name_alone_makes_no_part(tmp_path: Path) -> None:
+    plain, named = tmp_path / "model.gguf", tmp_path / "model-00001-of-00009.gguf"
+    plain.write_bytes(ggufs.build())
+    named.write_bytes(ggufs.build())
+    assert local.read(named) == local.read(plain)
+
+
+def test_a_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    whole = ggufs.build()
+    (tmp_path / "cut.gguf").write_bytes(whole[:-2000])
+    with pytest.raises(FormatError, match=r"cut\.gguf is truncated"):
+        local.read(tmp_path / "cut.gguf")

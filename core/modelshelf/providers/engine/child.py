@@ -40,6 +40,8 @@ def parameters(order: dict[str, Any]) -> Any:
     made.endpoint_props = False
     # 8 GiB by default, beside what the model itself needs and what was checked to fit.
     made.cache_ram_mib = 0
+    # 32 copies of windows and states for each conversation by default: as much again as the cache, counted by nobody.
+    made.n_ctx_checkpoints = 0
     made.n_ctx = order["context"]
     made.n_parallel = order["slots"]
     made.kv_unified = True

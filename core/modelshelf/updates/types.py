@@ -1,0 +1,31 @@
+"""What is newer than what is installed, and what a rollback did."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A name in the library and where its source leads it now: status is current | outdated | unknown.
+
+    `missing` are the bytes that the newer commit would fetch; `error` and `remedy` belong to unknown.
+    """
+
+    repo: str
+    source: str | None
+    ref: str
+    commit: str
+    newest: str = ""
+    status: str = "current"
+    missing: int = 0
+    error: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """A name in the library that leads to an earlier commit again."""
+
+    repo: str
+    ref: str
+    before: str
+    after: str
