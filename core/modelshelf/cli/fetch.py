@@ -56,7 +56,7 @@ def download(
             show_plan(await shelf.downloads.plan(model, wanted, source=source, revision=revision), err_line)
         job = await shelf.downloads.start(model, wanted, source=source, revision=revision)
         tell = (lambda step: emit(_step(step))) if as_json else lambda _: None
-        return (await Board(shelf.downloads, hidden=as_json).watch([job], tell))[0]
+        return (await Board(shelf.downloads, hidden=as_json, patient=True).watch([job], tell))[0]
 
     if dry_run:
         _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)
