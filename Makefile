@@ -24,6 +24,9 @@ endef
 
 # What ours is measured against, as a person would install it.
 PEERS := llmfit==1.1.17
+# Programs that only the long trials need: one that reads what landed, and a server that others wrote.
+READERS := transformers==5.24.0
+MIRROR := olah==0.5.4
 
 .PHONY: help venv run test check fix browser bench bench-downloads deep clean
 
@@ -66,6 +69,9 @@ bench-downloads: $(STAMP) ## downloads beside aria2c, curl and huggingface_hub, 
 	@$(BIN)/python -m benchmarks downloads
 
 deep: $(STAMP) browser ## the long trials
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(READERS) || echo "Without transformers: its trial is skipped."
+	@$(BIN)/python -m venv $(VENV)/olah && $(VENV)/olah/bin/python -m pip install -qq --disable-pip-version-check $(MIRROR) \
+		|| echo "Without olah: its trials are skipped."
 	@$(BIN)/python -m pytest -m deep $(TESTS)
 
 clean: ## remove what was built

@@ -1,10 +1,8 @@
 """What each transfer took, kept for statistics: bytes, seconds, tries, connections, and from where."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,12 +24,13 @@ class TransferLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._rows: list[TransferRow] = []
 
     async def measure(self, plan: DownloadPlan, file: PlannedFile, transfer: FileTransfer) -> Digest:
-        """Run a transfer and write down what it took, also when it fails or is stopped.
+        """Run a transfer and note what it took, also when it fails or is stopped; `flush` writes it down.
 
         Raises:
-            As `FileTransfer.run`. That the numbers cannot be written is logged only.
+            As `FileTransfer.run`.
         """
         began, before, outcome = time.monotonic(), transfer.done, STOPPED
         try:
@@ -42,12 +41,17 @@ class TransferLog:
             raise
         finally:
             seconds = time.monotonic() - began
-            row = _row(plan, file, transfer, transfer.done - before, seconds, outcome)
-            # Also when the job is being stopped: a write is short.
-            writing = asyncio.ensure_future(self._write(row))
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(writing)
+            self._rows.append(_row(plan, file, transfer, transfer.done - before, seconds, outcome))
         return digest
+
+    async def flush(self) -> None:
+        """Write down what was noted: many small files are one write. That it cannot be written is logged only."""
+        rows, self._rows = self._rows, []
+        if rows:
+            try:
+                await self._store.write(lambda session: session.add_all(rows))
+            except StoreError as error:
+                log.warning("the numbers of %d transfers cannot be written: %s", len(rows), error)
 
     async def recent(self, count: int = 1000) -> Sequence[TransferRow]:
         """The last transfers, the newest first.
@@ -56,12 +60,6 @@ class TransferLog:
             StoreError.
         """
         return await self._store.read(lambda session: _recent(session, count))
-
-    async def _write(self, row: TransferRow) -> None:
-        try:
-            await self._store.write(lambda session: session.add(row))
-        except StoreError as error:
-            log.warning("the numbers of a transfer cannot be written: %s", error)
 
 
 def _recent(session: Session, count: int) -> list[TransferRow]:

@@ -110,6 +110,7 @@ class JobRun:
             arrivals = await self._arrivals()
         finally:
             self.progress.took = self.progress.seconds
+            await asyncio.shield(tools.numbers.flush())
         check_pins(self.plan, arrivals)
         self.progress.status, self.progress.detail = JobStatus.VETTING, ""
         await self._verdicts.judge()
