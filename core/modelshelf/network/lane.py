@@ -122,11 +122,12 @@ class Lane:
             self._socket = wrapped
             wrapped.do_handshake()
             wrapped.settimeout(self._silence_seconds)
-            if self._aborted:
-                raise TimeoutError
         except BaseException:
             held.close()
             raise
+        if self._aborted:
+            wrapped.close()
+            raise TimeoutError
         return connection
 
     def _connect(self) -> socket.socket:
