@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelshelf.cli.output import Output, emit, err, err_line, exit_code, file_size
+from modelshelf.cli.output import Output, emit, err, exit_code, file_size
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
@@ -53,10 +53,12 @@ def download(
     async def work(shelf: "Shelf") -> "Job":
         model = await shelf.catalog.named(repo, sha256=sha256, beside=sha256_beside)
         if not as_json:  # what it costs and under which licence is said before the first byte comes
-            show_plan(await shelf.downloads.plan(model, wanted, source=source, revision=revision), err_line)
+            show_plan(
+                await shelf.downloads.plan(model, wanted, source=source, revision=revision), Output(as_json=False).line
+            )
         job = await shelf.downloads.start(model, wanted, source=source, revision=revision)
         tell = (lambda step: emit(_step(step))) if as_json else lambda _: None
-        return (await Board(shelf.downloads, hidden=as_json).watch([job], tell))[0]
+        return (await Board(shelf.downloads, hidden=as_json, patient=True).watch([job], tell))[0]
 
     if dry_run:
         _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)

@@ -19,17 +19,18 @@ FILES_SHOWN = 8  # of a job; what small files do in between nobody could read
 
 
 class Board:
-    """Shows jobs until they have ended. `hidden` shows nothing, for programs."""
+    """Shows jobs until they have ended. `hidden` shows nothing, for programs; `patient` waits for paused ones too."""
 
-    def __init__(self, downloads: "DownloadManager", *, hidden: bool = False) -> None:
+    def __init__(self, downloads: "DownloadManager", *, hidden: bool = False, patient: bool = False) -> None:
         self._downloads = downloads
+        self._patient = patient
         self._bar = _bar(hidden=hidden)
         self._hidden = hidden
         self._lines: dict[str, TaskID] = {}
         self._files: dict[tuple[str, str], TaskID] = {}
 
     async def watch(self, jobs: Sequence[str], tell: Callable[[Job], None] = lambda _: None) -> tuple[Job, ...]:
-        """Follow the jobs to their ends, in this order; `tell` hears every step. A paused job is not waited for."""
+        """Follow the jobs to their ends, all at once; `tell` hears every step."""
         with self._bar:
             async with asyncio.TaskGroup() as tasks, self._looking(jobs):
                 followers = [tasks.create_task(self._follow(job, tell)) for job in jobs]
@@ -41,7 +42,7 @@ class Board:
             async for step in steps:
                 tell(step)
                 self._show(step)
-                if step.status is JobStatus.PAUSED:
+                if step.status is JobStatus.PAUSED and not self._patient:
                     break
         return step
 
@@ -49,6 +50,8 @@ class Board:
         line = self._lines.get(job.id)
         if line is None:
             line = self._lines[job.id] = self._bar.add_task("queued", total=None, note="", name=job.repo)
+        if job.status in ENDED:
+            self._show_files(job.id, ())
         self._bar.update(
             line, description=job.status.value, completed=job.done, total=job.total or None, note=note(job)
         )
@@ -70,14 +73,14 @@ class Board:
         while True:
             for job in jobs:
                 try:
-                    if (await self._downloads.job(job)).status in {JobStatus.TRANSFERRING, JobStatus.WAITING, *ENDED}:
+                    if (await self._downloads.job(job)).status in {JobStatus.TRANSFERRING, JobStatus.WAITING}:
                         self._show_files(job, await self._downloads.files(job))
                 except ModelshelfError:
                     continue  # the next look, or the end of the job, says what is wrong
             await asyncio.sleep(LOOK_SECONDS)
 
     def _show_files(self, job: str, files: Sequence[FileState]) -> None:
-        if len(files) < 2:
+        if len(files) == 1:
             return
         moving = {file.path: file for file in files if file.status in ("moving", "failed")}
         shown = dict(list(moving.items())[:FILES_SHOWN])

@@ -150,7 +150,7 @@ def limit(
 
 @queue.command()
 def run(as_json: Json = False) -> None:
-    """Work the queue off here, with progress, until nothing is left that can go on."""
+    """Work the queue off here, with progress, until nothing but paused jobs is left."""
     from modelshelf.cli.progress import Board
 
     async def work(shelf: "Shelf") -> "tuple[Job, ...]":

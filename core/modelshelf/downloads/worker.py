@@ -163,6 +163,7 @@ class Worker:
             await self._finish(row, status, {**changes, **tally.changes()}, tally)
         finally:
             self.runs.pop(row.id, None)
+            self.own.discard(row.id)
             self._running.pop(row.id, None)
             self._wake.set()
 

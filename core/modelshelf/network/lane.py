@@ -113,14 +113,20 @@ class Lane:
         connection = http.client.HTTPSConnection(url.host or "", url.port, context=self._context)
         connection.auto_open = 0  # it must not look the name up on its own: the addresses were checked
         self._connection = connection
-        plain = self._connect()
-        connection.sock = wrapped = self._context.wrap_socket(
-            plain, server_hostname=url.host, do_handshake_on_connect=False
-        )
-        self._socket = wrapped
-        wrapped.do_handshake()
-        wrapped.settimeout(self._silence_seconds)
+        held = plain = self._connect()
+        try:
+            # The handshake comes below: from here on, closing what wraps it closes the socket too.
+            held = connection.sock = wrapped = self._context.wrap_socket(
+                plain, server_hostname=url.host, do_handshake_on_connect=False
+            )
+            self._socket = wrapped
+            wrapped.do_handshake()
+            wrapped.settimeout(self._silence_seconds)
+        except BaseException:
+            held.close()
+            raise
         if self._aborted:
+            wrapped.close()
             raise TimeoutError
         return connection
 
