@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -246,26 +247,37 @@ class JobRun:
 
 
 class _Gate:
-    """Lets so many files with so many bytes in all through at once; one file always may."""
+    """Lets so many files with so many bytes in all through at once, in the order they came; one file always may."""
 
     def __init__(self, size: int, count: int) -> None:
         self._size, self._count = size, count
         self._held, self._inside = 0, 0
-        self._freed = asyncio.Condition()
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
-        async with self._freed:
-            await self._freed.wait_for(
-                lambda: not self._inside or (self._inside < self._count and self._held + size <= self._size)
-            )
-            self._held, self._inside = self._held + size, self._inside + 1
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        self._admit()
         try:
+            await turn
             yield
         finally:
-            self._held, self._inside = self._held - size, self._inside - 1
-            async with self._freed:
-                self._freed.notify_all()
+            turn.cancel()  # does nothing to a turn that came
+            if not turn.cancelled():
+                self._held, self._inside = self._held - size, self._inside - 1
+            self._admit()
+
+    def _admit(self) -> None:
+        """Only who may go in is woken: with ten thousand waiting, waking them all each time takes minutes."""
+        while self._waiting:
+            size, turn = self._waiting[0]
+            if not turn.cancelled():
+                if self._inside and (self._inside >= self._count or self._held + size > self._size):
+                    return
+                self._held, self._inside = self._held + size, self._inside + 1
+                turn.set_result(None)
+            self._waiting.popleft()
 
 
 def _forget(arrivals: Sequence[Arrival]) -> None:
