@@ -40,9 +40,15 @@ async def reached(process: asyncio.subprocess.Process, done: int) -> bool:
     return False
 
 
+def digest(file: Path) -> bytes:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").digest()
+
+
 async def killed_and_resumed(hub: SampleHub, config: ConfigManager, size: int, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     content = await asyncio.to_thread(noise, size, seed)
+    published = await asyncio.to_thread(lambda: hashlib.sha256(content).digest())
     await hub.add("org/big", {"big.gguf": content})
     use(hub, config)
     hub.faults = Faults(rate=24 * MIB)
@@ -60,8 +66,7 @@ async def killed_and_resumed(hub: SampleHub, config: ConfigManager, size: int, k
         job = (await world.downloads.jobs())[0]
         assert (await world.ended(job.id)).status is JobStatus.DONE
         file = world.cache / "models--org--big/snapshots" / job.commit / "big.gguf"
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(file.read_bytes()).hexdigest())
-        assert digest == hashlib.sha256(content).hexdigest()
+        assert await asyncio.to_thread(digest, file) == published
         assert killed >= kills // 2
         assert world.sent() <= size + killed * 64 * MIB
         print(f"{killed} kills, {(world.sent() - size) / killed / MIB:.1f} MiB fetched again after each")  # noqa: T201
