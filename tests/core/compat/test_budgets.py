@@ -20,6 +20,7 @@ from modelshelf.compat.caches import cache_of
 from modelshelf.compat.machine import Gpu, Machine
 from modelshelf.compat.measures import measure
 from modelshelf.compat.types import Confidence, Memory, Settings
+from modelshelf.errors import FormatError
 from modelshelf.metadata.facts import ModelFacts
 from modelshelf.metadata.transformers_facts import facts as facts_of
 
@@ -249,6 +250,9 @@ def test_a_longer_context_never_needs_less(family: str, context: int, more: int,
 @given(st.dictionaries(st.sampled_from([*LLAMA, "layer_types", "sliding_window", "kv_lora_rank"]), st.integers()))
 @settings(max_examples=200, deadline=1000)
 def test_odd_configurations_are_answered(config: dict[str, Any]) -> None:
-    facts = model(config, 1)
+    try:
+        facts = model(config, 1)
+    except FormatError:  # a count that no model has
+        return
     for family in FAMILIES:
         assert estimate(facts, Settings(), family=family).memory.total >= 0
