@@ -117,6 +117,8 @@ def _indexed(folder: Path) -> tuple[Path, ...]:
 
 def _parts_by_header(path: Path) -> tuple[Path, ...]:
     """The parts of a split model, if its header says that it is one: a name alone makes none."""
+    if not choosing.SHARD.search(path.name):
+        return (path,)
     with FileSource(path) as source:
         count = gguf.read_header(source).metadata.get("split.count", 0)
     return parts(path) if isinstance(count, int) and count > 1 else (path,)
