@@ -46,6 +46,14 @@ class EventRow(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
 
+# By the first migration too; whoever changes a trigger writes a migration and changes it here.
+AUDIT_TRIGGERS = tuple(
+    f"CREATE TRIGGER audit_{deed.lower()} BEFORE {deed} ON audit "
+    "BEGIN SELECT RAISE(ABORT, 'audit rows are only ever added'); END"
+    for deed in ("UPDATE", "DELETE")
+)
+
+
 class AuditRow(Base):
     """A deed or a refusal; rows are only ever added (a trigger refuses the rest)."""
 
