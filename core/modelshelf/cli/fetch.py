@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelshelf.cli.output import Output, emit, err, exit_code, file_size
-from modelshelf.cli.shared import Json, with_shelf
+from modelshelf.cli.shared import FETCHING, Json, with_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def download(
         _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)
         return
     try:
-        job = with_shelf(work, without=frozenset({"health", "state"}))
+        job = with_shelf(work, without=FETCHING)
     except ModelshelfError as error:
         if not as_json:
             raise
