@@ -21,6 +21,8 @@ from modelshelf.vetting.quarantine import Quarantine
 from modelshelf.vetting.scanner import SecurityScanner
 from modelshelf.vetting.types import Finding, ScanReport, Verdict
 
+IDLE_SECONDS = 5.0
+
 
 class VettingService:
     """Says of a file whether it may be used: `scan`; `quarantine` and `validation` belong to it."""
@@ -33,8 +35,8 @@ class VettingService:
         self.validation = ValidationService()
         self._store = store
         self._turns = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 1))))
-        self._queued = 0
         self._free: list[SecurityScanner] = []
+        self._retirement: asyncio.TimerHandle | None = None
 
     @property
     def scanner(self) -> SecurityScanner:
@@ -47,6 +49,8 @@ class VettingService:
 
     async def stop(self) -> None:
         """End the scanners that are left."""
+        if self._retirement:
+            self._retirement.cancel()
         free, self._free = self._free, []
         await asyncio.to_thread(_close, free)
 
@@ -83,32 +87,32 @@ class VettingService:
 
     @asynccontextmanager
     async def _scanner(self) -> AsyncIterator[SecurityScanner]:
-        """A scanner, when it is one's turn. It goes on to the next who waits: each file has a process of its own below
-        it anyway, and starting it takes ten times as long as a scan. When nobody waits none is kept.
-        """
-        self._queued += 1
-        try:
-            await self._turns.acquire()
-        finally:
-            self._queued -= 1
-        scanner = self._free.pop() if self._free else SecurityScanner()
-        good = False
-        try:
-            yield scanner
-            good = True
-        finally:
-            self._turns.release()
-            if good and self._queued > len(self._free):
-                self._free.append(scanner)
-            else:
-                # Also when this task is cancelled: the thread then sees its process end.
-                await asyncio.shield(asyncio.to_thread(_close, [scanner, *self._spare()]))
+        """A scanner, when it is one's turn, and kept for the next: starting one takes ten times as long as a scan.
 
-    def _spare(self) -> list[SecurityScanner]:
-        """The free scanners that nobody waits for, taken out."""
-        kept, spare = self._free[: self._queued], self._free[self._queued :]
-        self._free = kept
-        return spare
+        Each file has a process of its own below it anyway. After a while without work none is left.
+        """
+        async with self._turns:
+            scanner = self._free.pop() if self._free else SecurityScanner()
+            good = False
+            try:
+                yield scanner
+                good = True
+            finally:
+                if good:
+                    self._keep(scanner)
+                else:
+                    # Also when this task is cancelled: the thread then sees its process end.
+                    await asyncio.shield(asyncio.to_thread(_close, [scanner]))
+
+    def _keep(self, scanner: SecurityScanner) -> None:
+        self._free.append(scanner)
+        if self._retirement:
+            self._retirement.cancel()
+        self._retirement = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._retire)
+
+    def _retire(self) -> None:
+        free, self._free = self._free, []
+        asyncio.get_running_loop().run_in_executor(None, _close, free)
 
 
 def _close(scanners: Sequence[SecurityScanner]) -> None:
