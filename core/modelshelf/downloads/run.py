@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 # Small files that are on their way at once lose their bytes when the process is killed: together less than 64 MiB.
 _SMALL_BYTES = 40 * 2**20
-_SMALL_FILES = 8
+_SMALL_FILES = 24
 
 
 @dataclass(slots=True)
