@@ -60,6 +60,8 @@ class Stream:
             if self._pending:
                 self._pending.cancel()
             await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # it was ended from here: that it failed is no news
             raise
 
     def _fetch(self, span: Span, etag: str | None) -> None:
