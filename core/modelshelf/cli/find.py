@@ -32,6 +32,7 @@ def search(
 
     async def work(shelf: "Shelf") -> None:
         answer = await shelf.catalog.find(" ".join(text or []), limit=limit, sources=source)
+        await shelf.compatibility.machine()
         fits = {row.id: shelf.compatibility.quick(row) for row in answer.rows}
         output.document(
             {
