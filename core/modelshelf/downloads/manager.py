@@ -1,11 +1,14 @@
 """Downloads: plan them, one or a whole batch, and start them; `Steering` does the rest."""
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.orm import Session
 
 from modelshelf.access import AccessService, Role, current, require
 from modelshelf.config import ConfigManager
@@ -144,8 +147,15 @@ class DownloadManager(Steering):
         batch = await self.plan_batch(orders)
         for plan in batch.plans:
             await self._check(plan)
-        named = zip(batch.plans, orders, strict=True)
-        return tuple([await self._add(plan, _asked(order), priority) for plan, order in named])
+        name = uuid.uuid4().hex[:12] if len(orders) > 1 else ""
+        asked = [
+            (plan, to_json(plan), _asked(order), current().name, priority, name)
+            for plan, order in zip(batch.plans, orders, strict=True)
+        ]
+        added = await self._store.write(_add_all, asked)
+        self.worker.own.update(job for job, _new in added)
+        self._tell_all([(job, JobStatus.QUEUED) for job, new in added if new])
+        return tuple(job for job, _new in added)
 
     @require(Role.OPERATOR, "download.start")
     async def start_plan(self, plan: DownloadPlan, *, priority: int = 0) -> str:
@@ -207,6 +217,18 @@ class DownloadManager(Steering):
             return True
         finally:
             await network.aclose()
+
+
+_Asked = tuple[DownloadPlan, dict[str, Any], str, str, int, str]
+
+
+def _add_all(session: Session, asked: Sequence[_Asked]) -> list[tuple[str, bool]]:
+    """Jobs in their order, in one transaction."""
+    added = []
+    for one in asked:
+        added.append(jobs.add(session, *one))
+        session.flush()
+    return added
 
 
 def _asked(order: Order) -> str:

@@ -174,7 +174,8 @@ class Job:
 
     A higher `priority` goes first, then the lower `position`. `rate_limit` is in bytes per second, 0 for none. `until`
     says when a job that waits for its budget goes on. `attempts` counts how often it was begun, `retries` how often a
-    request was tried again; `fetched` are the bytes that came over the network, `seconds` the time that took.
+    request was tried again; `fetched` are the bytes that came over the network, `seconds` the time that took. Jobs that
+    were asked for together share a `batch`. `unseen`: nobody has said yet that they saw how it ended, or that it waits.
     """
 
     id: str
@@ -203,8 +204,54 @@ class Job:
     retries: int = 0
     fetched: int = 0
     seconds: float = 0.0
+    batch: str = ""
+    unseen: bool = False
 
     @property
     def percent(self) -> int:
         """How much has arrived, in whole per cent, rounded down."""
         return 100 * self.done // self.total if self.total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of many; `total` is how many there are in all."""
+
+    jobs: tuple[Job, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How jobs that were asked for together stand: how many of them, how many ended and failed; bytes."""
+
+    id: str
+    jobs: int
+    ended: int
+    failed: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Jobs that wait for the same: `detail` says for what, `until` how long, `job` is one of them."""
+
+    detail: str
+    until: datetime | None
+    count: int
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What nobody has seen yet: jobs that ended, the newest first, `ended_total` in all, and what others wait for."""
+
+    ended: tuple[Job, ...] = ()
+    ended_total: int = 0
+    waiting: tuple[Waiting, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return self.ended_total + len(self.waiting)
