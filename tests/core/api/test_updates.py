@@ -20,6 +20,7 @@ async def test_a_machine_is_locked_compared_and_made_to_match(owner: Browser) ->
     [update] = (await owner.get("/api/updates")).json()
     assert (update["repo"], update["ref"], update["status"]) == (TINY, "main", "current")
     assert (await owner.send("POST", f"/api/updates/{TINY}")).json() == {"job": ""}
+    assert (await owner.send("POST", "/api/updates")).json() == {"jobs": [], "failed": []}
     refused = await owner.send("POST", f"/api/updates/{TINY}/rollback")
     assert refused.status == 422
     assert "was not updated" in refused.json()["detail"]
