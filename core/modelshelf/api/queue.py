@@ -68,7 +68,7 @@ class Files(BaseModel):
 
 
 class FileAnswer(Answer):
-    """A file of a job: status is done | moving | waiting | failed; sizes in bytes."""
+    """A file of a job: status is done | moving | waiting | failed; sizes in bytes; verdict pass | review | block."""
 
     path: str
     size: int
@@ -76,6 +76,7 @@ class FileAnswer(Answer):
     status: str
     error: str
     remedy: str
+    verdict: str
 
 
 class BudgetAnswer(BaseModel):

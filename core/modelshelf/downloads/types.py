@@ -158,7 +158,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file of a job: status is done | moving | waiting | failed; `done` and `size` in bytes."""
+    """A file of a job: status is done | moving | waiting | failed; `done` and `size` in bytes.
+
+    `verdict` is what the scanner said: pass | review | block, empty before all files are there; `error` says why.
+    """
 
     path: str
     size: int
@@ -166,6 +169,7 @@ class FileState:
     status: str
     error: str = ""
     remedy: str = ""
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)

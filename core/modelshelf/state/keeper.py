@@ -86,7 +86,9 @@ class StateKeeper:
 
     async def _read_jobs(self) -> None:
         try:
-            self._shelf.downloads_state.take(await self._shelf.downloads.jobs())
+            downloads = self._shelf.downloads
+            jobs, queue, news = await downloads.jobs(), await downloads.queue(1), await downloads.news()
+            self._shelf.downloads_state.take(jobs, queue.total, news)
         except ModelshelfError as error:
             self._shelf.downloads_state.error = f"{error} {error.remedy}"
             raise

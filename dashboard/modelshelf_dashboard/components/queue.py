@@ -1,0 +1,43 @@
+"""Downloads as rows: what runs and waits, what has ended, batches that fold, and the files of each."""
+
+from typing import Any
+
+import param
+
+from modelshelf_dashboard.components.piece import Piece, script, style
+from modelshelf_dashboard.texts import _
+
+
+class Queue(Piece):
+    """Tells `{do, id, context}` for its buttons, and `{do: unfold | fold | more, id}`.
+
+    sections: `{id, title, count, rows, more, actions}`; `more` is the word on the button for the next page, if there is
+    one. A row is `{id, title, sub, tags, moving, word, tone, note, done, total, rate, eta, actions, more, open, files,
+    lines, left, inside}`: `more` are the actions it shows when it is unfolded (`open`), `inside` is True for a member
+    of the batch above it. A file is `{path, size, done, word, tone, note, action}`; `lines` are further facts in words,
+    `left` says how many files are not listed.
+
+    What ticks comes by the event `ms-progress` of the dock, or in `ticks` where there is no dock. The line of the speed
+    is drawn from it: the last minute, as long as the page is open.
+    """
+
+    sections = param.List(default=[], item_type=dict, doc="see above; replaced, not changed")
+    ticks = param.List(default=[], item_type=dict, doc="`{id, done, total, rate, eta}` of what moves")
+    state: "param.Selector[str]" = param.Selector(default="loading", objects=["loading", "ready", "empty", "error"])
+    note = param.Dict(default={}, doc="`{text, remedy, action}` for the states empty and error")
+    label = param.String(default="", doc="what is listed")
+
+    _esm = script("queue")
+    _stylesheets = style("queue")
+
+    def __init__(self, **params: Any) -> None:
+        words = {
+            "of": _("{done} of {total}"),
+            "left": _("{time} left"),
+            "files": _("Files"),
+            "unfold": _("Show the files and more"),
+            "fold": _("Show less"),
+            "speed": _("Speed over the last {time}: from {low} to {high}, now {now}"),
+            "loading": _("Loading"),
+        }
+        super().__init__(words=words, sizing_mode="stretch_width", **params)
