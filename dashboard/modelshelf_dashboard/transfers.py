@@ -30,6 +30,8 @@ class Transfers:
         names = CHANGES if session.events else TICKS
         session.follower.watch_items(shelf.downloads_state, "jobs", names, self._show)
         session.follower.watch(shelf.downloads_state, ["open"], self._show)
+        session.navigation.param.watch(self._hush, ["tab", "view"])
+        self._hush()
         self._show()
 
     def do(self, message: dict[str, Any]) -> None:
@@ -52,6 +54,10 @@ class Transfers:
     async def best(self, model: str) -> tuple[str, ...]:
         """What Download would fetch of a model."""
         return best_files(await self._shelf.compatibility.rank(await self._shelf.catalog.detail(model)))
+
+    def _hush(self, *_events: object) -> None:
+        nav = self._session.navigation
+        self.dock.quiet = nav.tab == "library" and nav.view == "downloads"
 
     def _show(self) -> None:
         state = self._shelf.downloads_state

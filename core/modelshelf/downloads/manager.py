@@ -20,7 +20,7 @@ from modelshelf.downloads.plan import check_disk, make_plan, measure, readable, 
 from modelshelf.downloads.rows import Pending
 from modelshelf.downloads.steering import Steering
 from modelshelf.downloads.transfer import SMALL
-from modelshelf.downloads.types import BatchPlan, Copy, DownloadPlan, JobStatus, Order
+from modelshelf.downloads.types import BatchPlan, Copy, DownloadPlan, JobStatus, Order, Refused, Survey
 from modelshelf.downloads.worker import Worker
 from modelshelf.errors import GatedRepository, ModelshelfError, NotSignedIn
 from modelshelf.events import EventBus, JobChanged
@@ -117,6 +117,23 @@ class DownloadManager(Steering):
         for order in orders:
             plans.append(await self._plan(order, after=plans))
         return BatchPlan(tuple(plans))
+
+    async def survey(self, orders: Sequence[Order]) -> Survey:
+        """As `plan_batch`, for a person to decide on: what cannot be had, or not by you, keeps no other one from it."""
+        plans: list[DownloadPlan] = []
+        good: list[Order] = []
+        refused: list[Refused] = []
+        for order in orders:
+            try:
+                plan = await self._plan(order, after=plans)
+                if plan.gated and plan.missing:
+                    await self._check_gate(plan)
+            except ModelshelfError as error:
+                refused.append(Refused(order, str(error), error.remedy))
+            else:
+                plans.append(plan)
+                good.append(order)
+        return Survey(tuple(good), tuple(plans), tuple(refused))
 
     @require(Role.OPERATOR, "download.start")
     async def start(

@@ -157,6 +157,44 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """An order that cannot be begun now: why, and what to do."""
+
+    order: Order
+    error: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Orders looked at together: those that can be begun with their plans, in their order, and those that cannot."""
+
+    orders: tuple[Order, ...]
+    plans: tuple[DownloadPlan, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def missing(self) -> int:
+        """What is to be fetched, in bytes."""
+        return sum(plan.missing for plan in self.plans)
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        """Every disk with what all of them need of it together: each plan counts those before it."""
+        worst: dict[tuple[str, Path], Disk] = {}
+        for disk in (disk for plan in self.plans for disk in plan.disks):
+            known = worst.get((disk.label, disk.folder))
+            if known is None or disk.needed > known.needed:
+                worst[disk.label, disk.folder] = disk
+        return tuple(worst.values())
+
+    @property
+    def fits_disk(self) -> bool:
+        """Whether every disk holds all of them and its reserve."""
+        return all(disk.fits for disk in self.disks)
+
+
+@dataclass(frozen=True, slots=True)
 class FileState:
     """A file of a job: status is done | moving | waiting | failed; `done` and `size` in bytes.
 

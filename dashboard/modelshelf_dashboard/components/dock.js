@@ -34,7 +34,7 @@ export function render({model, el}) {
     announce('ms-progress', {
       rate: moving.reduce((sum, job) => sum + (job.rate || 0), 0),
       eta: etas.length ? Math.max(...etas) : null,
-      jobs: jobs.map((job) => ({id: job.id, percent: percent(job), told: told(job), done: job.done, total: job.total, rate: job.rate, eta: job.eta})),
+      jobs: jobs.map((job) => ({id: job.id, percent: percent(job), told: told(job), moving: job.moving, done: job.done, total: job.total, rate: job.rate, eta: job.eta})),
     })
   }
   const html = (job) => `
@@ -60,8 +60,8 @@ export function render({model, el}) {
     }
     const more = model.jobs.length - first.length + model.more
     rest.innerHTML = more > 0 ? `<small>${esc(fill(w.more, {n: more}))}</small> <button type="button" class="link" data-do="all" data-help="downloadProcess">${esc(w.all)}</button>` : ''
-    root.hidden = !model.jobs.length
-    el.parentNode?.host?.classList.toggle('idle', !model.jobs.length)
+    root.hidden = !model.jobs.length || model.quiet
+    el.parentNode?.host?.classList.toggle('idle', root.hidden)
     follow()
     tick()
   }
@@ -80,7 +80,7 @@ export function render({model, el}) {
   const act = (b) => model.send_msg({do: b.dataset.do, id: idOf(b)})
   root.onclick = (event) => { const b = event.target.closest('button'); if (b) act(b) }
   keepPresses(root, (b) => `${b.dataset.do} ${idOf(b)}`, act)
-  model.on(['jobs', 'more'], draw)
+  model.on(['jobs', 'more', 'quiet'], draw)
   model.on('remove', () => source?.close())
   draw()
 }

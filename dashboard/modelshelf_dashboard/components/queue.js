@@ -6,11 +6,12 @@ export function render({model, el}) {
   el.append(root)
   const note = root.firstChild, list = root.lastChild
   const kept = new Map(), places = new Map(), live = new Map(), speeds = new Map()
-  const KEEP = 60, EVERY = 1000  // points of a speed line, and ms between them
+  const SPAN = 60_000, EVERY = 1000  // ms that a speed line goes back, and between its points
   const figures = (row) => row.moving ? {...row, ...(live.get(row.id) ?? {})} : row
   const share = (row) => row.total ? Math.min(100, 100 * row.done / row.total) : 0
   const told = (row) => {
     const words = []
+    if (!row.track) return row.total ? bytes(row.total) : ''
     if (row.total) { const [done, total] = parts(row.done, row.total); words.push(fill(w.of, {done, total})) }
     if (row.moving) {
       if (row.rate) words.push(rateOf(row.rate))
@@ -22,19 +23,19 @@ export function render({model, el}) {
     const line = speeds.get(id) ?? [], last = line.at(-1), now = Date.now()
     if (last && now - last.at < EVERY) return
     line.push({at: now, rate: rate || 0})
-    speeds.set(id, line.slice(-KEEP))
+    speeds.set(id, line.filter((point) => now - point.at <= SPAN))
   }
   const spark = (id) => {
     const line = speeds.get(id) ?? []
-    if (line.length < 2) return '<svg class="spark" width="92" height="26" viewBox="0 0 92 26" aria-hidden="true"></svg>'
-    const rates = line.map((p) => p.rate), most = Math.max(1, ...rates), step = 90 / (KEEP - 1), from = 91 - (rates.length - 1) * step
-    const at = rates.map((rate, i) => `${(from + i * step).toFixed(1)},${(24 - rate / most * 21).toFixed(1)}`)
+    if (line.length < 2) return '<svg class="spark" width="74" height="26" viewBox="0 0 74 26" aria-hidden="true"></svg>'
+    const rates = line.map((p) => p.rate), most = Math.max(1, ...rates), last = line.at(-1).at, x = (p) => (73 - (last - p.at) / SPAN * 72).toFixed(1)
+    const at = line.map((p) => `${x(p)},${(24 - p.rate / most * 21).toFixed(1)}`)
     const label = fill(w.speed, {time: spanOf((line.at(-1).at - line[0].at) / 1000), low: rateOf(Math.min(...rates)), high: rateOf(most), now: rateOf(rates.at(-1))})
-    return `<svg class="spark" width="92" height="26" viewBox="0 0 92 26" role="img" aria-label="${esc(label)}"><polygon points="${from.toFixed(1)},25 ${at.join(' ')} 91,25"/><polyline points="${at.join(' ')}"/></svg>`
+    return `<svg class="spark" width="74" height="26" viewBox="0 0 74 26" role="img" aria-label="${esc(label)}"><polygon points="${x(line[0])},25 ${at.join(' ')} 73,25"/><polyline points="${at.join(' ')}"/></svg>`
   }
   const press = (row) => (a) => button({label: `${a.word}: ${row.title}`, help: 'downloadProcess', ...a})
   const fileOf = (row) => (f) => `<li><span class="path" title="${esc(f.path)}">${esc(f.path)}</span><span class="track"><i style="width:${f.size ? Math.min(100, 100 * f.done / f.size) : f.done >= f.size ? 100 : 0}%"></i></span><small class="told">${esc(fill(w.of, {done: parts(f.done, f.size)[0], total: parts(f.done, f.size)[1]}))}</small><small class="word ${esc(f.tone || '')}">${esc(f.word)}</small>${f.action ? button({label: `${f.action.word}: ${f.path}`, help: 'downloadProcess', ...f.action}, `data-file="${esc(f.path)}"`) : '<span></span>'}${f.note ? `<small class="why bad">${esc(f.note)}</small>` : ''}</li>`
-  const inside = (row) => !row.open ? '' : `<div class="inside" role="group" aria-label="${esc(w.files)}: ${esc(row.title)}">
+  const inside = (row) => !row.open || row.batch ? '' : `<div class="inside" role="group" aria-label="${esc(w.files)}: ${esc(row.title)}">
     ${row.lines?.length ? `<p>${row.lines.map((line) => `<span>${esc(line)}</span>`).join('')}</p>` : ''}${row.more?.length ? `<p class="buttons">${row.more.map(press(row)).join('')}</p>` : ''}
     ${row.files ? `<ul>${row.files.map(fileOf(row)).join('')}</ul>` : ''}${row.left ? `<small>${esc(row.left)}</small>` : ''}</div>`
   const rowOf = (row) => `<div class="line">
@@ -104,7 +105,6 @@ export function render({model, el}) {
     const sections = model.sections, ids = new Set(sections.flatMap((s) => s.rows.map((row) => row.id))), names = new Set(sections.map((s) => s.id))
     list.setAttribute('aria-label', model.label)
     for (const [id, known] of kept) if (!ids.has(id)) { known.node.remove(); kept.delete(id) }
-    for (const id of live.keys()) if (!kept.get(id)?.row.moving && kept.has(id) || !ids.has(id)) { live.delete(id); speeds.delete(id) }
     for (const [id, place] of places) if (!names.has(id)) { place.remove(); places.delete(id) }
     sections.forEach(drawSection)
     list.hidden = !sections.length
@@ -112,12 +112,15 @@ export function render({model, el}) {
     noted()
   }
   const tick = (jobs) => {
+    const moving = new Set(jobs.filter((job) => job.moving).map((job) => job.id))
+    // What stands still begins anew: its speed of before says nothing of how it goes on.
+    for (const id of live.keys()) if (!moving.has(id)) { live.delete(id); speeds.delete(id) }
     for (const job of jobs) {
-      const known = kept.get(job.id)
-      if (!known?.row.moving || job.done === undefined) continue
+      if (!job.moving) continue
       live.set(job.id, {done: job.done, total: job.total, rate: job.rate, eta: job.eta})
-      note_speed(job.id, job.rate)
-      paint(known.row, known.node)
+      note_speed(job.id, job.rate)  // also of what is folded away
+      const known = kept.get(job.id)
+      if (known?.row.moving) paint(known.row, known.node)
     }
   }
   const nameOf = (b) => `${b.closest('.item')?.dataset.id ?? b.closest('section')?.dataset.section ?? ''} ${b.classList.contains('fold') ? 'fold' : b.dataset.do} ${b.dataset.file ?? ''}`

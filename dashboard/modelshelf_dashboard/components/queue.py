@@ -22,7 +22,7 @@ class Queue(Piece):
     """
 
     sections = param.List(default=[], item_type=dict, doc="see above; replaced, not changed")
-    ticks = param.List(default=[], item_type=dict, doc="`{id, done, total, rate, eta}` of what moves")
+    ticks = param.List(default=[], item_type=dict, doc="`{id, moving, done, total, rate, eta}` of what has not ended")
     state: "param.Selector[str]" = param.Selector(default="loading", objects=["loading", "ready", "empty", "error"])
     note = param.Dict(default={}, doc="`{text, remedy, action}` for the states empty and error")
     label = param.String(default="", doc="what is listed")

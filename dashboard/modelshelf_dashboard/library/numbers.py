@@ -26,13 +26,12 @@ class Numbers:
         figure = {"kind": "figure", "wide": True}
         self.table = Table(
             columns=[
-                {"key": "size", "label": _("Size"), "kind": "figure", "width": "84px"},
-                {"key": "time", "label": _("Time"), "width": "72px", **figure},
-                {"key": "rate", "label": _("Speed"), "kind": "figure", "width": "92px"},
-                {"key": "connections", "label": _("Connections"), "width": "92px", **figure},
-                {"key": "retries", "label": _("Tries again"), "width": "84px", **figure},
-                {"key": "refetched", "label": _("Fetched again"), "width": "104px", **figure},
-                {"key": "host", "label": _("From"), "kind": "text", "width": "minmax(90px,170px)", "wide": True},
+                {"key": "size", "label": _("Fetched"), "kind": "figure", "width": "104px"},
+                {"key": "time", "label": _("Time"), "width": "64px", **figure},
+                {"key": "rate", "label": _("Speed"), "kind": "figure", "width": "86px"},
+                {"key": "connections", "label": _("Connections"), "width": "86px", **figure},
+                {"key": "retries", "label": _("Tries again"), "width": "80px", **figure},
+                {"key": "host", "label": _("From"), "kind": "text", "width": "130px", "wide": True},
             ],
             label=_("What the last transfers took"),
             heading=_("File"),
@@ -71,6 +70,7 @@ def sentence(summary: Summary) -> str:
 
 
 def _row(row: TransferRow) -> dict[str, Any]:
+    again = _("{size} twice", size=figures.size(row.refetched)) if row.refetched else ""
     ended = "" if row.outcome == "done" else _("stopped") if row.outcome == "stopped" else _("failed")
     return {
         "id": str(row.id),
@@ -78,12 +78,11 @@ def _row(row: TransferRow) -> dict[str, Any]:
         "sub": " · ".join(part for part in (row.repo, figures.ago(row.at), ended) if part),
         "more": f"{figures.size(row.received)} · {figures.rate(row.rate)}",
         "cells": {
-            "size": {"main": figures.size(row.received)},
+            "size": {"main": figures.size(row.received), "sub": again},
             "time": {"main": figures.span(row.seconds)},
             "rate": {"main": figures.rate(row.rate) if row.received else figures.NONE},
             "connections": {"main": str(row.connections)},
             "retries": {"main": str(row.retries)},
-            "refetched": {"main": figures.size(row.refetched) if row.refetched else "0"},
             "host": {"main": row.host},
         },
     }

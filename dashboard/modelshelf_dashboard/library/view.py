@@ -29,7 +29,7 @@ class ModelLibrary:
         self._shelf = shelf
         self._session = session
         nav = session.navigation
-        self.discover = Discover(shelf, session, transfers)
+        self.discover = Discover(shelf, session, transfers, dialog)
         self.installed = Installed(shelf, session, dialog, transfers)
         self.compare = Compare(shelf, session, self.discover)
         self.downloads = Downloads(shelf, session, transfers)
