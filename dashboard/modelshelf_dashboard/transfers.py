@@ -61,7 +61,7 @@ class Transfers:
 
     def _show(self) -> None:
         state = self._shelf.downloads_state
-        jobs = [_entry(job) for job in state.line(DOCKED)]
+        jobs = [entry(job) for job in state.line(DOCKED)]
         self.dock.param.update(jobs=jobs, more=max(state.open - len(jobs), 0))
 
 
@@ -95,7 +95,8 @@ def best_files(ranked: Sequence[RankedFile]) -> tuple[str, ...]:
     return ranked[0].files if ranked and format_of(ranked[0].files[0]) == "gguf" else ()
 
 
-def _entry(job: "DownloadState") -> dict[str, Any]:
+def entry(job: "DownloadState") -> dict[str, Any]:
+    """A job as the dock shows it and its ticks tell it."""
     files = [path.rpartition("/")[2] for path in job.files]
     return {
         "id": job.id,

@@ -164,7 +164,7 @@ export function render({model, el}) {
     else if (step) { event.preventDefault(); focus(Number.isFinite(step) ? current + step : step < 0 ? 0 : 1e9) }
     else if (event.key === 'Enter' && !on && model.opens) model.send_msg({do: 'open', id: node.dataset.id})
     else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
-      const buttons = [...node.querySelectorAll('.pick,button')].filter(shown), place = buttons.indexOf(on ?? event.target.closest('.pick')) + (event.key === 'ArrowRight' ? 1 : -1)
+      const buttons = [...node.querySelectorAll('button')].filter(shown), place = buttons.indexOf(on) + (event.key === 'ArrowRight' ? 1 : -1)
       event.preventDefault()
       if (place < 0) focus(current)
       else buttons[Math.min(place, buttons.length - 1)]?.focus()

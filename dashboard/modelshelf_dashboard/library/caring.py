@@ -80,11 +80,8 @@ class InstalledPicks:
             self._dialog.ask(id=REPORT, title=done, lines=told, help="batchSelection")
 
     async def _verify(self, model: InstalledModel) -> str:
-        bad: list[str] = []
         async with aclosing(self._shelf.library.verify(model)) as results:
-            async for result in results:
-                if result.status not in {"ok", "recorded"}:
-                    bad.append(result.path)
+            bad = [result.path async for result in results if result.status not in {"ok", "recorded"}]
         if not bad:
             return ""
         raise _Damaged(

@@ -13,7 +13,7 @@ from modelshelf_dashboard.library.job_rows import BATCH, batch_row, job_row
 from modelshelf_dashboard.library.numbers import Numbers
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _
-from modelshelf_dashboard.transfers import Transfers, deed
+from modelshelf_dashboard.transfers import DOCKED, TICKS, Transfers, deed, entry
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
@@ -38,7 +38,12 @@ class Downloads:
         self.view = pn.Column(self.queue, self.numbers.view, margin=0, sizing_mode="stretch_width")
         session.follower.watch(shelf.downloads_state, ["turn", "error"], self.ask)
         session.navigation.param.watch(lambda *_events: self.ask(), ["view"])
+        if transfers is None:  # no dock of the page tells what ticks
+            session.follower.watch_items(shelf.downloads_state, "jobs", TICKS, self._tick)
         self.ask()
+
+    def _tick(self) -> None:
+        self.queue.ticks = [entry(job) for job in self._shelf.downloads_state.line(DOCKED)]
 
     @property
     def looked_at(self) -> bool:

@@ -14,7 +14,7 @@ from modelshelf_dashboard.texts import _, _n
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-MOST = 20  # transfers that are listed; Python and the API have them all
+MOST = 10  # transfers that are listed; Python and the API have them all
 
 
 class Numbers:
