@@ -61,6 +61,7 @@ _SERVICES = {
     "health": N_("Watch over providers"),
     "compatibility": N_("Fit"),
     "downloads": N_("Downloads"),
+    "bundles": N_("Bundles for other machines"),
     "state": N_("What this page shows"),
 }
 
