@@ -57,9 +57,15 @@ class Follower:
         place = (id(flush), collection, id(source))
 
         def again(*_: Any) -> None:
-            self._let_go(self._items.pop(place, []))
-            mark = partial(self._mark, flush)
-            self._items[place] = [(item, item.param.watch(mark, wanted)) for item in getattr(source, collection)]
+            # Only what came or went is bound or let go: of two hundred jobs it is mostly one.
+            mark, before = (
+                partial(self._mark, flush),
+                {id(item): (item, what) for item, what in self._items.pop(place, [])},
+            )
+            items = list(getattr(source, collection))
+            kept = [before.pop(id(item), None) or (item, item.param.watch(mark, wanted)) for item in items]
+            self._let_go(list(before.values()))
+            self._items[place] = kept
 
         def watch() -> None:
             again()

@@ -1,6 +1,6 @@
 """Downloads as views see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import param
 
@@ -67,6 +67,7 @@ class DownloadsState(param.Parameterized):
     error = param.String(doc="why the jobs cannot be read, empty when they can")
     open = param.Integer(default=0, bounds=(0, None), doc="how many have not ended; `jobs` may hold fewer of them")
     news = param.ClassSelector(default=News(), class_=News, doc="what ended or waits and nobody has seen yet")
+    _seen: Mapping[str, Job] = {}
     turn = param.Integer(default=0, doc="raised whenever something became of some job, also of one not in `jobs`")
 
     @property
@@ -86,8 +87,10 @@ class DownloadsState(param.Parameterized):
     def take(self, jobs: Sequence[Job], total: int | None = None, news: News | None = None) -> None:
         """Follow the jobs as they are now; the states of known ones stay the same objects. `total`: of open ones."""
         known = {state.id: state for state in self.jobs}
+        before, self._seen = self._seen, {job.id: job for job in jobs}
         for job in jobs:
-            if job.id in known:
+            # Most of a long queue is as it was: to write every field of each anew would hold up the loop.
+            if job.id in known and before.get(job.id) != job:
                 known[job.id].take(job)
         states = [known.get(job.id) or DownloadState.of(job) for job in jobs]
         if [state.id for state in states] != [state.id for state in self.jobs] or self.error:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JOBS_APART = 0.1  # seconds between readings of jobs: when a thousand are paused, it is read a few times, not a thousand
+
 OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
 
@@ -83,6 +85,8 @@ class StateKeeper:
                 await read()
             except (ModelshelfError, OSError) as error:
                 log.warning("%s could not be read: %s", name, error)
+            if name == "jobs":
+                await asyncio.sleep(JOBS_APART)
 
     async def _read_jobs(self) -> None:
         try:

@@ -1,7 +1,7 @@
 """Downloads: what runs, what waits, what became of the others, and what the transfers took."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -18,6 +18,7 @@ from modelshelf_dashboard.transfers import DOCKED, TICKS, Transfers, deed, entry
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
+PAGE_ENDED = 20  # of what has ended
 PAGE = 50  # rows that are read and shown at first, and more at each press
 QUEUE, ENDED = "queue", "ended"
 LOOK_SECONDS = 1.0  # between looks at the files of what is unfolded
@@ -30,7 +31,8 @@ class Downloads:
         self._shelf = shelf
         self._session = session
         self._transfers = transfers
-        self._shown = {QUEUE: PAGE, ENDED: PAGE}
+        self._shown = {QUEUE: PAGE, ENDED: PAGE_ENDED}
+        self._counted: object = None  # what had ended when the numbers were read
         self._unfolded: set[str] = set()
         self._reading = self._due = False
         self.queue = Queue(heard=self._heard, label=_("Downloads"))
@@ -78,7 +80,10 @@ class Downloads:
         batches = await downloads.batches({job.batch for job in queue.jobs if job.batch})
         files = {job.id: await self._files(job.id) for job in (*queue.jobs, *ended.jobs) if job.id in self._unfolded}
         self._draw(queue, ended, batches, files)
-        self.numbers.ask()
+        counted = ended.total, [job.id for job in ended.jobs[:1]]
+        if counted != self._counted:
+            self._counted = counted
+            self.numbers.ask()
         watched = any(job.status in RUNNING and (job.id in files or job.batch) for job in queue.jobs)
         if watched:
             self._session.run(self._look_again(), key="downloads files")
@@ -151,7 +156,12 @@ class Downloads:
                 ids = [str(job) for job in context.get("ids", ())]
                 self._session.run(self._do_all(do.removeprefix("batch-"), ids), what="batch")
             case do if (work := deed(self._shelf, do, name, context)) is not None:
-                self._session.run(work, what=f"job {name}")
+                self._session.run(self._shown_at_once(work), what=f"job {name}")
+
+    async def _shown_at_once(self, work: Awaitable[object]) -> None:
+        """Who pressed sees it without waiting for the event that tells everybody."""
+        await work
+        self.ask()
 
     async def _do_all(self, do: str, ids: Sequence[str]) -> None:
         """The same with each of a batch; what has ended meanwhile needs nothing."""
