@@ -102,7 +102,7 @@ export function render({model, el}) {
     note.innerHTML = shows ? `<span><b>${esc(n.text)}</b> ${esc(n.remedy || '')}</span>${n.action ? button(n.action) : ''}` : ''
   }
   const draw = () => {
-    const sections = model.sections, ids = new Set(sections.flatMap((s) => s.rows.map((row) => row.id))), names = new Set(sections.map((s) => s.id))
+    const sections = JSON.parse(model.told), ids = new Set(sections.flatMap((s) => s.rows.map((row) => row.id))), names = new Set(sections.map((s) => s.id))
     list.setAttribute('aria-label', model.label)
     for (const [id, known] of kept) if (!ids.has(id)) { known.node.remove(); kept.delete(id) }
     for (const [id, place] of places) if (!names.has(id)) { place.remove(); places.delete(id) }
@@ -143,6 +143,6 @@ export function render({model, el}) {
   }
   listen(model, window, 'ms-progress', (event) => tick(event.detail.jobs))
   model.on('ticks', () => tick(model.ticks))
-  model.on(['sections', 'state', 'note'], draw)
+  model.on(['told', 'state', 'note'], draw)
   draw()
 }

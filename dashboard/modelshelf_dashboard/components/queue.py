@@ -1,5 +1,7 @@
 """Downloads as rows: what runs and waits, what has ended, batches that fold, and the files of each."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import param
@@ -21,7 +23,7 @@ class Queue(Piece):
     is drawn from it: the last minute, as long as the page is open.
     """
 
-    sections = param.List(default=[], item_type=dict, doc="see above; replaced, not changed")
+    told = param.String(default="[]", doc="the sections as JSON: as a text a long list is compared and sent at once")
     ticks = param.List(default=[], item_type=dict, doc="`{id, moving, done, total, rate, eta}` of what has not ended")
     state: "param.Selector[str]" = param.Selector(default="loading", objects=["loading", "ready", "empty", "error"])
     note = param.Dict(default={}, doc="`{text, remedy, action}` for the states empty and error")
@@ -30,7 +32,7 @@ class Queue(Piece):
     _esm = script("queue")
     _stylesheets = style("queue")
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, sections: Sequence[dict[str, Any]] = (), **params: Any) -> None:
         words = {
             "of": _("{done} of {total}"),
             "left": _("{time} left"),
@@ -40,4 +42,16 @@ class Queue(Piece):
             "speed": _("Speed over the last {time}: from {low} to {high}, now {now}"),
             "loading": _("Loading"),
         }
-        super().__init__(words=words, sizing_mode="stretch_width", **params)
+        told = json.dumps(list(sections))
+        super().__init__(words=words, told=told, sizing_mode="stretch_width", **params)
+
+    @property
+    def sections(self) -> list[dict[str, Any]]:
+        """What it shows."""
+        found: list[dict[str, Any]] = json.loads(self.told)
+        return found
+
+    def show(self, sections: Sequence[dict[str, Any]], *, empty: dict[str, Any]) -> None:
+        """Sections as they are now; the note of `empty` when there are none."""
+        state = "ready" if sections else "empty"
+        self.param.update(told=json.dumps(list(sections)), state=state, note={} if sections else empty)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PAGE_ENDED = 20  # of what has ended
 PAGE = 50  # rows that are read and shown at first, and more at each press
 QUEUE, ENDED = "queue", "ended"
+APART = 0.25  # seconds between readings that nobody pressed for
 LOOK_SECONDS = 1.0  # between looks at the files of what is unfolded
 
 
@@ -35,6 +37,7 @@ class Downloads:
         self._counted: object = None  # what had ended when the numbers were read
         self._unfolded: set[str] = set()
         self._reading = self._due = False
+        self._pressed = asyncio.Event()
         self.queue = Queue(heard=self._heard, label=_("Downloads"))
         self.numbers = Numbers(shelf, session)
         self.view = pn.Column(self.queue, self.numbers.view, margin=0, sizing_mode="stretch_width")
@@ -63,11 +66,20 @@ class Downloads:
             self._reading = True
             self._session.run(self._read_all(), what="downloads")
 
+    def _ask_now(self) -> None:
+        """As `ask`, for somebody who pressed something."""
+        self._pressed.set()
+        self.ask()
+
     async def _read_all(self) -> None:
         try:
             while self._due:
                 self._due = False
+                self._pressed.clear()
                 await self._read()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(APART):
+                        await self._pressed.wait()
         finally:
             self._reading = False
 
@@ -112,8 +124,7 @@ class Downloads:
         if ended.jobs:
             rows = [job_row(job, files=files.get(job.id)) for job in ended.jobs]
             sections.append(self._section(ENDED, _("Ended"), ended, rows))
-        state = "ready" if sections else "empty"
-        self.queue.param.update(sections=sections, state=state, note={} if sections else _empty())
+        self.queue.show(sections, empty=_empty())
 
     def _section(self, name: str, title: str, page: JobPage, rows: list[dict[str, Any]]) -> dict[str, Any]:
         left = page.total - len(page.jobs)
@@ -143,13 +154,13 @@ class Downloads:
         match message["do"]:
             case "unfold":
                 self._unfolded.add(name)
-                self.ask()
+                self._ask_now()
             case "fold":
                 self._unfolded.discard(name)
-                self.ask()
+                self._ask_now()
             case "more":
                 self._shown[name] = self._shown.get(name, 0) + PAGE
-                self.ask()
+                self._ask_now()
             case "discover" | "quarantine" | "installed" as view:
                 nav.navigate_to_model_library(view=view)
             case "batch-pause" | "batch-resume" | "batch-cancel" as do:
@@ -161,7 +172,7 @@ class Downloads:
     async def _shown_at_once(self, work: Awaitable[object]) -> None:
         """Who pressed sees it without waiting for the event that tells everybody."""
         await work
-        self.ask()
+        self._ask_now()
 
     async def _do_all(self, do: str, ids: Sequence[str]) -> None:
         """The same with each of a batch; what has ended meanwhile needs nothing."""
