@@ -31,7 +31,7 @@ def _waiting(session: Session) -> tuple[Waiting, ...]:
 
 def seen(session: Session, ids: Sequence[str] = ()) -> int:
     """Somebody saw these jobs, or all; returns how many were news. Who waits for the same goes with them."""
-    which = _UNSEEN
+    which: Any = _UNSEEN
     if ids:
         details = select(JobRow.detail).where(JobRow.id.in_(ids), JobRow.status == JobStatus.WAITING.value)
         alike = (JobRow.status == JobStatus.WAITING.value) & JobRow.detail.in_(details)
