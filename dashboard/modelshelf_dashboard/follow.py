@@ -58,12 +58,13 @@ class Follower:
 
         def again(*_: Any) -> None:
             # Only what came or went is bound or let go: of two hundred jobs it is mostly one.
-            mark, before = (
-                partial(self._mark, flush),
-                {id(item): (item, what) for item, what in self._items.pop(place, [])},
-            )
-            items = list(getattr(source, collection))
-            kept = [before.pop(id(item), None) or (item, item.param.watch(mark, wanted)) for item in items]
+            before = {id(item): (item, watcher) for item, watcher in self._items.pop(place, [])}
+            kept: list[tuple[param.Parameterized, Any]] = []
+            for item in getattr(source, collection):
+                if id(item) in before:
+                    kept.append(before.pop(id(item)))
+                else:
+                    kept.append((item, item.param.watch(partial(self._mark, flush), wanted)))
             self._let_go(list(before.values()))
             self._items[place] = kept
 

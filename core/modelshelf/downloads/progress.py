@@ -23,7 +23,8 @@ def files_of(row: JobRow, plan: DownloadPlan, places: Places, live: Mapping[str,
     if status not in _JUDGED:
         return tuple(states)
     found = _findings(status, row.result)
-    return tuple(replace(state, **found.get(state.path, {"verdict": "pass"})) for state in states)
+    judged = [(state, found.get(state.path, ("pass", state.error))) for state in states]
+    return tuple(replace(state, verdict=verdict, error=error) for state, (verdict, error) in judged)
 
 
 def _state(
@@ -46,12 +47,12 @@ def _state(
     return FileState(file.path, file.size, min(done, file.size), "done" if whole else "moving" if moving else "waiting")
 
 
-def _findings(status: JobStatus, result: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _findings(status: JobStatus, result: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """What the scanner did not like: of each file the verdict, and in words the first thing that led to it."""
     verdict = "block" if status is JobStatus.QUARANTINED else "review"
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, tuple[str, str]] = {}
     for item in result.get("findings", ()):
-        found.setdefault(str(item.get("file", "")), {"verdict": verdict, "error": str(item.get("detail", ""))})
+        found.setdefault(str(item.get("file", "")), (verdict, str(item.get("detail", ""))))
     return found
 
 

@@ -51,7 +51,7 @@ class Queue(Piece):
         found: list[dict[str, Any]] = json.loads(self.told)
         return found
 
-    def show(self, sections: Sequence[dict[str, Any]], *, empty: dict[str, Any]) -> None:
+    def fill(self, sections: Sequence[dict[str, Any]], *, empty: dict[str, Any]) -> None:
         """Sections as they are now; the note of `empty` when there are none."""
         state = "ready" if sections else "empty"
         self.param.update(told=json.dumps(list(sections)), state=state, note={} if sections else empty)

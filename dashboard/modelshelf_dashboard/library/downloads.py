@@ -89,7 +89,7 @@ class Downloads:
             self.queue.param.update(state="error", note={"text": state.error})
             return
         queue, ended = await downloads.queue(self._shown[QUEUE]), await downloads.ended(self._shown[ENDED])
-        batches = await downloads.batches({job.batch for job in queue.jobs if job.batch})
+        batches = await downloads.batches(sorted({job.batch for job in queue.jobs if job.batch}))
         files = {job.id: await self._files(job.id) for job in (*queue.jobs, *ended.jobs) if job.id in self._unfolded}
         self._draw(queue, ended, batches, files)
         counted = ended.total, [job.id for job in ended.jobs[:1]]
@@ -124,7 +124,7 @@ class Downloads:
         if ended.jobs:
             rows = [job_row(job, files=files.get(job.id)) for job in ended.jobs]
             sections.append(self._section(ENDED, _("Ended"), ended, rows))
-        self.queue.show(sections, empty=_empty())
+        self.queue.fill(sections, empty=_empty())
 
     def _section(self, name: str, title: str, page: JobPage, rows: list[dict[str, Any]]) -> dict[str, Any]:
         left = page.total - len(page.jobs)
