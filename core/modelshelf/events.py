@@ -61,6 +61,29 @@ class JobProgress(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferEnded(Event):
+    """A transfer of a file came to its end, or broke off: what it took.
+
+    Sizes in bytes, `rate` in bytes per second; `refetched` bytes came again or in vain; `connections` is the most at
+    once; `outcome` is done, stopped, or the code of the error; `host` is who sent the bytes.
+    """
+
+    kind: ClassVar[str] = "transfer"
+    source: str
+    repo: str
+    path: str
+    host: str
+    size: int
+    received: int
+    refetched: int
+    seconds: float
+    rate: float
+    retries: int
+    connections: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryChanged(Event):
     """A model landed in the library or left it."""
 
@@ -155,6 +178,7 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         JobChanged,
         JobProgress,
+        TransferEnded,
         LibraryChanged,
         QuarantineChanged,
         ProviderChanged,

@@ -128,6 +128,7 @@ class Shelf:
             self.health,
             self.compatibility,
             self.downloads.worker,
+            self.bundles.errands,
             self._keeper,
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from modelshelf import __version__
 from modelshelf.api import (
     account,
+    bundles,
     catalog,
     chat,
     compatibility,
@@ -38,6 +39,7 @@ PARTS = (
     downloads,
     library,
     updates,
+    bundles,
     sources,
     quarantine,
     providers,
