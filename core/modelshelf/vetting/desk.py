@@ -5,14 +5,20 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from modelshelf.errors import FormatError
-from modelshelf.vetting.content import sniff
+from modelshelf.vetting.content import by_chance, sniff
 from modelshelf.vetting.names import claims, role
-from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS
+from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS, words
 from modelshelf.vetting.scanners.disguise import looks_pickled
+from modelshelf.vetting.scanners.tail import holds_archive
 from modelshelf.vetting.spec import Content, Scanner
 from modelshelf.vetting.types import Finding, Verdict
 
 GROUP = "modelshelf.scanners"
+# What must not pass only because the installation lost its scanners.
+_LOOKED_INTO = words(
+    "gguf hdf5 json npy onnx gzip bzip2 xz zlib lzma tar pickle png jpeg gif webp safetensors sentencepiece jinja yaml zip "
+    "imatrix savedmodel"
+)
 
 
 def scanners() -> tuple[Scanner, ...]:
@@ -31,6 +37,8 @@ class Examiner:
         """What a whole file is and what was found; `path` is its name in the repository."""
         kind = role(path, sniff(content))
         findings = list(claims(path, kind))
+        if kind != "zip" and holds_archive(content):
+            findings.append(Finding("POLYGLOT", path, "It can be read as an archive, too: it ends as one does."))
         for finding in self._ask(content, kind):
             findings.append(finding)
             if len(findings) == MAX_FINDINGS:
@@ -47,11 +55,15 @@ class Examiner:
         # The bytes of a tensor may begin as a pickle does; only what an unpickler would get somewhere with is one.
         if kind == "pickle" and not name.endswith((".pkl", ".pickle")) and not looks_pickled(content):
             kind = "unknown"
+        if "." not in name.rpartition("/")[2] and by_chance(content, kind):
+            kind = "unknown"
         with self._deeper():
             yield from claims(name, kind, inside=True)
             yield from self._ask(content, kind)
 
     def _ask(self, content: Content, kind: str) -> Iterator[Finding]:
+        if kind in _LOOKED_INTO and not any(kind in scanner.formats for scanner in self._known):
+            yield Finding("SCANNER_MISSING", content.name, f"No scanner for {kind} is installed: install anew.")
         for scanner in self._known:
             if kind in scanner.formats:
                 try:
