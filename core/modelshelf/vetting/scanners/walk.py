@@ -106,7 +106,7 @@ class Walk:
         yield from self._libraries(key, value)
 
     def _libraries(self, key: str, value: dict[str, Any]) -> Iterator[Finding]:
-        if "_class_name" in value and "_diffusers_version" in value:
+        if "_diffusers_version" in value and self._is_pipeline(value.get("_class_name")):
             yield from self._pipeline(value)
         parent = value.get("parent_library")
         if (
@@ -124,6 +124,11 @@ class Walk:
         for name in ("attn_implementation", "_attn_implementation"):
             if isinstance(value.get(name), str) and "/" in value[name]:
                 yield self._review("REMOTE_CODE", name, "It names a kernel in another repository.")
+
+    def _is_pipeline(self, kind: object) -> bool:
+        """Whether pairs of texts name a library and a class; in other files they are just two texts."""
+        index = self.name.rpartition("/")[2].rpartition(":")[2] == "model_index.json"
+        return index or not isinstance(kind, str) or "pipeline" in kind.lower()
 
     def _pipeline(self, value: dict[str, Any]) -> Iterator[Finding]:
         for part, named in value.items():
