@@ -1,14 +1,16 @@
 """Scans one content: finds what it is, asks the scanners of that format, and holds the name against the content."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from modelshelf.errors import FormatError
-from modelshelf.vetting.content import by_chance, sniff
+from modelshelf.vetting.content import Slice, by_chance, sniff
 from modelshelf.vetting.names import claims, role
 from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS, words
 from modelshelf.vetting.scanners.disguise import looks_pickled
+from modelshelf.vetting.scanners.pickles import scan_start
 from modelshelf.vetting.scanners.tail import holds_archive
 from modelshelf.vetting.spec import Content, Scanner
 from modelshelf.vetting.types import Finding, Verdict
@@ -44,6 +46,21 @@ class Examiner:
             if len(findings) == MAX_FINDINGS:
                 break
         return kind, findings
+
+    def examine_start(self, content: Content, path: str, start: int) -> tuple[str, list[Finding]]:
+        """As `examine`, of a file of which only the first `start` bytes are here; the others read as zeros.
+
+        What only the whole file can tell is left for when it is there.
+        """
+        kind = role(path, sniff(Slice(content, 0, start, content.name)))
+        findings = list(claims(path, kind))
+        if kind == "pickle":
+            findings += scan_start(content, start)
+        elif kind in {"gguf", "safetensors"}:
+            findings += self._ask(content, kind)
+        elif kind == "npy" and re.search(rb"'descr':\s*['\"][<>|=]?O", content.read(0, min(start, 4096))):
+            findings.append(Finding("NPY_OBJECTS", path, "It holds objects, which NumPy loads by unpickling them."))
+        return kind, findings[:MAX_FINDINGS]
 
     def nested(self, content: Content) -> Iterator[Finding]:
         """Scan what was found inside something."""

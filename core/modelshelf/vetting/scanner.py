@@ -32,6 +32,14 @@ class SecurityScanner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def begin(self) -> None:
+        """Start the process now; afterwards `confined` says how it is kept from the network.
+
+        Raises:
+            OSError, ValueError: it does not start.
+        """
+        self._start()
+
     def close(self) -> None:
         """End the process, whatever it is doing."""
         process, self._process = self._process, None
@@ -42,14 +50,16 @@ class SecurityScanner:
             _kill_group(process)
             process.wait()
 
-    def scan_open(self, fd: int, name: str, path: str) -> ScanReport:
+    def scan_open(self, fd: int, name: str, path: str, *, start: int = 0) -> ScanReport:
         """Scan an open file called `name`; `path` is its name in the repository, which the content is held against.
+
+        With `start`, only that many of its first bytes are there: what the others would tell is left out.
 
         Never raises for what the file does: a scan that fails, in whatever way, blocks.
         """
         before = os.fstat(fd)
         try:
-            answer = self._ask(fd, path)
+            answer = self._ask(fd, path, start)
         except (OSError, ValueError, KeyError) as error:
             self.close()
             late = isinstance(error, TimeoutError)
@@ -81,10 +91,10 @@ class SecurityScanner:
         finally:
             os.close(fd)
 
-    def _ask(self, fd: int, path: str) -> tuple[str, tuple[Finding, ...]]:
+    def _ask(self, fd: int, path: str, start: int) -> tuple[str, tuple[Finding, ...]]:
         channel = self._start()
         channel.settimeout(self._seconds)
-        request = json.dumps({"path": path[-4000:]}).encode("ascii")
+        request = json.dumps({"path": path[-4000:], "start": start}).encode("ascii")
         socket.send_fds(channel, [request], [fd])
         answer = json.loads(_line(channel))
         found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in answer["findings"])

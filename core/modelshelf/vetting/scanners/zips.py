@@ -21,6 +21,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 _LOCAL = struct.Struct("<4s2B4HL2L2H")
+LOCAL_SIZE = _LOCAL.size
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIPTOR = 0x1, 0x8
 _RESERVED = words("con prn aux nul com1 com2 com3 com4 lpt1 lpt2 lpt3")
@@ -256,6 +257,22 @@ def _after(content: Content, member: Member, end: int) -> int:
             if magic == b"PK\x07\x08" and (crc, packed, size) == (member.crc, member.packed, member.size):
                 return end + length
     raise ZipError("ZIP_LOCAL", f"{member.name[:80]} is described differently after its data.")
+
+
+def member_bytes(content: Content, member: Member) -> bytes:
+    """What a member holds, unpacked; its own header must say what the directory says.
+
+    Raises:
+        ZipError: it breaks a rule.
+    """
+    place = _local(content, member)
+    inner = Slice(content, place, member.packed, member.name)
+    data = _inflate(inner, member.size) if member.method == _DEFLATED else inner.read(0, member.size)
+    if data is None or len(data) != member.size:
+        raise ZipError("ZIP_BROKEN", f"{member.name[:80]} does not unpack to the size that is written.")
+    if zlib.crc32(data) != member.crc:
+        raise ZipError("ZIP_CRC", f"The checksum of {member.name[:80]} is wrong.")
+    return data
 
 
 def _summed(members: Sequence[Member]) -> frozenset[str]:
