@@ -41,6 +41,17 @@ class Held:
     findings: tuple[Finding, ...]
     at: datetime
 
+    @property
+    def why(self) -> str:
+        """The first thing that was found, in plain words."""
+        return self.findings[0].detail if self.findings else "It did not pass."
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON."""
+        names = ("id", "sha256", "size", "source", "repo", "commit", "path")
+        findings = memory.write_findings(self.findings)
+        return {name: getattr(self, name) for name in names} | {"findings": findings, "at": self.at.isoformat()}
+
 
 class Quarantine:
     """The folder, 0700, its files 0400 and named by id alone: no name from outside becomes a path."""
@@ -100,6 +111,18 @@ class Quarantine:
         if held is None:
             raise NotFound(f"Nothing in quarantine has the id {item}.", remedy="It may have been deleted; look again.")
         return held
+
+    async def find(self, start: str) -> Held:
+        """One held file by its id, or by the first digits of it.
+
+        Raises:
+            NotFound: there is none, or there are several.
+        """
+        found = [held for held in await self.items() if held.id.startswith(start)] if start else []
+        if len(found) != 1:
+            said = "Several files in quarantine have ids that begin" if found else "Nothing in quarantine has an id that begins"
+            raise NotFound(f"{said} with {start}.", remedy="`modelshelf quarantine list` shows them.")
+        return found[0]
 
     @require(Role.ADMIN, "quarantine.release")
     async def release(self, item: str, reason: str) -> Held:

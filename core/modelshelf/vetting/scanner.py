@@ -69,7 +69,7 @@ class SecurityScanner:
         after = os.fstat(fd)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             findings = (*findings, Finding("FILE_CHANGED", path, "The file changed while it was scanned."))
-        return ScanReport(name, worst(findings), findings, kind)
+        return ScanReport(name, worst(findings), findings, kind, self.confined)
 
     def scan_file(self, file: Path, *, name: str | None = None, inside: Path | None = None) -> ScanReport:
         """Scan a file on disk. A link is followed only when it stays within `inside`, the blobs of its own cache."""
@@ -139,7 +139,7 @@ def scan_path(path: Path | str, *, each: bool = False) -> Iterator[ScanReport]:
             yield from reports
             return
         findings = tuple(finding for report in reports for finding in report.findings)
-        yield ScanReport(str(root), worst(findings), findings, "folder")
+        yield ScanReport(str(root), worst(findings), findings, "folder", scanner.confined)
 
 
 def _files(root: Path) -> Iterator[Path]:

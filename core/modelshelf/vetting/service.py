@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,17 @@ from modelshelf.vetting.prescan import Prescan, Prescanner
 from modelshelf.vetting.quarantine import Quarantine
 from modelshelf.vetting.scanner import SecurityScanner
 from modelshelf.vetting.signals import Signal, signal
+from modelshelf.vetting.sweep import Sweep
 from modelshelf.vetting.types import ScanReport, Verdict
 
 if TYPE_CHECKING:
     from modelshelf.catalog import CatalogService
     from modelshelf.downloads.types import DownloadPlan
-    from modelshelf.library.types import InstalledModel
+    from modelshelf.library import ModelLibrary
+    from modelshelf.library.types import InstalledFile, InstalledModel
+
+
+OPEN_FILES = 8
 
 
 class VettingService:
@@ -49,7 +55,7 @@ class VettingService:
         catalog: "CatalogService | None" = None,
     ) -> None:
         self.access = access
-        self._config, self._catalog = config, catalog
+        self._config, self._events, self._catalog = config, events, catalog
         self._policy: tuple[tuple[int, int] | None, Policy] = (None, Policy())
         self.quarantine = Quarantine(config, store, events, access)
         self.validation = ValidationService()
@@ -126,9 +132,17 @@ class VettingService:
         Raises:
             ConfigError: the policy cannot be read.
         """
-        origin = Origin(model.source or "", model.repo, model.commit)
-        found = [self.scan(file.file, name=file.path, origin=origin) for file in model.files]
-        return tuple(await asyncio.gather(*found))
+        origin, turns = Origin(model.source or "", model.repo, model.commit), asyncio.Semaphore(OPEN_FILES)
+
+        async def scan(file: "InstalledFile") -> ScanReport:
+            async with turns:
+                return replace(await self.scan(file.file, name=file.path, origin=origin), path=file.path)
+
+        return tuple(await asyncio.gather(*(scan(file) for file in model.files)))
+
+    def sweep(self, library: "ModelLibrary") -> Sweep:
+        """A check of everything in the library, to be run, paused and resumed."""
+        return Sweep(library, self, self._events)
 
     @require(Role.ADMIN, "vetting.accept")
     async def accept(self, sha256: str, path: str, reason: str) -> ScanReport:
