@@ -23,6 +23,7 @@ from modelshelf.api import (
     sources,
     system,
     updates,
+    vetting,
 )
 from modelshelf.api.events import EventLog
 from modelshelf.api.guard import Authenticate
@@ -40,6 +41,7 @@ PARTS = (
     updates,
     sources,
     quarantine,
+    vetting,
     providers,
     account,
     profiles,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelshelf.downloads.types import DownloadPlan, Job
     from modelshelf.library.types import InstalledModel
     from modelshelf.shelf import Shelf
+    from modelshelf.vetting.prescan import Prescan
 
 EXIT_OF_STATUS = {"done": 0, "review": 3, "quarantined": 4}
 EXIT_STOPPED = 130  # 128 + SIGINT, as shells have it
@@ -85,14 +86,23 @@ def _plan_only(
     checksum: tuple[str, bool],
     as_json: bool,
 ) -> None:
-    async def work(shelf: "Shelf") -> "DownloadPlan":
+    async def work(shelf: "Shelf") -> "tuple[DownloadPlan, Prescan | None]":
         model = await shelf.catalog.named(repo, sha256=checksum[0], beside=checksum[1])
-        return await shelf.downloads.plan(model, files, source=source, revision=revision)
+        plan = await shelf.downloads.plan(model, files, source=source, revision=revision)
+        try:
+            return plan, await shelf.vetting.prescan_plan(plan)
+        except (AccessError, Unreachable):
+            return plan, None  # a gated model shows its files, not their bytes
+
+    from modelshelf.cli.vet import show_prescan
+    from modelshelf.errors import AccessError, Unreachable
 
     output = Output(as_json)
-    plan = with_shelf(work)
-    output.document(plan_document(plan))
+    plan, looked = with_shelf(work)
+    output.document(plan_document(plan) | {"scan": looked.as_dict() if looked else None})
     show_plan(plan, output.line)
+    if looked:
+        show_prescan(looked, output)
 
 
 def plan_document(plan: "DownloadPlan") -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Scans one content: finds what it is, asks the scanners of that format, and holds the name against the content."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from modelshelf.errors import FormatError
 from modelshelf.vetting.content import Slice, by_chance, sniff
 from modelshelf.vetting.names import claims, role
 from modelshelf.vetting.rules import MAX_DEPTH, MAX_FINDINGS, words
 from modelshelf.vetting.scanners.disguise import looks_pickled
-from modelshelf.vetting.scanners.pickles import scan_start
 from modelshelf.vetting.scanners.tail import holds_archive
-from modelshelf.vetting.spec import Content, Scanner
+from modelshelf.vetting.spec import Content, Desk, Scanner
 from modelshelf.vetting.types import Finding, Verdict
 
 GROUP = "modelshelf.scanners"
@@ -23,9 +22,63 @@ _LOOKED_INTO = words(
 )
 
 
+# What our own scanners look at, so that only those are loaded that a file needs.
+OURS: Mapping[str, frozenset[str]] = {
+    "gguf": words("gguf"),
+    "hdf5": words("hdf5"),
+    "imatrix": words("imatrix"),
+    "json": words("json"),
+    "numpy": words("npy"),
+    "onnx": words("onnx"),
+    "packed": words("gzip bzip2 xz zlib lzma"),
+    "pickle": words("pickle"),
+    "picklescan": words("pickle"),
+    "picture": words("png jpeg gif webp"),
+    "safetensors": words("safetensors"),
+    "savedmodel": words("savedmodel"),
+    "sentencepiece": words("sentencepiece"),
+    "tar": words("tar"),
+    "template": words("jinja"),
+    "yaml": words("yaml"),
+    "zip": words("zip"),
+}
+
+
+class Later:
+    """One of our scanners, loaded when the first file of its formats comes."""
+
+    def __init__(self, point: EntryPoint, formats: frozenset[str]) -> None:
+        self.formats = formats
+        self._point = point
+        self._loaded: Scanner | None = None
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What it imports, its own module first."""
+        return (self._point.module, *self._scanner.modules)
+
+    def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
+        """Load it, and let it look."""
+        return self._scanner.scan(content, desk)
+
+    @property
+    def _scanner(self) -> Scanner:
+        if self._loaded is None:
+            self._loaded = self._point.load()()
+        return self._loaded
+
+
 def scanners() -> tuple[Scanner, ...]:
     """Every scanner that is installed, ours by the same door as others."""
-    return tuple(point.load()() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name))
+    return tuple(map(_scanner, sorted(entry_points(group=GROUP), key=lambda point: point.name)))
+
+
+def _scanner(point: EntryPoint) -> Scanner:
+    formats = OURS.get(point.name)
+    if formats is not None and point.module.startswith("modelshelf.vetting.scanners."):
+        return Later(point, formats)
+    made: Scanner = point.load()()
+    return made
 
 
 class Examiner:
@@ -55,6 +108,8 @@ class Examiner:
         kind = role(path, sniff(Slice(content, 0, start, content.name)))
         findings = list(claims(path, kind))
         if kind == "pickle":
+            from modelshelf.vetting.scanners.pickles import scan_start
+
             findings += scan_start(content, start)
         elif kind in {"gguf", "safetensors"}:
             findings += self._ask(content, kind)

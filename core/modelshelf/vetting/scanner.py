@@ -107,7 +107,7 @@ class SecurityScanner:
         with theirs:
             # No environment, no site: nothing of the user's is read before the scanner runs.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
+                [sys.executable, "-I", "-S", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

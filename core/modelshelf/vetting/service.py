@@ -18,6 +18,7 @@ from modelshelf.ids import ModelId
 from modelshelf.network import Network
 from modelshelf.store import Store
 from modelshelf.vetting import memory, rules
+from modelshelf.vetting.checks import Checks
 from modelshelf.vetting.checksums import ValidationService, digests
 from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.policy import FILE, Policy, load_policy
@@ -59,6 +60,7 @@ class VettingService:
         self._policy: tuple[tuple[int, int] | None, Policy] = (None, Policy())
         self.quarantine = Quarantine(config, store, events, access)
         self.validation = ValidationService()
+        self.checks = Checks(self)
         self._store = store
         self._turns = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 1))))
         self._queued = 0
@@ -74,7 +76,8 @@ class VettingService:
         await self._store.write(memory.forget_others)
 
     async def stop(self) -> None:
-        """End the scanners that are left."""
+        """End the check that runs, and the scanners that are left."""
+        await self.checks.stop()
         free, self._free = self._free, []
         await asyncio.to_thread(_close, free)
 
