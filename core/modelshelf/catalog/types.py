@@ -67,7 +67,7 @@ class RepoDetail:
 class FileScan:
     """What a source's own scanners say of a file.
 
-    `status` is as the source names it (safe, unsafe, suspicious, caution, queued, …); `scanners` have their own, by name.
+    `status` is as the source names it (safe, unsafe, suspicious, caution, queued, …); `scanners` have their own.
     """
 
     path: str

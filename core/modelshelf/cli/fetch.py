@@ -1,7 +1,6 @@
 """download, list, verify, remove: what is on disk, and how it gets there and goes."""
 
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer

@@ -132,7 +132,9 @@ def show(item: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fal
     async def work(shelf: "Shelf") -> None:
         held = await shelf.vetting.quarantine.find(item)
         output.document(held.as_dict())
-        output.line(f"{held.path} of {held.source}:{held.repo}@{held.commit[:8]}, {file_size(held.size)}, {held.sha256}")
+        output.line(
+            f"{held.path} of {held.source}:{held.repo}@{held.commit[:8]}, {file_size(held.size)}, {held.sha256}"
+        )
         for finding in held.findings:
             output.line(f"        {finding.detail} ({finding.rule}, {finding.where})")
 

@@ -21,7 +21,7 @@ _GOOD = frozenset({"ok", "recorded"})
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """Where the check stands: status is none | running | paused | done | cancelled | failed; `done` of `total` bytes."""
+    """Where the check stands: none | running | paused | done | cancelled | failed; `done` of `total` bytes."""
 
     status: str = "none"
     done: int = 0

@@ -17,8 +17,8 @@ from modelshelf.vetting.types import Finding, Verdict
 GROUP = "modelshelf.scanners"
 # What must not pass only because the installation lost its scanners.
 _LOOKED_INTO = words(
-    "gguf hdf5 json npy onnx gzip bzip2 xz zlib lzma tar pickle png jpeg gif webp safetensors sentencepiece jinja yaml zip "
-    "imatrix savedmodel"
+    "gguf hdf5 json npy onnx gzip bzip2 xz zlib lzma tar pickle png jpeg gif webp safetensors sentencepiece jinja yaml "
+    "zip imatrix savedmodel"
 )
 
 

@@ -81,8 +81,8 @@ _BLOCKED_ENDINGS = words(
     ".so .dll .dylib .exe .com .scr .msi .msp .mst .sh .bash .zsh .fish .csh .ksh .bat .cmd .ps1 .psm1 .ps1xml .vbs "
     ".vbe .wsf .wsh .js .jse .mjs .cjs .jar .class .pyc .pyo .pyd .pyw .pyz .pyzw .ipynb .app .appimage .run .deb .rpm "
     ".apk .aab .lnk .url .scf .inf .cpl .pif .desktop .service .command .node .hta .reg .egg .whl .gem .crx .xpi .vsix "
-    ".phar .swf .scpt .applescript .ahk .xll .docm .xlsm .pptm .dotm .xlam .iso .img .dmg .pkg .chm .o .ko .a .lib .sys "
-    ".elf .nim .workflow .action .gadget .jnlp .theme .cmdline .mht .mhtml"
+    ".phar .swf .scpt .applescript .ahk .xll .docm .xlsm .pptm .dotm .xlam .iso .img .dmg .pkg .chm .o .ko .a .lib "
+    ".sys .elf .nim .workflow .action .gadget .jnlp .theme .cmdline .mht .mhtml"
 )
 _REVIEWED_KINDS: Mapping[str, str] = {
     "tar": "It is an archive; what is in it is not checked.",

@@ -173,7 +173,9 @@ def parse_policy(text: str, where: str = FILE) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is no TOML: {error}.", remedy="Mend the line that is named.") from None
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_explained(error)}", remedy="docs/vetting.md shows what a policy may say.") from None
+        raise ConfigError(
+            f"{where}: {_explained(error)}", remedy="docs/vetting.md shows what a policy may say."
+        ) from None
 
 
 def _explained(error: ValidationError) -> str:

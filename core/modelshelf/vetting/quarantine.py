@@ -23,7 +23,6 @@ from modelshelf.vetting import memory
 from modelshelf.vetting.checksums import CHUNK, digests
 from modelshelf.vetting.types import Finding
 
-
 log = logging.getLogger(__name__)
 
 
@@ -120,7 +119,11 @@ class Quarantine:
         """
         found = [held for held in await self.items() if held.id.startswith(start)] if start else []
         if len(found) != 1:
-            said = "Several files in quarantine have ids that begin" if found else "Nothing in quarantine has an id that begins"
+            said = (
+                "Several files in quarantine have ids that begin"
+                if found
+                else "Nothing in quarantine has an id that begins"
+            )
             raise NotFound(f"{said} with {start}.", remedy="`modelshelf quarantine list` shows them.")
         return found[0]
 
@@ -211,7 +214,8 @@ class Quarantine:
 
 
 def _copied(file: Path, target: Path) -> None:
-    with file.open("rb") as source, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as copy:
+    target.touch(0o600, exist_ok=False)
+    with file.open("rb") as source, target.open("wb") as copy:
         shutil.copyfileobj(source, copy, CHUNK)
 
 

@@ -24,7 +24,13 @@ def as_json(reports: Sequence[ScanReport]) -> dict[str, Any]:
         for report in reports
     ]
     verdict = max((report.verdict for report in reports), key=lambda v: v.severity, default=Verdict.PASS)
-    return {"tool": "modelshelf", "version": __version__, "rules": rules.RULES, "verdict": verdict.value, "files": files}
+    return {
+        "tool": "modelshelf",
+        "version": __version__,
+        "rules": rules.RULES,
+        "verdict": verdict.value,
+        "files": files,
+    }
 
 
 def as_sarif(reports: Sequence[ScanReport]) -> dict[str, Any]:
@@ -89,7 +95,9 @@ def _rule(name: str, found: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _result(report: ScanReport, finding: Finding, index: int) -> dict[str, Any]:
-    mark = hashlib.sha256(f"{finding.rule}\0{report.path}\0{finding.where}\0{finding.detail}".encode("utf-8", "replace"))
+    mark = hashlib.sha256(
+        f"{finding.rule}\0{report.path}\0{finding.where}\0{finding.detail}".encode("utf-8", "replace")
+    )
     return {
         "ruleId": finding.rule,
         "ruleIndex": index,

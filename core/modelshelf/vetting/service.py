@@ -220,8 +220,12 @@ class VettingService:
             (reports, unseen), hub = await asyncio.gather(scanner.look(files), self._signal(source, detail, paths))
         finally:
             await network.aclose()
-        judged = tuple(policy.apply(report, Origin(source, origin.repo, origin.commit), report.path) for report in reports)
-        return Prescan(source, origin.repo, origin.commit, judged, unseen, hub, tuple(policy.about(origin)), scanner.fetched)
+        judged = tuple(
+            policy.apply(report, Origin(source, origin.repo, origin.commit), report.path) for report in reports
+        )
+        return Prescan(
+            source, origin.repo, origin.commit, judged, unseen, hub, tuple(policy.about(origin)), scanner.fetched
+        )
 
     async def _signal(self, source: str, detail: RepoDetail, paths: set[str]) -> Signal:
         assert self._catalog is not None  # noqa: S101 - as above

@@ -23,7 +23,10 @@ class Signal:
         """In plain words."""
         if self.findings:
             return f"The source's own scanners object to {len(self.findings)} files."
-        words = {"done": "The source's own scanners found nothing.", "pending": "The source has not scanned everything."}
+        words = {
+            "done": "The source's own scanners found nothing.",
+            "pending": "The source has not scanned everything.",
+        }
         return words.get(self.status, "The source does not say what its scanners found.")
 
 

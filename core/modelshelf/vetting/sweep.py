@@ -25,8 +25,8 @@ BAD = frozenset({"mismatch", "broken", "block"})
 class SweepStep:
     """What was found of one file.
 
-    status is ok | recorded (seen for the first time) | mismatch | missing | incomplete | broken | review | block; `done`
-    and `total` are bytes of the whole sweep.
+    status is ok | recorded (seen for the first time) | mismatch | missing | incomplete | broken | review | block;
+    `done` and `total` are bytes of the whole sweep.
     """
 
     repo: str
@@ -52,7 +52,7 @@ class SweepStep:
 
 
 class Sweep:
-    """One check of the library, or of one model. Make it by `VettingService.sweep`; `pause` and `resume` at any time."""
+    """One check of the library, or of one model, made by `VettingService.sweep`; `pause` and `resume` at any time."""
 
     def __init__(self, library: "ModelLibrary", vetting: "VettingService", events: EventBus) -> None:
         self.done = self.total = self.bad = 0

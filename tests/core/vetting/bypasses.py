@@ -213,7 +213,10 @@ def _streams() -> Iterator[tuple[str, bytes]]:
     yield "joblib.joblib", TWO + wrapper + b"."
     yield "model.npy", pickled.npy("|O", (1,), SYSTEM)
     yield "fields.npy", pickled.npy("|O", (1,), SYSTEM).replace(b"'|O'", b"[('a', '|O')]")
-    yield "version 3.npy", b"\x93NUMPY\x03\0" + _header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}") + SYSTEM
+    yield (
+        "version 3.npy",
+        b"\x93NUMPY\x03\0" + _header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}") + SYSTEM,
+    )
     yield "object by char.npy", pickled.npy("O", (2,), SYSTEM)
     yield "deep name.pkl", TWO + named("a" * 5000, "b") + CALL
     yield "line without end.pkl", b"c" + b"a" * 70_000
@@ -241,7 +244,11 @@ def _wrapped() -> Iterator[tuple[str, bytes]]:
     yield "rar.ckpt", b"Rar!\x1a\x07\x01\0" + bytes(60)
     yield "zstd.pth", b"\x28\xb5\x2f\xfd" + bytes(60)
     yield "lz4.joblib", b"\x04\x22\x4d\x18" + bytes(60)
-    for kind, data in (("7z", b"7z\xbc\xaf\x27\x1c\0\x04"), ("rar", b"Rar!\x1a\x07\x01\0"), ("zstd", b"\x28\xb5\x2f\xfd")):
+    for kind, data in (
+        ("7z", b"7z\xbc\xaf\x27\x1c\0\x04"),
+        ("rar", b"Rar!\x1a\x07\x01\0"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+    ):
         yield f"{kind} in a zip.zip", pickled.archive({"model": data + bytes(60)})
     yield "zlib in a zip.pt", pickled.archive({"m/data.pkl": pickled.state_dict(), "m/x": zlib.compress(SYSTEM)})
     yield "script.pt", script({"code/__torch__.py": b"class M(Module):\n  def forward(self): pass\n"})

@@ -22,7 +22,8 @@ PATTERNS = {
     "qwen2": LLAMA_3.replace("{1,3}", ""),
     "o200k": CASED + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     "tekken": CASED.replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "") + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+",
-    "deepseek": r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+",
+    "deepseek": r"[~!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"
+    r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+",
     "deepseek chinese": r"[一-龥぀-ゟ゠-ヿ]+",
     "exaone": r"[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s+(?!\S)|\s+",
     "falcon": r"[0-9][0-9][0-9]|\p{N}{1,3}(?=(?:\p{N}{3})*(?:\P{N}|$))",
@@ -51,7 +52,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "gemma2": {"attn_logit_softcapping": 50.0, "query_pre_attn_scalar": 256},
     "gemma3": {"text_config": {"model_type": "gemma3_text"}, "vision_config": {"image_size": 896}},
     "phi3": {"rope_scaling": {"long_factor": [1.0] * 48, "short_factor": [1.0] * 48, "type": "longrope"}},
-    "deepseek_v3": {"n_routed_experts": 256, "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}},
+    "deepseek_v3": {
+        "n_routed_experts": 256,
+        "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    },
     "gpt_oss": {"quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}},
     "granite": {"embedding_multiplier": 12.0, "logits_scaling": 8.0},
     "cohere": {"logit_scale": 0.0625, "use_qk_norm": False},
@@ -77,7 +81,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 def good() -> Iterator[tuple[str, bytes]]:
     """(name, bytes) that must pass."""
-    common = {"architectures": ["XForCausalLM"], "torch_dtype": "bfloat16", "transformers_version": "4.57.0", "vocab_size": 32000}
+    common = {
+        "architectures": ["XForCausalLM"],
+        "torch_dtype": "bfloat16",
+        "transformers_version": "4.57.0",
+        "vocab_size": 32000,
+    }
     for kind, fields in CONFIGS.items():
         name = "adapter_config" if kind == "lora" else "config"
         yield f"{kind}/{name}.json", json.dumps({**common, "model_type": kind, **fields}, indent=2).encode()
@@ -98,13 +107,25 @@ def _tokenizers() -> Iterator[tuple[str, bytes]]:
         model = {"type": "BPE", "vocab": vocabulary, "merges": [["Ġ", "w"], "Ġw o"], "byte_fallback": False}
         pre = {"type": "Sequence", "pretokenizers": [split, bytes_]}
         yield f"{name}/tokenizer.json", json.dumps({**base, "pre_tokenizer": pre, "model": model}).encode()
-        yield f"{name} normal/tokenizer.json", json.dumps(
-            {**base, "normalizer": {"type": "Replace", "pattern": {"Regex": pattern}, "content": " "}, "model": model}
-        ).encode()
+        yield (
+            f"{name} normal/tokenizer.json",
+            json.dumps(
+                {
+                    **base,
+                    "normalizer": {"type": "Replace", "pattern": {"Regex": pattern}, "content": " "},
+                    "model": model,
+                }
+            ).encode(),
+        )
     unigram = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["▁the", -3.5]] * 500}
     normal = {"type": "Sequence", "normalizers": [{"type": "Precompiled", "precompiled_charsmap": "ALQCAACEAAAA" * 50}]}
     yield "unigram/tokenizer.json", json.dumps({**base, "normalizer": normal, "model": unigram}).encode()
-    pieces = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "vocab": {"[PAD]": 0, "the": 1}}
+    pieces = {
+        "type": "WordPiece",
+        "unk_token": "[UNK]",
+        "continuing_subword_prefix": "##",
+        "vocab": {"[PAD]": 0, "the": 1},
+    }
     lower = {"type": "BertNormalizer", "clean_text": True, "lowercase": True}
     yield "wordpiece/tokenizer.json", json.dumps({**base, "normalizer": lower, "model": pieces}).encode()
     for name, template in templates.GOOD.items():
@@ -124,15 +145,27 @@ def _tokenizers() -> Iterator[tuple[str, bytes]]:
 
 
 def _cards() -> Iterator[tuple[str, bytes]]:
-    head = "---\nlicense: apache-2.0\ntags:\n- text-generation\nbase_model:\n- a/b\nwidget:\n- text: \"!hello\"\n---\n"
-    yield "README.md", (head + "# Model\n\n<div align=\"center\"><img src=\"x.png\"></div>\n\n```python\nimport os\n```\n").encode()
+    head = '---\nlicense: apache-2.0\ntags:\n- text-generation\nbase_model:\n- a/b\nwidget:\n- text: "!hello"\n---\n'
+    yield (
+        "README.md",
+        (head + '# Model\n\n<div align="center"><img src="x.png"></div>\n\n```python\nimport os\n```\n').encode(),
+    )
     yield "words/README.md", b"GGUF quants of a model, made with llama.cpp\n"
     yield "more words/README.md", b"ggml-org made these files.\n"
     yield "pickle words/README.md", b"(lp0\nI am a model.\n"
-    yield "html/README.md", b"<p align=\"center\"><b>Model</b></p>\n<script>1</script>\n"
+    yield "html/README.md", b'<p align="center"><b>Model</b></p>\n<script>1</script>\n'
     yield "parquet", b"PAR1 is the mark of a table\n"
     yield "FWS.txt", b"FWS and CWS are words\n"
-    for name in ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "USE_POLICY.md", "Modelfile", "CITATION.cff", ".gitignore"):
+    for name in (
+        "LICENSE",
+        "LICENSE.txt",
+        "LICENSE.md",
+        "NOTICE",
+        "USE_POLICY.md",
+        "Modelfile",
+        "CITATION.cff",
+        ".gitignore",
+    ):
         yield name, b"Copyright 2024 somebody.\nPermission is granted.\n"
     yield "latin.txt", "Größe, naïve, 模型\n".encode()
     yield "bom.txt", b"\xef\xbb\xbfhello\n"
@@ -147,27 +180,48 @@ def _cards() -> Iterator[tuple[str, bytes]]:
 
 def _settings() -> Iterator[tuple[str, bytes]]:
     yield "generation_config.json", b'{"do_sample": true, "temperature": 0.6, "eos_token_id": [1, 2], "top_p": null}'
-    yield "preprocessor_config.json", b'{"image_mean": [0.5, 0.5], "image_processor_type": "SiglipImageProcessor", "size": {"height": 384}}'
+    yield (
+        "preprocessor_config.json",
+        b'{"image_mean": [0.5, 0.5], "image_processor_type": "SiglipImageProcessor", "size": {"height": 384}}',
+    )
     yield "trainer_state.json", json.dumps({"log_history": [{"loss": 1.0, "step": n} for n in range(300)]}).encode()
-    index = {"metadata": {"total_size": 1}, "weight_map": {f"l.{n}": f"model-0000{n % 3}-of-00003.safetensors" for n in range(99)}}
+    index = {
+        "metadata": {"total_size": 1},
+        "weight_map": {f"l.{n}": f"model-0000{n % 3}-of-00003.safetensors" for n in range(99)},
+    }
     yield "model.safetensors.index.json", json.dumps(index).encode()
     yield "package.json", b'{"name": "x", "scripts": {"test": "echo"}, "version": "1.0.0"}'
-    yield "sparse/modules.json", b'[{"idx":0,"name":"0","path":"","type":"sentence_transformers.sparse_encoder.models.SpladePooling"}]'
-    anchors = "".join(f"a{n}: &a{n} {{x: {n}}}\n" for n in range(30)) + "".join(f"b{n}: *a{n % 30}\n" for n in range(200))
+    yield (
+        "sparse/modules.json",
+        b'[{"idx":0,"name":"0","path":"","type":"sentence_transformers.sparse_encoder.models.SpladePooling"}]',
+    )
+    anchors = "".join(f"a{n}: &a{n} {{x: {n}}}\n" for n in range(30)) + "".join(
+        f"b{n}: *a{n % 30}\n" for n in range(200)
+    )
     yield "anchors.yaml", anchors.encode()
     yield "merge.yaml", b"base: &base\n  a: 1\n  b: [x, y]\nother:\n  <<: *base\n  c: !!str 1\n"
-    yield "axolotl.yml", b"base_model: a/b\ndatasets:\n  - path: x\n    type: alpaca\n# a comment: !x *y &z\nwarmup: 0.1\n"
-    yield "mergekit.yaml", b"slices:\n  - sources:\n      - model: a/b\n        layer_range: [0, 32]\nmerge_method: slerp\n"
+    yield (
+        "axolotl.yml",
+        b"base_model: a/b\ndatasets:\n  - path: x\n    type: alpaca\n# a comment: !x *y &z\nwarmup: 0.1\n",
+    )
+    yield (
+        "mergekit.yaml",
+        b"slices:\n  - sources:\n      - model: a/b\n        layer_range: [0, 32]\nmerge_method: slerp\n",
+    )
     yield "quoted.yaml", b"a: \"!important\"\nb: 'x & y'\nc: '*'\n"
     yield "block.yaml", b"prompt: |\n  Be kind!\n  * one\n  * two\n"
-    yield "v1-inference.yaml", b"model:\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n  params: {timesteps: 1000}\n"
+    yield (
+        "v1-inference.yaml",
+        b"model:\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n  params: {timesteps: 1000}\n",
+    )
     yield "rope.onnx", onnx(node("RotaryEmbedding", "com.microsoft"))
 
 
 def _diffusion() -> Iterator[tuple[str, bytes]]:
     pipeline = {
         "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.6.0", "feature_extractor": [None, None],
-        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "scheduler": ["diffusers", "PNDMScheduler"],
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        "scheduler": ["diffusers", "PNDMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"], "unet": ["diffusers", "UNet2DConditionModel"],
         "requires_safety_checker": True,
     }  # fmt: skip

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from modelshelf.vetting.rules import words
 from tests.core.vetting import ggufs, others, pickled, safe
 from tests.core.vetting.others import ELF, PE, PNG, SYSTEM, field, hdf5, keras, layer, node, onnx, tar, varint
 
@@ -244,7 +245,9 @@ def _pax(name: str) -> bytes:
 
 def _old_tar(name: str, data: bytes) -> bytes:
     """As tar wrote before it had a mark."""
-    head = name.encode().ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % len(data) + b"0" * 11 + b"\0"
+    head = (
+        name.encode().ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % len(data) + b"0" * 11 + b"\0"
+    )
     head += b" " * 8 + b"0"
     head = head.ljust(512, b"\0")
     head = head[:148] + b"%06o\0 " % sum(head) + head[156:]
@@ -252,11 +255,11 @@ def _old_tar(name: str, data: bytes) -> bytes:
 
 
 def _names() -> Iterator[tuple[str, bytes]]:
-    endings = (
-        "vbe wsf wsh jse scf url inf cpl pif msp psm1 ps1xml fish csh ksh pyz pyw phar swf appimage run o ko a elf "
-        "crx xpi vsix gem scpt xll docm xlsm pptm iso img dmg pkg chm mjs cjs applescript ahk reg nim"
-    ).split()
-    yield from ((f"file.{ending}", b"text") for ending in endings)
+    endings = words(
+        "vbe wsf wsh jse scf url inf cpl pif msp psm1 ps1xml fish csh ksh pyz pyw phar swf appimage run o ko "
+        "a elf crx xpi vsix gem scpt xll docm xlsm pptm iso img dmg pkg chm mjs cjs applescript ahk reg nim "
+    )
+    yield from ((f"file.{ending}", b"text") for ending in sorted(endings))
     for name in ("libfoo.so.1", "libfoo.so.1.2.3", "a.dll.txt.exe", "README.md.lnk", "model.safetensors.bat"):
         yield name, b"text"
     for name in (".git/config", "x/.git/hooks/pre-commit", ".github/../.git/config", ".vscode/tasks.json"):
@@ -296,7 +299,10 @@ def _graphs() -> Iterator[tuple[str, bytes]]:
     for operation in ("WriteFile", "ReadFile", "PyFunc", "EagerPyFunc", "PyFuncStateless"):
         graph = field(1, field(1, "n") + field(2, operation))
         yield f"{operation}.pb", b"\x08\x01" + field(2, field(2, graph))
-        yield f"{operation} function.pb", b"\x08\x01" + field(2, field(2, field(2, field(1, field(3, field(2, operation))))))
+        yield (
+            f"{operation} function.pb",
+            b"\x08\x01" + field(2, field(2, field(2, field(1, field(3, field(2, operation)))))),
+        )
 
 
 def _headers() -> Iterator[tuple[str, bytes]]:
@@ -305,26 +311,41 @@ def _headers() -> Iterator[tuple[str, bytes]]:
     yield "eos negative.gguf", ggufs.changed("tokenizer.ggml.eos_token_id", ggufs.I32, -5)
     yield "eos text.gguf", ggufs.changed("tokenizer.ggml.eos_token_id", ggufs.STRING, "x")
     yield "tokenizer model number.gguf", ggufs.changed("tokenizer.ggml.model", ggufs.U32, 1)
-    yield "pattern.gguf", ggufs.with_key(
-        ("tokenizer.huggingface.json", ggufs.STRING, json.dumps({"pre_tokenizer": {"pattern": {"Regex": "(a+)+$"}}}))
+    yield (
+        "pattern.gguf",
+        ggufs.with_key(
+            (
+                "tokenizer.huggingface.json",
+                ggufs.STRING,
+                json.dumps({"pre_tokenizer": {"pattern": {"Regex": "(a+)+$"}}}),
+            )
+        ),
     )
     yield "big endian.gguf", b"GGUF" + struct.pack(">IQQ", 3, 0, 0)
     yield "zero tensors lie.gguf", ggufs.build(tensors=[], counts=(0, len(ggufs.KEYS) + 3))
-    yield "template list.gguf", ggufs.with_key(
-        ("tokenizer.chat_template", ggufs.ARRAY, (ggufs.STRING, ["{{ ''.__class__ }}"]))
+    yield (
+        "template list.gguf",
+        ggufs.with_key(("tokenizer.chat_template", ggufs.ARRAY, (ggufs.STRING, ["{{ ''.__class__ }}"]))),
     )
     yield "header of blanks.safetensors", safe.build(None, raw=b"{" + b" " * 1000)
     yield "header 200 MB.safetensors", struct.pack("<Q", 200 << 20) + b'{"a":' + bytes(100)
     yield "negative length.safetensors", struct.pack("<q", -1) + b'{"a": 1}'
-    yield "comments.safetensors", safe.build(None, raw=b'{/*x*/"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}') + b"x"
-    yield "escaped twice.safetensors", safe.build(
-        None,
-        raw=b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
-        data=1,
+    yield (
+        "comments.safetensors",
+        safe.build(None, raw=b'{/*x*/"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}') + b"x",
+    )
+    yield (
+        "escaped twice.safetensors",
+        safe.build(
+            None,
+            raw=b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+            data=1,
+        ),
     )
     yield "slash name.safetensors", safe.build({"a" * 600: safe.entry("U8", [1], 0, 1)}, 1)
-    yield "exponent.safetensors", safe.build(
-        None, raw=b'{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}', data=1
+    yield (
+        "exponent.safetensors",
+        safe.build(None, raw=b'{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}', data=1),
     )
     yield "huge shape.safetensors", safe.build({"a": safe.entry("U8", [0, 1 << 63], 0, 0)}, 0)
 

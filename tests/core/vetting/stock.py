@@ -1,4 +1,4 @@
-"""Good files with weights, byte for byte as the stock tools lay them out: torch, NumPy, safetensors, GGUF, ONNX, Keras."""
+"""Good files with weights, byte for byte as the stock tools lay them out: torch, NumPy, GGUF, ONNX, Keras."""
 
 import io
 import json
@@ -100,7 +100,16 @@ def _torch() -> Iterator[tuple[str, bytes]]:
 
 def _first_bytes() -> dict[str, bytes]:
     """Tensors whose numbers begin as other formats do, by chance."""
-    starts = (b"\xff\xd8\xff\xe0", b"\x1f\x8b\x08\x00", b"\x80\x02}q", b"MZ\x90\0", b"BM", b"x\x9c\0\1", b"#!\1\2", b"(lp0\n")
+    starts = (
+        b"\xff\xd8\xff\xe0",
+        b"\x1f\x8b\x08\x00",
+        b"\x80\x02}q",
+        b"MZ\x90\0",
+        b"BM",
+        b"x\x9c\0\1",
+        b"#!\1\2",
+        b"(lp0\n",
+    )
     shapes: Shapes = {f"w{index}": ("FloatStorage", (64, 4)) for index in range(len(starts))}
     members = {"data.pkl": pickled.state_dict(shapes), "byteorder": b"little", "version": b"3\n"}
     return members | {f"data/{i}": (start + FLOATS[i * 2048 :])[:1024] for i, start in enumerate(starts)}
@@ -157,7 +166,7 @@ def _optimizers() -> Iterator[tuple[str, bytes]]:
 
 
 def _random_state() -> bytes:
-    python, arrays = random.Random(1).getstate(), np.random.RandomState(1).get_state()  # noqa: NPY002 - as Trainer keeps
+    python, arrays = random.Random(1).getstate(), np.random.RandomState(1).get_state()
     rest = pickle.dumps({"python": python, "numpy": arrays}, 2)
     return rest[:-1] + text("cpu") + pickled.tensor("0", "ByteStorage", (48,)) + b"s."
 
@@ -165,11 +174,16 @@ def _random_state() -> bytes:
 def _python() -> Iterator[tuple[str, bytes]]:
     values: dict[str, Any] = {
         "scalars": [np.float32(1), np.float64(2), np.int64(3), np.bool_(True), np.float16(1), np.uint8(1)],
-        "arrays": {"a": np.zeros((3, 4), "f4"), "b": np.arange(5), "c": np.array(["x", "yy"]), "d": np.eye(3, order="F")},
+        "arrays": {
+            "a": np.zeros((3, 4), "f4"),
+            "b": np.arange(5),
+            "c": np.array(["x", "yy"]),
+            "d": np.eye(3, order="F"),
+        },
         "structured": np.zeros(3, [("a", "f4"), ("b", "i8", (2,))]),
         "dates": [np.array(["2024-01-01"], "M8[D]"), np.timedelta64(3, "s"), datetime(2024, 1, 1, tzinfo=UTC)],
         "generator": np.random.default_rng(3),
-        "twister": np.random.RandomState(3),  # noqa: NPY002 - old states are pickled so
+        "twister": np.random.RandomState(3),
         "empty": np.zeros((0, 3)),
         "complex": np.array([1j, 2]),
         "dtypes": [np.dtype("f4"), np.dtype("<i8"), np.dtype([("a", "u1")]), np.float32],
@@ -210,6 +224,7 @@ def _numpy() -> Iterator[tuple[str, bytes]]:
     }  # fmt: skip
     for name, array in arrays.items():
         yield f"{name}.npy", _npy(array)
+    save: Any
     for save, label in ((np.savez, "plain"), (np.savez_compressed, "packed")):
         file = io.BytesIO()
         save(file, **arrays)
@@ -235,7 +250,7 @@ def _other_weights() -> Iterator[tuple[str, bytes]]:
     dense = {
         **layer("Dense", "keras.layers"),
         "config": {
-            "name": "dense", "dtype": layer("DTypePolicy", "keras", {"name": "float32"}), "units": 3, "activation": "relu",
+            "name": "dense", "dtype": layer("DTypePolicy", "keras", {"name": "float32"}), "activation": "relu",
             "kernel_initializer": layer("GlorotUniform", "keras.initializers", {"seed": None}),
             "kernel_regularizer": layer("L2", "keras.regularizers", {"l2": 0.1}),
         },
@@ -249,7 +264,7 @@ def _other_weights() -> Iterator[tuple[str, bytes]]:
     text_ = json.dumps({"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {}}]}})
     yield "keras 2.h5", hdf5(text_.encode())
     yield "tf_model.h5", hdf5(b"\0model_weights\0layer_names\0" + FLOATS)
-    yield "quoted.h5", hdf5(json.dumps({"note": "class \"a\" of ü", "class_name": "Model", "config": {}}).encode())
+    yield "quoted.h5", hdf5(json.dumps({"note": 'class "a" of ü', "class_name": "Model", "config": {}}).encode())
     entries = b"".join(
         struct.pack("<i", len(name)) + name + struct.pack("<2i", 5, 4) + bytes(16)
         for name in (b"blk.0.attn_q.weight", b"blk.0.ffn_up.weight")
@@ -265,7 +280,10 @@ def _other_weights() -> Iterator[tuple[str, bytes]]:
     yield "lora.gguf", ggufs.build(adapter, [("blk.0.attn_q.weight.lora_a", 0, (32, 8))])
     mamba = [("general.architecture", ggufs.STRING, "mamba"), ("mamba.attention.head_count", ggufs.U32, 0)]
     yield "mamba.gguf", ggufs.build(mamba, [("token_embd.weight", 0, (32, 8))])
-    yield "adapter_model.safetensors", safe.build({"base_model.model.x.lora_A.weight": safe.entry("F32", [4], 0, 16)}, 16)
+    yield (
+        "adapter_model.safetensors",
+        safe.build({"base_model.model.x.lora_A.weight": safe.entry("F32", [4], 0, 16)}, 16),
+    )
     note = {"__metadata__": {"format": "pt", "ss_tag_frequency": '{"a": {"b": 1}}', "modelspec.title": "x"}}
     yield "sdxl lora.safetensors", safe.build({**note, "lora_te_text_model": safe.entry("F16", [2], 0, 4)}, 4)
     yield "sentence.spm", others.pieces()

@@ -132,7 +132,9 @@ LATER: dict[str, str] = {
     "{% macro g(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(90) }}",
     "endless": "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}",
 }
-BAD |= {f"later {name}": "{% if tools and messages | length > 50 %}" + text + "{% endif %}" for name, text in LATER.items()}
+BAD |= {
+    f"later {name}": "{% if tools and messages | length > 50 %}" + text + "{% endif %}" for name, text in LATER.items()
+}
 BAD |= {
     "dict of an argument": "{% for k in dict(__class__=1) %}{{ ''[k] }}{% endfor %}",
     "namespace of an argument": "{% set n = namespace(__class__=1) %}{{ n }}",

@@ -27,7 +27,7 @@ def verdict(text: str, report: ScanReport = CLEAN, origin: Origin = HF, path: st
         ('[formats]\nword = "block"', "“formats.word” is 'word'; allowed is 'gguf'"),
         ("version = 2", "“version” is '2'; allowed is 1"),
         ("decision = ", "is no TOML"),
-        ('[[rule]]\nreason = 5\n', "“rule.1.reason” is '5'"),
+        ("[[rule]]\nreason = 5\n", "“rule.1.reason” is '5'"),
     ],
 )
 def test_a_wrong_policy_is_refused_in_a_clear_sentence(text: str, says: str) -> None:
@@ -47,7 +47,8 @@ def test_without_a_file_nothing_is_decided(tmp_path: Path) -> None:
 
 
 def test_sources_and_publishers_are_allowed_reviewed_or_blocked() -> None:
-    text = '[[rule]]\nsource = "hf"\ndecision = "review"\n[[rule]]\npublisher = "theorg"\ndecision = "{}"\nreason = "We know."'
+    text = '[[rule]]\nsource = "hf"\ndecision = "review"\n'
+    text += '[[rule]]\npublisher = "theorg"\ndecision = "{}"\nreason = "We know."'
     assert verdict(text.format("allow")) is Verdict.PASS
     assert verdict(text.format("block")) is Verdict.BLOCK
     assert verdict(text.format("allow"), origin=Origin("hf", "other/m")) is Verdict.REVIEW

@@ -69,7 +69,13 @@ def test_the_plain_scan_takes_the_short_way(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'id'\ntR.")
     folder = str(tmp_path)
     assert quick.taken(["scan", "--json", folder])
-    for arguments in (["scan"], ["scan", "--help"], ["scan", folder, "--report", "x.sarif"], ["scan", "/none"], ["list"]):
+    for arguments in (
+        ["scan"],
+        ["scan", "--help"],
+        ["scan", folder, "--report", "x.sarif"],
+        ["scan", "/none"],
+        ["list"],
+    ):
         assert not quick.taken(arguments)
     assert quick.scan(["scan", "--each", "--json", folder]) == 4
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -13,8 +13,8 @@ from modelshelf.errors import ChecksumMismatch, FileNotInRepository, NotFound, R
 from modelshelf.events import EventBus, QuarantineChanged
 from modelshelf.store import Store
 from modelshelf.vetting import Finding, ValidationService, Verdict, VettingService
-from modelshelf.vetting.rules import RULES
 from modelshelf.vetting.memory import recall
+from modelshelf.vetting.rules import RULES
 
 BAD = b"cos\nsystem\n(S'id'\ntR."
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from modelshelf.vetting.rules import words
 from modelshelf.vetting.scanners.allowed import HARM
 from modelshelf.vetting.scanners.walk import Walk, load, target
 from modelshelf.vetting.spec import Content, Desk
@@ -19,12 +20,14 @@ _YAML_CODE = re.compile(
 )
 # A tag where a value begins; in a comment or within quotes it is none.
 _YAML_TAG = re.compile(r"(?:^|[\s\[{,:?-])(?:&\S+\s+)?(!{1,2}[A-Za-z][^\s,\[\]{}]*)", re.MULTILINE)
-_PLAIN_TAGS = frozenset(
-    f"!!{name}" for name in "str int float bool null map seq set binary timestamp omap pairs merge value".split()
+_PLAIN_TAGS = words(
+    "!!str !!int !!float !!bool !!null !!map !!seq !!set !!binary !!timestamp !!omap !!pairs !!merge !!value"
 )
 _MAKERS = re.compile(r"!(?:new|name|apply|module|obj|object|call|import|eval|exec):([\w.]+)")
 _YAML_TARGET = re.compile(r"(?:^|[\s{,\"'-])_target_[\"']?\s*:\s*[\"']?([\w.]+)", re.MULTILINE)
-_YAML_CLASS = re.compile(r"(?:^|[\s{,\"'-])(?:target|class_path|_name_|func)[\"']?\s*:\s*[\"']?([\w.]+\.\w+)", re.MULTILINE)
+_YAML_CLASS = re.compile(
+    r"(?:^|[\s{,\"'-])(?:target|class_path|_name_|func)[\"']?\s*:\s*[\"']?([\w.]+\.\w+)", re.MULTILINE
+)
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])([*&])([^\s,\[\]{}*&]+)", re.MULTILINE)
 

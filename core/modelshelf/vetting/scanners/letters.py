@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 # One of every general category, beside all of ASCII; a pattern's own letters are added to them.
 _KINDS = "éÉ中ʰǅ́ः١Ⅷ²„“”«»€∑©ˆ\u00a0\u2028\u2029\u0085\u200b\ue000😀‿—가ぁア、。，"
-_RANGE = re.compile(r"\\[pP]\{\^?\w+(?:=\w+)?\}|\\[pP]\w|\[:\^?\w+:\]|\\x\{[0-9A-Fa-f]+\}|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.|.",
-                    re.DOTALL)  # fmt: skip
+_RANGE = re.compile(
+    r"\\[pP]\{\^?\w+(?:=\w+)?\}|\\[pP]\w|\[:\^?\w+:\]|\\x\{[0-9A-Fa-f]+\}|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.|.",
+    re.DOTALL,
+)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b", "0": "\0"}
 _SCRIPTS = {"han": "中", "hiragana": "ぁ", "katakana": "ア", "hangul": "가", "latin": "é"}
 _POSIX = {"alpha": "L", "digit": "Nd", "alnum": "LN", "space": "Z", "punct": "PS", "upper": "Lu", "lower": "Ll"}
@@ -78,8 +80,7 @@ class Letters:
         elif len(name) <= 2:
             mask = self.mask([letter for letter in self._all if unicodedata.category(letter).startswith(name)])
         else:
-            mask = self.every  # a property that is not known here may match anything
-            return mask
+            return self.every  # a property that is not known here may match anything
         return self.every & ~mask if negated else mask
 
 

@@ -215,19 +215,25 @@ def check_call(name: Name, arguments: list[Thing]) -> None:
     elif name[1] in {"bytes", "bytearray"} and arguments and not _is_bytes(arguments[0]):
         raise Refused("PICKLE_CALL", f"makes {name[1]} of a size instead of bytes")
     elif name[1] == "_reconstruct":
-        # A pickler makes an array without room, and gives it its shape and its bytes as its state.
-        empty = len(arguments) == 3 and arguments[1].kind == "tuple" and [i.text for i in arguments[1].items] == ["0"]
-        if not empty or arguments[0].name not in allowed.ARRAY_TYPES:
-            raise Refused("PICKLE_CALL", "makes an array of another kind or size than picklers do")
+        _check_array(arguments)
     elif name == ("fractions", "Fraction"):
-        if any(item.kind not in {"number", "text"} or "e" in item.text.lower() for item in arguments):
-            raise Refused("PICKLE_CALL", "makes a fraction of something else than two numbers")
+        _check_fraction(arguments)
     elif name[1] == "scalar" and (not arguments or arguments[0].name != ("numpy", "dtype")):
         raise Refused("PICKLE_CALL", "makes a scalar of an unknown type")
-    elif name == ("collections", "defaultdict"):
-        bad = [item for item in arguments[:1] if item.kind not in {"none", "import"}]
-        if bad:
-            raise Refused("PICKLE_CALL", "makes a defaultdict with an unusual default")
+    elif name == ("collections", "defaultdict") and arguments and arguments[0].kind not in {"none", "import"}:
+        raise Refused("PICKLE_CALL", "makes a defaultdict with an unusual default")
+
+
+def _check_fraction(arguments: list[Thing]) -> None:
+    if any(item.kind not in {"number", "text"} or "e" in item.text.lower() for item in arguments):
+        raise Refused("PICKLE_CALL", "makes a fraction of something else than two numbers")
+
+
+def _check_array(arguments: list[Thing]) -> None:
+    """A pickler makes an array without room, and gives it its shape and its bytes as its state."""
+    empty = len(arguments) == 3 and arguments[1].kind == "tuple" and [i.text for i in arguments[1].items] == ["0"]
+    if not empty or arguments[0].name not in allowed.ARRAY_TYPES:
+        raise Refused("PICKLE_CALL", "makes an array of another kind or size than picklers do")
 
 
 def _is_bytes(thing: Thing) -> bool:

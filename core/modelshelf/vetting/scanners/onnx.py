@@ -7,7 +7,18 @@ from modelshelf.vetting.spec import Content, Desk
 from modelshelf.vetting.types import Finding, Verdict
 
 MAX_DEPTH = 60
-_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"})
+_DOMAINS = frozenset(
+    {
+        "",
+        "ai.onnx",
+        "ai.onnx.ml",
+        "ai.onnx.training",
+        "ai.onnx.preview.training",
+        "com.microsoft",
+        "com.microsoft.nchwc",
+        "com.ms.internal.nhwc",
+    }
+)
 _PYTHON = frozenset({"PyOp", "PythonOp", "PyFunc", "PyCustomOp", "PyCustomOpDef"})
 
 # Message -> {field: message of its value}; what is not listed is not looked into.

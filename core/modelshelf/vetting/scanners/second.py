@@ -29,13 +29,18 @@ class SecondOpinion:
 def _picklescan(data: bytes, name: str) -> Iterator[Finding]:
     from picklescan.scanner import SafetyLevel, scan_pickle_bytes
 
-    for found in scan_pickle_bytes(io.BytesIO(data), name).globals:
+    try:
+        result = scan_pickle_bytes(io.BytesIO(data), name)
+    except ValueError as error:
+        yield Finding("PICKLESCAN", name, f"picklescan cannot make sense of it: {str(error)[:160]}.")
+        return
+    for found in result.globals:
         if found.safety == SafetyLevel.Dangerous:
             yield Finding("PICKLESCAN", name, f"picklescan calls {found.module}.{found.name} dangerous.")
 
 
 def _modelaudit(data: bytes, name: str) -> Iterator[Finding]:
-    """Its milder remarks are on anything that is not on its own list of good names: only what it calls dangerous counts."""
+    """Only what it calls dangerous counts: its milder remarks are on whatever is not on its own list."""
     report = import_module("modelaudit_picklescan").scan_bytes(data, source=name)
     for found in report.findings:
         if found.severity.value == "critical" and found.rule_code in _DANGEROUS:

@@ -38,7 +38,9 @@ _METHODS = words(
     "removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip setdefault split splitlines "
     "startswith strip swapcase title update upper values"
 )
-_FORBIDDEN_NAMES = words("self super varargs kwargs cycler joiner lipsum request config url_for get_flashed_messages g session application")
+_FORBIDDEN_NAMES = words(
+    "self super varargs kwargs cycler joiner lipsum request config url_for get_flashed_messages g session application"
+)
 _INNARDS = re.compile(
     r"(?:gi|cr|ag|tb|f|im|func|co)_(?:frame|code|globals|locals|builtins|back|next|func|self|class)|mro"
 )
