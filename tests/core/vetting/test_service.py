@@ -15,8 +15,8 @@ from modelshelf.errors import ChecksumMismatch, FileNotInRepository, NotFound, R
 from modelshelf.events import EventBus, QuarantineChanged
 from modelshelf.store import Store
 from modelshelf.vetting import Finding, ValidationService, Verdict, VettingService
+from modelshelf.vetting.memory import recall
 from modelshelf.vetting.rules import RULES
-from modelshelf.vetting.service import _recall
 from tests.conftest import LoopRunner
 
 BAD = b"cos\nsystem\n(S'id'\ntR."
@@ -43,12 +43,12 @@ async def test_a_verdict_is_remembered_by_bytes_and_rules(
     first = await vetting.scan(file)
     assert first.verdict is Verdict.BLOCK
     digest = hashlib.sha256(BAD).hexdigest()
-    assert await store.read(_recall, digest, f"{RULES}.bin", "x") is not None
+    assert await store.read(recall, digest, f"{RULES}.bin", "x") is not None
     file.rename(tmp_path / "y.bin")
     again = await vetting.scan(tmp_path / "y.bin", sha256=digest)
     assert (again.verdict, again.findings) == (first.verdict, first.findings)
     await vetting.start()
-    assert await store.read(_recall, digest, f"{RULES}.bin", "x") is not None
+    assert await store.read(recall, digest, f"{RULES}.bin", "x") is not None
 
 
 async def test_the_name_in_the_repository_counts(vetting: VettingService, tmp_path: Path) -> None:

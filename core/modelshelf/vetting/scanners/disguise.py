@@ -1,5 +1,6 @@
 """Whether bytes that claim to be something else would run as a pickle, by the more forgiving of the unpicklers."""
 
+import warnings
 from collections.abc import Callable, Mapping
 
 from modelshelf.vetting.scanners.actions import ACTIONS, Action, constant, run, take_global
@@ -22,7 +23,9 @@ def _text(encoding: str) -> Action:
         if encoding == "unicode_escape" and len(raw) >= 2 and raw[:1] == raw[-1:] and raw[:1] in b"'\"":
             raw = raw[1:-1]
         try:
-            machine.push(Thing("text", raw.decode(encoding)))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # an escape that is none stays as it is
+                machine.push(Thing("text", raw.decode(encoding) if b"\\" in raw else raw.decode("latin-1")))
         except UnicodeDecodeError:
             raise Refused("PICKLE_BROKEN", "holds a text with broken escapes") from None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.vetting.rules import words
+from modelshelf.vetting.scanners.template_growth import MAX_SIZE, ROUNDS, SAME_LOOPS, Growth, targets
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -16,7 +17,7 @@ MAX_TURNS = 1_000_000  # of nested loops over constant ranges
 _NODES = words(
     "Template Output TemplateData Const Name NSRef Getattr Getitem Slice Call Filter Test If For Macro Assign "
     "AssignBlock CondExpr Compare Operand And Or Not Add Sub Mul Div FloorDiv Mod Neg Pos Concat List Tuple "
-    "Dict Pair Keyword FilterBlock CallBlock With ScopedEvalContextModifier Scope Break Continue ExprStmt"
+    "Dict Pair Keyword FilterBlock CallBlock With Scope Break Continue ExprStmt"
 )
 _FILTERS = words(
     "abs batch capitalize count d default dictsort e escape first float format from_json fromjson groupby "
@@ -37,7 +38,9 @@ _METHODS = words(
     "removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip setdefault split splitlines "
     "startswith strip swapcase title update upper values"
 )
-_FORBIDDEN_NAMES = words("self cycler joiner lipsum request config url_for get_flashed_messages g session application")
+_FORBIDDEN_NAMES = words(
+    "self super varargs kwargs cycler joiner lipsum request config url_for get_flashed_messages g session application"
+)
 _INNARDS = re.compile(
     r"(?:gi|cr|ag|tb|f|im|func|co)_(?:frame|code|globals|locals|builtins|back|next|func|self|class)|mro"
 )
@@ -46,6 +49,9 @@ _WIDTH = re.compile(r"%[^a-zA-Z%]*\d{4}|\{[^{}]*:[^{}]*\d{4}")
 _TOKENS = re.compile(r"\w*_tokens?$")
 # Methods and filters that give back a part of a text, never a new one made of pieces.
 _PARTS = words("strip lstrip rstrip split rsplit get lower upper trim first last string keys list items")
+
+
+_FILLING = words("append insert extend update setdefault add")
 
 
 class Unsafe(Exception):
@@ -65,13 +71,18 @@ class TreeChecker:
         self.parameters = {arg.name for macro in tree.find_all(nodes.Macro) for arg in macro.args}
         self.built = self._built()
         self.sizes: dict[str, int] = {}
-        self._measure()
 
     def check(self) -> None:
         """Raise Unsafe if anything in the tree is not allowed."""
-        waiting: list[tuple[Any, int]] = [(self.tree, 1)]
+        self._measure()
+        growth = Growth(self.tree, self.nodes)
+        if growth.doubles():
+            raise Unsafe("doubles a text again and again")
+        if growth.branches():
+            raise Unsafe("has macros that call themselves twice each time")
+        waiting: list[tuple[Any, int, tuple[str, ...]]] = [(self.tree, 1, ())]
         while waiting:
-            node, turns = waiting.pop()
+            node, turns, loops = waiting.pop()
             kind = type(node).__name__
             if kind not in _NODES:
                 raise Unsafe(f"uses {kind.lower()}, which no chat template needs")
@@ -79,9 +90,10 @@ class TreeChecker:
                 check(self, node)
             if kind == "For":
                 turns *= max(self._size(node.iter), 1)
-                if turns > MAX_TURNS:
+                loops = (*loops, repr(node.iter))
+                if turns > MAX_TURNS or loops.count(loops[-1]) >= SAME_LOOPS:
                     raise Unsafe("loops for longer than anyone can wait")
-            waiting.extend((child, turns) for child in node.iter_child_nodes())
+            waiting.extend((child, turns, loops) for child in node.iter_child_nodes())
 
     def _name(self, node: Any) -> None:
         if node.name in _FORBIDDEN_NAMES or (node.name.startswith("__") and node.ctx == "load"):
@@ -102,9 +114,13 @@ class TreeChecker:
             raise Unsafe("reaches for an item whose name it puts together or hides")
 
     def _call(self, node: Any) -> None:
+        target = node.node
+        if any(keyword.key.startswith("_") for keyword in node.kwargs):
+            raise Unsafe("names an argument as Python names its innards")
+        if self._is_macro_of_a_list(target):
+            return
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             raise Unsafe("calls with arguments that it computes")
-        target = node.node
         if isinstance(target, self.nodes.Name):
             if target.name not in _FUNCTIONS | self.macros | self.parameters:
                 raise Unsafe(f"calls {target.name[:60]}")
@@ -117,6 +133,23 @@ class TreeChecker:
                 self._format(target.node)
         else:
             raise Unsafe("calls something that it computes")
+
+    def _is_macro_of_a_list(self, target: Any) -> bool:
+        """Whether a call is of an item of a list that holds macros of this template and nothing else."""
+        nodes = self.nodes
+        if not isinstance(target, nodes.Getitem) or not isinstance(target.node, nodes.Name):
+            return False
+        name = target.node.name
+        given = [value for names, value in self._given() if name in names]
+        return bool(given) and all(value is not None and self._holds_macros(value, name) for value in given)
+
+    def _holds_macros(self, value: Any, name: str) -> bool:
+        nodes = self.nodes
+        if isinstance(value, nodes.Add):
+            return self._holds_macros(value.left, name) and self._holds_macros(value.right, name)
+        if isinstance(value, nodes.List):
+            return all(isinstance(item, nodes.Name) and item.name in self.macros for item in value.items)
+        return isinstance(value, nodes.Name) and value.name == name
 
     def _filter(self, node: Any) -> None:
         if node.name not in _FILTERS:
@@ -148,7 +181,8 @@ class TreeChecker:
         """Whether an item's name is a number, a harmless text or a piece of the data, not put together from parts."""
         nodes = self.nodes
         if isinstance(node, nodes.Const):
-            return not isinstance(node.value, str) or not ("__" in node.value or node.value.startswith("_"))
+            hidden = isinstance(node.value, str) and ("__" in node.value or node.value.startswith("_"))
+            return not hidden and not (isinstance(node.value, str) and _INNARDS.fullmatch(node.value))
         if isinstance(node, nodes.Name):
             return node.name not in self.built and not _TOKENS.match(node.name)
         if isinstance(node, nodes.Getattr):
@@ -211,17 +245,21 @@ class TreeChecker:
         macros = {macro.name: macro for macro in self.tree.find_all(nodes.Macro)}
         for node in self.tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.Call)):
             if isinstance(node, nodes.Assign):
-                yield list(_targets(node.target)), node.node
+                yield list(targets(node.target)), node.node
             elif isinstance(node, nodes.AssignBlock):
-                yield list(_targets(node.target)), None
+                yield list(targets(node.target)), None
             elif isinstance(node, nodes.For):
-                yield list(_targets(node.target)), node.iter
+                yield list(targets(node.target)), node.iter
             elif isinstance(node, nodes.With):
                 yield from (
-                    ([*_targets(target)], value) for target, value in zip(node.targets, node.values, strict=True)
+                    ([*targets(target)], value) for target, value in zip(node.targets, node.values, strict=True)
                 )
             elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
                 yield from self._handed(node, macros.get(node.node.name))
+            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in _FILLING:
+                yield from ((list(_holder(node.node.node)), value) for value in node.args)
+            elif isinstance(node, nodes.Call) and node.dyn_args is not None:
+                yield sorted(self.parameters), node.dyn_args
 
     def _handed(self, call: Any, macro: Any) -> Iterator[tuple[list[str], Any]]:
         if call.node.name == "namespace":
@@ -275,12 +313,17 @@ class TreeChecker:
 
     def _measure(self) -> None:
         """Note how large the numbers and texts can be that are assigned to variables."""
-        self.sizes = {}
-        for _ in range(4):
-            for assign in self.tree.find_all(self.nodes.Assign):
+        assigns = list(self.tree.find_all(self.nodes.Assign))
+        for _ in range(ROUNDS):
+            before = dict(self.sizes)
+            for assign in assigns:
                 size = self._size(assign.node)
-                for name in _targets(assign.target):
+                if size > MAX_SIZE:
+                    raise Unsafe("puts an enormous text or number together")
+                for name in targets(assign.target):
                     self.sizes[name] = max(size, self.sizes.get(name, 1))
+            if self.sizes == before:
+                return
 
     def _size(self, node: Any) -> int:
         """How often a loop over this, or over a range up to it, can turn; what the data decide counts as once."""
@@ -290,10 +333,12 @@ class TreeChecker:
             return abs(value) if isinstance(value, int) else len(value) if isinstance(value, str) else 1
         if isinstance(node, nodes.Name):
             return self.sizes.get(node.name, 1)
+        if isinstance(node, nodes.Getattr):
+            return self.sizes.get(f".{node.attr}", 1)
         if isinstance(node, nodes.Add | nodes.Concat):
-            return min(sum(map(self._size, node.iter_child_nodes())), MAX_TURNS + 1)
+            return min(sum(map(self._size, node.iter_child_nodes())), MAX_SIZE + 1)
         if isinstance(node, nodes.Mul):
-            return min(max(self._size(node.left), 1) * max(self._size(node.right), 1), MAX_TURNS + 1)
+            return min(max(self._size(node.left), 1) * max(self._size(node.right), 1), MAX_SIZE + 1)
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "range":
             return max(map(self._size, node.args), default=1)
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
@@ -324,14 +369,16 @@ class TreeChecker:
                 raise Unsafe(f"reaches for .{text.value[:60]}")
 
 
-def _targets(target: Any) -> Iterator[str]:
-    if hasattr(target, "items"):
-        for item in target.items:
-            yield from _targets(item)
-    elif type(target).__name__ == "Name":
-        yield target.name
-    elif type(target).__name__ == "NSRef":
-        yield f".{target.attr}"
+def _holder(node: Any) -> Iterator[str]:
+    """The variable that holds a list or an object that a method fills."""
+    kind = type(node).__name__
+    if kind in {"Name", "NSRef"}:
+        yield from targets(node)
+    elif kind == "Getattr":
+        yield f".{node.attr}"
+        yield from _holder(node.node)
+    elif kind == "Getitem":
+        yield from _holder(node.node)
 
 
 _CHECKS: dict[str, Callable[[TreeChecker, Any], None]] = {
