@@ -195,7 +195,15 @@ TAGS = [
     "en",
     "zh",
 ]
-FORMATS = (["safetensors"], ["gguf"], ["pytorch"], ["safetensors", "pytorch"], ["onnx"], [], ["gguf", "safetensors"])
+FORMATS: tuple[list[str], ...] = (
+    ["safetensors"],
+    ["gguf"],
+    ["pytorch"],
+    ["safetensors", "pytorch"],
+    ["onnx"],
+    [],
+    ["gguf", "safetensors"],
+)
 LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz0123456789"))
 NOW = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
 

@@ -17,7 +17,8 @@ _AGE = {"h": _HOUR, "d": 24 * _HOUR, "w": 168 * _HOUR, "mo": 730.5 * _HOUR, "y":
 
 # Unit (lower case) -> how many bytes, parameters, tokens or seconds it is.
 MEASURES: Mapping[str, Mapping[str, float]] = {
-    "created": _AGE, "ctx": _TOKENS, "downloads": _COUNT, "likes": _COUNT, "params": _COUNT, "size": _BYTES, "updated": _AGE,
+    "created": _AGE, "ctx": _TOKENS, "downloads": _COUNT, "likes": _COUNT, "params": _COUNT, "size": _BYTES,
+    "updated": _AGE,
 }  # fmt: skip
 
 _NUMBER = re.compile(r"^(?P<digits>\d{1,15}(?:\.(?P<after>\d{1,6}))?)(?P<unit>[a-z]*)$")

@@ -156,21 +156,19 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name == "id":
         return pc.fill_null(column.cast(pa.string()), "")
     if name in TIMES:
-        return (
-            column.cast(pa.timestamp("s"), safe=False).cast(field.type)
-            if pa.types.is_date(column.type)
-            else (_in_utc(column).cast(field.type, safe=False))
-        )
+        return _moments(column).cast(field.type, safe=False)
     return column.cast(field.type)
 
 
-def _in_utc(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Times without a zone are taken to be UTC."""
-    return pc.assume_timezone(column, "UTC") if column.type.tz is None else column
+def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Days, and times without a zone, are taken to be UTC."""
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"), safe=False)
+    return column if column.type.tz else pc.assume_timezone(column, "UTC")
 
 
 def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
-    types = pa.types
+    types: Any = pa.types
     if types.is_null(kind):
         return True
     if types.is_dictionary(kind):
@@ -179,12 +177,12 @@ def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
         of_lists = types.is_list(kind) or types.is_large_list(kind)
         return of_lists and _fits(pa.string(), kind.value_type, "")
     if types.is_string(wanted):
-        return types.is_string(kind) or types.is_large_string(kind)
+        return bool(types.is_string(kind) or types.is_large_string(kind))
     if types.is_timestamp(wanted):
-        return types.is_timestamp(kind) or types.is_date(kind)
+        return bool(types.is_timestamp(kind) or types.is_date(kind))
     if types.is_boolean(wanted):
-        return types.is_boolean(kind) or (name == "gated" and types.is_string(kind))
-    return types.is_integer(kind)
+        return bool(types.is_boolean(kind) or (name == "gated" and types.is_string(kind)))
+    return bool(types.is_integer(kind))
 
 
 def _named(ids: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -51,7 +51,7 @@ def of_card(card: RepoCard) -> ModelFacts | None:
         return None
     kind = next((name for name in FORMATS_BY_TAG if name in {card.library, *card.tags}), None)
     kind = kind or (card.formats[0] if card.formats else None)
-    quantisation = _usual(card.quantisations)
+    quantisation = usual(card.quantisations)
     size = _size(card, quantisation, kind)
     base = next((tag.rpartition(":")[2] for tag in card.tags if tag.startswith(_BASE)), None)
     told = {
@@ -133,7 +133,8 @@ def abilities_of(card: RepoCard) -> frozenset[str]:
 _NUMBERS = frozenset({abilities.EMBED, abilities.RERANK})
 
 
-def _usual(quantisations: tuple[str, ...]) -> str | None:
+def usual(quantisations: tuple[str, ...]) -> str | None:
+    """Of several quantisations the one that most people would load."""
     for name in PREFERRED_QUANTISATIONS:
         if name in quantisations:
             return name

@@ -77,8 +77,17 @@ filters = st.sampled_from(
             "tag:merge",
         ),
         *("size:<8GB", "size:1GB..8GB", "params:7B", "params:>=5", "ctx:4k", "ctx:<=6", "likes:>5", "downloads:..5"),
-        *("updated:<30d", "updated:>1y", "created:<1y", "created:10d..100d", "source:hub", "source:x", "ability:embed"),
-        *("ability:chat,vision", "is:installed", "is:installed,gated", "provider:builtin"),
+        *("updated:<30d", "updated:>1y", "created:<1y", "created:10d..100d", "source:hub"),
+        *(
+            "is:gated",
+            "tag:merge",
+            "source:x",
+            "ability:embed",
+            "ability:chat,vision",
+            "is:installed",
+            "is:installed,gated",
+            "provider:builtin",
+        ),
     ]
 )
 words = st.sampled_from(

@@ -66,7 +66,8 @@ def rows_of(bits: Bits) -> NDArray[np.int64]:
     if len(filled) > len(bits) // 2:
         return np.flatnonzero(unpack(bits))
     inside = np.flatnonzero(unpack(bits[filled]))
-    return (filled[inside >> 6] << 6) + (inside & (WORD - 1))
+    found: NDArray[np.int64] = (filled[inside >> 6] << 6) + (inside & (WORD - 1))
+    return found
 
 
 def slice_of(bits: Bits, start: int, stop: int) -> NDArray[np.int64]:

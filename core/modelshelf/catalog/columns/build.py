@@ -1,7 +1,7 @@
 """Make a generation: everything that a search reads, as columns that are mapped and never parsed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from modelshelf.catalog import stock
-from modelshelf.catalog.columns import postings
+from modelshelf.catalog.columns import cells, postings
 from modelshelf.catalog.columns.meanings import VERSION
-from modelshelf.catalog.columns.models import Array, Lists, Models, load, sets_of, sort, unique_rows
+from modelshelf.catalog.columns.models import Array, Coder, Lists, Models, load, sets_of, sort, unique_rows
 from modelshelf.catalog.columns.said import said_abilities, said_kinds
 from modelshelf.catalog.files import PREFERRED_FORMATS
 
 SLICE = 100_000
 SORTED = ("likes", "trending", "created", "modified", "size", "params", "context", "downloads")
+type _Sets = tuple[Array, list[list[int]]]
 COMBINED = ("pipeline_tag", "library", "license", "source")
 
 
@@ -35,8 +36,13 @@ def build(folder: Path, sources: Mapping[str, Sequence[Path]]) -> int:
     _write_names(folder, models)
     values["dense"] = postings.save_text(folder, _words_of(models))
     _write_numbers(folder, models)
-    values |= _write_combined(folder, models)
-    values |= _write_lists(folder, models)
+    abilities, kinds = said_abilities(models), said_kinds(models)
+    formats, quants = _sets(models, "formats", _in_order), _sets(models, "quants", _by_text)
+    values |= _write_combined(folder, models, [formats[0], abilities, kinds])
+    values |= cells.write(folder, models, kinds, abilities, formats, quants)
+    values |= {"format_sets": formats[1], "quant_sets": quants[1]}
+    np.save(folder / "quants.npy", _narrow(quants[0]))
+    _write_lists(folder, models)
     values["origins"] = {str(row): list(found) for row, found in models.origins.items()}
     write_parquet(models, folder / "models.parquet")
     (folder / "values.json").write_text(json.dumps(values), "utf-8")
@@ -64,28 +70,32 @@ def _words_of(models: Models) -> postings.Postings:
     for letter in b"abcdefghijklmnopqrstuvwxyz0123456789":
         plain[letter] = letter
     plain[ord("A") : ord("Z") + 1] = np.arange(ord("a"), ord("z") + 1)
-    ends, blob = _buffers(models.names)
-    text = pa.Array.from_buffers(
-        pa.string(), len(models), [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(plain[blob])]
-    )
-    split = pc.ascii_split_whitespace(text)
-    flat, parents = pc.list_flatten(split), pc.list_parent_indices(split).to_numpy()
-    filled = pc.not_equal(flat, "")
-    return _posted(len(models), flat.filter(filled), parents[filled.to_numpy(zero_copy_only=False)])
+    coder, codes, parents = Coder(), [], []
+    for start in range(0, len(models), SLICE):
+        ends, blob = _buffers(models.names[start : start + SLICE])
+        offsets, letters = pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(plain[blob])
+        split = pc.ascii_split_whitespace(pa.Array.from_buffers(pa.string(), len(ends) - 1, [None, offsets, letters]))
+        codes.append(coder.encode(pc.list_flatten(split)))
+        parents.append(pc.list_parent_indices(split).to_numpy().astype(np.uint32) + np.uint32(start))
+    return _posted(len(models), coder.values, _whole(codes, np.int32), _whole(parents, np.uint32))
 
 
-def _posted(count: int, flat: pa.Array, parents: Array) -> postings.Postings:
-    coded = flat.dictionary_encode()
-    vocabulary = [word.encode() for word in coded.dictionary.to_pylist()]
-    codes = coded.indices.to_numpy()
-    del flat, coded
-    return _ranked(count, vocabulary, codes, parents)
+def _whole(parts: list[Array], kind: Any) -> Array:
+    """The parts as one; they are given up."""
+    found = np.concatenate(parts) if parts else np.empty(0, kind)
+    parts.clear()
+    return found
 
 
-def _ranked(count: int, vocabulary: Sequence[bytes], codes: Array, parents: Array) -> postings.Postings:
-    order = sorted(range(len(vocabulary)), key=vocabulary.__getitem__)
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
+def _posted(count: int, values: Sequence[str], codes: Array, parents: Array) -> postings.Postings:
+    """The words in order; the empty one, which is no word, is left out."""
+    vocabulary = [value.encode() for value in values]
+    order = sorted(range(1, len(vocabulary)), key=vocabulary.__getitem__)
+    rank = np.empty(len(vocabulary), np.uint32)
+    rank[order] = np.arange(len(order), dtype=np.uint32)
+    filled = codes > 0
+    if not filled.all():
+        codes, parents = codes[filled], parents[filled]
     return postings.build(count, [vocabulary[place] for place in order], rank[codes], parents)
 
 
@@ -103,42 +113,45 @@ def _write_numbers(folder: Path, models: Models) -> None:
         np.save(folder / f"{name}_place.npy", place)
 
 
-def _write_combined(folder: Path, models: Models) -> dict[str, Any]:
+def _write_combined(folder: Path, models: Models, derived: Sequence[Array]) -> dict[str, Any]:
     """What is the same in many models is kept once: a number per row, and what each number means."""
-    formats = models.coders["formats"].values
-    codes, members = sets_of(models.lists["formats"], len(formats))
-    abilities, kinds = said_abilities(models), said_kinds(models)
-    columns = [models.codes[name] for name in COMBINED]
-    columns += [codes, abilities, kinds, models.flags["gated"], models.flags["private"]]
+    columns = [*(models.codes[name] for name in COMBINED), *derived, models.flags["gated"], models.flags["private"]]
     combined, first = unique_rows(columns)
-    np.save(folder / "combined.npy", combined.astype(np.uint16) if len(first) < 1 << 16 else combined)
-    taken = [column[first] for column in columns]
-    np.save(folder / "combinations.npy", np.stack([column.astype(np.int64) for column in taken], axis=1))
-    origins = {name: models.coders[name].values for name in COMBINED}
-    return origins | {"formats": formats, "format_sets": [_in_order(one, formats) for one in members]}
+    np.save(folder / "combined.npy", _narrow(combined))
+    np.save(folder / "combinations.npy", np.stack([column[first].astype(np.int64) for column in columns], axis=1))
+    return {name: models.coders[name].values for name in (*COMBINED, "formats", "quants", "architecture")}
 
 
-def _in_order(members: tuple[int, ...], formats: Sequence[str]) -> list[int]:
+def _narrow(codes: Array) -> Array:
+    """In two bytes each, where that is enough."""
+    return codes.astype(np.uint16) if not len(codes) or codes.max() < 1 << 16 else codes
+
+
+def _sets(models: Models, name: str, ordered: Callable[[Sequence[int], Sequence[str]], list[int]]) -> _Sets:
+    """The number of each row's set, and the members of each number in order."""
+    values = models.coders[name].values
+    codes, members = sets_of(models.lists[name], len(values))
+    return codes, [ordered(one, values) for one in members]
+
+
+def _in_order(members: Sequence[int], formats: Sequence[str]) -> list[int]:
     """The preferred format first, as cards have them."""
     rank = {name: number for number, name in enumerate(PREFERRED_FORMATS)}
     return sorted(members, key=lambda code: (rank.get(formats[code], len(rank)), formats[code]))
 
 
-def _write_lists(folder: Path, models: Models) -> dict[str, Any]:
-    quants = models.coders["quants"].values
-    codes, members = sets_of(models.lists["quants"], len(quants))
-    np.save(folder / "quants.npy", codes.astype(np.uint16) if len(members) < 1 << 16 else codes)
+def _by_text(members: Sequence[int], values: Sequence[str]) -> list[int]:
+    return sorted(members, key=values.__getitem__)
+
+
+def _write_lists(folder: Path, models: Models) -> None:
     np.save(folder / "architecture.npy", models.codes["architecture"].astype(np.uint32))
     tags = models.lists["tags"]
     np.save(folder / "tags_ends.npy", tags.ends.astype(np.uint32))
-    vocabulary = [value.lower().encode() for value in models.coders["tags"].values]
     np.save(folder / "tags_codes.npy", tags.codes)
     _write_texts(folder, "tags", models.coders["tags"].values)
+    vocabulary = [value.lower().encode() for value in models.coders["tags"].values]
     postings.save(folder, "tag", _tagged(len(models), vocabulary, tags))
-    by_name = sorted(range(len(quants)), key=quants.__getitem__)
-    rank = {code: number for number, code in enumerate(by_name)}
-    sets = [sorted(one, key=rank.__getitem__) for one in members]
-    return {"quants": quants, "quant_sets": sets, "architecture": models.coders["architecture"].values}
 
 
 def _write_texts(folder: Path, name: str, values: Sequence[str]) -> None:

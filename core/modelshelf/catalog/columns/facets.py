@@ -89,11 +89,11 @@ def _sum(codes: Array, counts: Array, size: int) -> Array:
 def _members(members: Sequence[Sequence[int]], counts: Array, size: int) -> Array:
     """From counts of sets to counts of their members."""
     found = np.zeros(size, np.int64)
-    for place in np.flatnonzero(counts):
+    for place in np.flatnonzero(counts).tolist():
         found[members[place]] += counts[place]
     return found
 
 
 def _ranked(values: Sequence[str], counts: Array) -> Counts:
-    known = [(values[code], int(counts[code])) for code in np.flatnonzero(counts) if code]
+    known = [(values[code], int(counts[code])) for code in np.flatnonzero(counts).tolist() if code]
     return tuple(sorted(known, key=lambda one: (-one[1], one[0]))[:SHOWN])

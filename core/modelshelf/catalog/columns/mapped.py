@@ -65,9 +65,10 @@ class Mapped:
             StoreError: it is missing or broken.
         """
         try:
-            return np.load(self.folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)
+            found: Array = np.load(self.folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)
         except (OSError, ValueError) as error:
             raise StoreError(f"The catalogue in {self.folder} is broken: {error}.", remedy=_REMEDY) from error
+        return found
 
     @cached_property
     def orders(self) -> Mapping[str, tuple[Array, Array]]:

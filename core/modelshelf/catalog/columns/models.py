@@ -40,7 +40,8 @@ class Coder:
         """The numbers of a column."""
         coded = column.dictionary_encode()
         numbers = np.array([0, *(self.code(value) for value in coded.dictionary.to_pylist())], np.int32)
-        return numbers[pc.fill_null(pc.add(coded.indices, 1), 0).to_numpy(zero_copy_only=False)]
+        found: Array = numbers[pc.fill_null(pc.add(coded.indices, 1), 0).to_numpy(zero_copy_only=False)]
+        return found
 
 
 @dataclass(slots=True)
@@ -111,7 +112,8 @@ def sort(models: Models) -> Array:
     models.take(order)
     place = np.empty(len(order), np.uint32)
     place[order] = np.arange(len(order), dtype=np.uint32)
-    return place[by_name]
+    named: Array = place[by_name]
+    return named
 
 
 def _read(batch: pa.RecordBatch, source: str, coders: Mapping[str, Coder], parts: dict[str, list[Any]]) -> None:

@@ -135,7 +135,9 @@ class TextIndex:
 
 def build(count: int, words: Sequence[bytes], codes: Array, parents: Array) -> Postings:
     """From the sorted vocabulary, and for each occurrence its word and its row."""
-    keys = np.sort((codes.astype(np.int64) << 32) | parents)
+    keys = codes.astype(np.int64) << 32
+    keys |= parents
+    keys.sort()
     keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
     ends = np.searchsorted(keys, np.arange(len(words) + 1, dtype=np.int64) << 32)
     cuts = np.concatenate([[0], np.cumsum([len(word) for word in words], dtype=np.int64)])

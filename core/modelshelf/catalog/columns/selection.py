@@ -198,7 +198,8 @@ class Selection:
 
 
 def _all(tables: Iterable[Array]) -> Array:
-    return np.logical_and.reduce(list(tables))
+    found: Array = np.logical_and.reduce(list(tables))
+    return found
 
 
 def _equal(one: Filter, values: Sequence[str]) -> Array:
