@@ -32,7 +32,7 @@ def test_every_query_finds_what_looking_at_each_model_finds(
         assert [row.number for row in columns.ordered(rows, Sort())] == list(range(len(models)))
         installed = np.array([row.number for row in rows if "llama" in row.card.repo], np.int64)
         checks = {"installed": lambda card: "llama" in card.repo, "provider:builtin": lambda card: "llama" in card.repo}
-        marks = dict.fromkeys(checks, lambda: bits.of_rows(mapped.rows, installed))
+        marks = dict.fromkeys(checks, bits.of_rows(mapped.rows, installed))
         for text, sort in asked:
             query = parse(text)
             names = ("task", "library", "license", "format", "ability")

@@ -3,7 +3,6 @@
 It prints one line of JSON: `{"generation", "rows"}`, or `{"error", "remedy"}` when the old generation stays.
 """
 
-import errno
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ from filelock import FileLock
 
 from modelshelf.catalog.columns.build import build
 from modelshelf.catalog.columns.generations import Generations
+from modelshelf.catalog.failures import is_full
 
 BUILD_LOCK = "build.lock"
 
@@ -59,11 +59,6 @@ def remedy(error: Exception) -> str:
     if is_full(error):
         return "Free some space: a generation takes about 250 bytes for each model."
     return "`modelshelf catalog sync` tries again."
-
-
-def is_full(error: Exception) -> bool:
-    """Whether there is no space left; Arrow says it in words alone."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ AGES = {"updated": "modified", "created": "created"}
 MEASURED = {"ctx": "context"}
 _PLAIN = {"task": (TASK, "pipeline_tag"), "library": (LIBRARY, "library"), "license": (LICENCE, "license")}
 
-type Marks = Mapping[str, Callable[[], Bits]]
+type Marks = Mapping[str, Bits]
 """What is known beside the catalogue: `is:` and `provider:` words, each with the rows that it holds for."""
 
 
@@ -121,7 +121,7 @@ class Selection:
 
     def _marked(self, one: Filter, marks: Marks) -> Bits:
         prefix = "provider:" if one.key == "provider" else ""
-        found = [marks[prefix + value]() for value in one.values if value != "gated"]
+        found = [marks[prefix + value] for value in one.values if value != "gated"]
         if one.key == "is" and "gated" in one.values:
             gated = self._mapped.combinations[:, GATED].astype(bool)
             found.append(self._keep("is:gated", lambda: self._looked_up(gated, self._mapped.combined)))
