@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelshelf.catalog import stock
-from modelshelf.catalog.stock import Taken
 from modelshelf.catalog.types import RepoCard
+
+if TYPE_CHECKING:
+    from modelshelf.catalog.stock import Taken
 
 MOST_NEWS = 50  # files of news before a full crawl is due
 
@@ -58,9 +59,9 @@ class Holdings:
         """What is known; nothing where the state is missing or of another version."""
         try:
             said: dict[str, Any] = json.loads((self.folder / "state.json").read_text("utf-8"))
-            return SourceState(
-                **{name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-            )
+            for name in ("base", "news", "crawled"):
+                said[name] = tuple(said[name])
+            return SourceState(**said)
         except (OSError, ValueError, TypeError, KeyError):
             return SourceState()
 
@@ -90,18 +91,22 @@ class Holdings:
         Raises:
             OSError: it cannot be written.
         """
+        from modelshelf.catalog import stock  # Arrow takes a while to load: only who needs it waits
+
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{secrets.token_hex(8)}.parquet"
         stock.write(cards, self.folder / name)
         return name
 
-    def take(self, file: Path, at: datetime, origin: str = "") -> Taken:
+    def take(self, file: Path, at: datetime, origin: str = "") -> "Taken":
         """Let a Parquet file of somebody's be all that is known of this source.
 
         Raises:
             UsageError: it cannot be read as models; what was known stays.
             OSError: it cannot be written; what was known stays.
         """
+        from modelshelf.catalog import stock
+
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{secrets.token_hex(8)}.parquet"
         taken = stock.take(file, self.folder / name)

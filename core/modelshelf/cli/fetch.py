@@ -64,7 +64,7 @@ def download(
         _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)
         return
     try:
-        job = with_shelf(work, without=frozenset({"health", "state"}))
+        job = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
     except ModelshelfError as error:
         if not as_json:
             raise

@@ -161,7 +161,7 @@ def run(as_json: Json = False) -> None:
         tell = (lambda job: emit({"event": "progress", **document(job)})) if as_json else lambda _: None
         return await Board(shelf.downloads, hidden=as_json).watch(ids, tell)
 
-    ended = with_shelf(work, without=frozenset({"health", "state"}))
+    ended = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
     report(ended, as_json)
 
 

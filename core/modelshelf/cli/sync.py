@@ -75,7 +75,7 @@ def sync(
             await _prune(shelf, report, yes or as_json, Output(as_json))
         return report, ended
 
-    report, ended = with_shelf(work, without=frozenset({"health", "state"}))
+    report, ended = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
     _end(report, ended, check, as_json)
 
 

@@ -70,7 +70,7 @@ def update(
         tell = (lambda job: emit({"event": "progress", **document(job)})) if as_json else lambda _: None
         return await Board(shelf.downloads, hidden=as_json).watch(jobs, tell)
 
-    ended = with_shelf(work, without=frozenset({"health", "state"}))
+    ended = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
     if not ended:
         Output(as_json).document({"event": "done", "current": True})
         Output(as_json).line("Everything is current.")

@@ -155,17 +155,21 @@ def _facts(said: Mapping[str, Any]) -> ModelFacts:
     )
 
 
+def spread(found: Array, cells: Array) -> Array:
+    """From the value of each cell to that of each row."""
+    return np.asarray(found.take(cells, mode="clip"))
+
+
 class Standing:
     """How well every model does: the best of some providers, and the order that this makes.
 
-    `cells` are those of the rows, `found` the value of each cell; `values` are a score and one per row, 0 where nothing
-    is known.
+    `values` are a score and one per row, 0 where nothing is known.
     """
 
-    def __init__(self, cells: Array, found: Array) -> None:
-        self.values: Array = found.take(cells, mode="clip")
+    def __init__(self, values: Array) -> None:
+        self.values = values
         self.order: Array = np.argsort(np.uint8(255) - self.values, kind="stable").astype(np.uint32)
-        ends = [bisect_right(range(len(cells)), 255 - value, key=self._fall) for value in range(256)]
+        ends = [bisect_right(range(len(values)), 255 - value, key=self._fall) for value in range(256)]
         self._ends = [*ends, 0]  # of each value; before 255 there is nothing
         self.known = ends[UNSAID + 1]
 

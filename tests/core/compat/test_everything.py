@@ -15,7 +15,7 @@ from modelshelf.catalog.query import parse
 from modelshelf.catalog.types import RepoCard
 from modelshelf.compat.asking import Asking
 from modelshelf.compat.engines import Engine, engine, on_this
-from modelshelf.compat.everything import Cells, Standing, scores
+from modelshelf.compat.everything import Cells, Standing, scores, spread
 from modelshelf.compat.guessed import Sized, guessed
 from modelshelf.compat.machine import Gpu, Machine
 from modelshelf.compat.types import Settings
@@ -97,7 +97,7 @@ def test_the_order_by_score_pages_like_any_other(tmp_path: Path) -> None:
     catalogue = columns.catalogue(tmp_path, models)
     mapped, asking = catalogue.mapped, Asking("builtin", "", _engine("builtin"), MACHINES[0], Settings())
     cells = Cells.read(mapped.values["classes"], np.asarray(mapped.column("cell_table")), STEPS)
-    standing = Standing(mapped.column("cells"), scores(cells, [asking]))
+    standing = Standing(spread(scores(cells, [asking]), mapped.column("cells")))
     assert standing.places(standing.order).tolist() == list(range(mapped.rows))
     assert standing.known == sum(card.size is not None for card in models)
     for sort in (Sort("compatibility"), Sort("compatibility", ascending=True)):

@@ -58,12 +58,12 @@ class Crawl:
             cursor = page.next
             if not cursor or self._repeated(page):
                 break
-        name = await asyncio.to_thread(self._holdings.write, batch.cards[:count])
+        cards = batch.cards[:count]
+        name = await asyncio.to_thread(self._holdings.write, cards)
         state = await self._state()
-        moment = state.asked or _iso(datetime.now(UTC))
-        await self._save(
-            replace(state, news=(*state.news, name), top=True, asked=moment, models=len(batch.cards[:count]))
-        )
+        asked = _iso(datetime.now(UTC))
+        await self._save(replace(state, news=(*state.news, name), top=True, asked=asked, models=len(cards)))
+        return bool(cursor)
 
     async def whole(self, paused: Callable[[int], bool] | None = None) -> bool:
         """All models, from where the last crawl stopped; False if `paused`, asked with each file, said to stop here.

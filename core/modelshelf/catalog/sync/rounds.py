@@ -67,9 +67,8 @@ class Round:
             await asyncio.to_thread(self._holdings.save, replace(state, news=()) if not state.base else state)
             await crawl.top()
             return
-        if not state.top:
-            if await crawl.top():
-                await self._partly()
+        if not state.top and await crawl.top():
+            await self._partly()
         if full or is_due(state, datetime.now(UTC)) or not await crawl.news():
             while not await crawl.whole(self._enough):
                 await self._partly()
