@@ -17,6 +17,7 @@ from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import PREFIX, ConfigManager
+from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
@@ -111,6 +112,7 @@ class Shelf:
         self.catalog.index.installed = self._installed
         self.catalog.index.ranks = self.compatibility.ranks
         self.catalog_sync = CatalogSync(config, self.events, self.access, self.catalog, lambda: self.health.leading)
+        self.discovery = DiscoveryService(self.store, self.catalog.index, self.library, self.catalog_sync)
         self.integration = IntegrationService(
             self.catalog, self.library, self.providers, self.health, self.compatibility
         )

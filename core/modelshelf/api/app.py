@@ -8,9 +8,11 @@ from fastapi.openapi.utils import get_openapi
 from modelshelf import __version__
 from modelshelf.api import (
     account,
+    browse,
     catalog,
     chat,
     compatibility,
+    discovery,
     docs,
     downloads,
     events,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 PARTS = (
     catalog,
+    browse,
+    discovery,
     compatibility,
     queue,
     downloads,

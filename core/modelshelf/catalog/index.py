@@ -1,6 +1,7 @@
 """The catalogue as everyone asks it: the generation in use, followed as newer ones come."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,6 +98,22 @@ class CatalogIndex:
         wanted = list(names)
         return await asyncio.to_thread(lambda: _rows(self._current().mapped, wanted))
 
+    async def find(self, name: str) -> "tuple[Catalogue, Row]":
+        """A model by its name, and the generation that it is in.
+
+        Raises:
+            NotFound: there is no catalogue yet, or it does not have the model.
+        """
+
+        def look() -> "tuple[Catalogue, Row]":
+            catalogue = self._current()
+            found = _rows(catalogue.mapped, [name])
+            if name not in found:
+                raise NotFound(f"The catalogue has no {name[:200]}.", remedy="`modelshelf catalog sync` may bring it.")
+            return catalogue, found[name]
+
+        return await asyncio.to_thread(look)
+
     async def complete(self, text: str) -> list[str]:
         """What the last word of a query may become, with the catalogue's own publishers, tasks, libraries and so on."""
         found = complete(text)
@@ -150,6 +167,26 @@ class CatalogIndex:
             return whole(self._current().mapped.folder / "models.parquet", columns)
 
         return await asyncio.to_thread(read)
+
+    async def export(self, file: Path) -> int:
+        """Write the whole catalogue as a Parquet file, and say how many models it holds.
+
+        Raises:
+            NotFound: there is no catalogue yet.
+            OSError: it cannot be written.
+        """
+
+        def copy() -> int:
+            mapped = self._current().mapped
+            beside = file.with_name(f"{file.name}.part")
+            try:
+                shutil.copyfile(mapped.folder / "models.parquet", beside)
+                beside.replace(file)
+            finally:
+                beside.unlink(missing_ok=True)
+            return mapped.rows
+
+        return await asyncio.to_thread(copy)
 
     def close(self) -> None:
         """Let go of the generation."""

@@ -77,8 +77,8 @@ def write(cards: Sequence[RepoCard], file: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def take(source: Path, file: Path) -> Taken:
-    """Read a Parquet file of somebody's and keep it in our form.
+def take(source: Path, file: Path, *, most_bytes: int = MOST_BYTES) -> Taken:
+    """Read a Parquet file of somebody's and keep it in our form; its names may take so many bytes together.
 
     Raises:
         UsageError: it is no Parquet, has no column `id`, a column is of the wrong type, or no row can be taken.
@@ -87,7 +87,7 @@ def take(source: Path, file: Path) -> Taken:
     beside = file.with_suffix(".tmp")
     try:
         with source.open("rb") as handle:
-            taken = _taken(_opened(handle, source), beside, source)
+            taken = _taken(_opened(handle, source), beside, source, most_bytes)
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def _opened(handle: Any, source: Path) -> pq.ParquetFile:
     return found
 
 
-def _taken(found: pq.ParquetFile, beside: Path, source: Path) -> Taken:
+def _taken(found: pq.ParquetFile, beside: Path, source: Path, most_bytes: int) -> Taken:
     rows = left_out = letters = 0
     first = ""
     columns = [name for name in SCHEMA.names if name in found.schema_arrow.names]
@@ -125,9 +125,9 @@ def _taken(found: pq.ParquetFile, beside: Path, source: Path) -> Taken:
                 left_out += table.num_rows - kept.num_rows
                 first = first or str(table.filter(pc.invert(good))["id"][0].as_py())
             rows += kept.num_rows
-            letters += pc.sum(pc.binary_length(kept["id"])).as_py() or 0
-            if letters > MOST_BYTES:
-                raise UsageError(f"The names in {source} are more than {MOST_BYTES >> 20:,} MiB.", remedy="Split it.")
+            letters += pc.sum(pc.binary_length(table["id"])).as_py() or 0
+            if letters > most_bytes:
+                raise UsageError(f"The names in {source} take more than {most_bytes:,} bytes.", remedy="Split it.")
             writer.write_table(kept)
     if not rows:
         told = f"; the first is “{first[:80]}”" if left_out else ""

@@ -18,6 +18,7 @@ from modelshelf import __version__
 from modelshelf.cli import (
     account,
     bring,
+    catalog,
     fetch,
     find,
     judge,
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-PARTS = (find, judge, fetch, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage)
+PARTS = (find, catalog, judge, fetch, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage)
 for module in PARTS:
     module.register(app)
 

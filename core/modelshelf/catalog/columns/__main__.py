@@ -26,7 +26,7 @@ def make(folder: Path, sources: Mapping[str, list[str]]) -> dict[str, Any]:
     generations = Generations(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / BUILD_LOCK):
-        generations.sweep()
+        generations.sweep(alone=True)
         with generations.making() as built:
             rows = build(built, {name: [Path(file) for file in files] for name, files in sources.items()})
             name = generations.publish(built)

@@ -104,9 +104,15 @@ class Generations:
         _flush(self.folder)
         return name
 
-    def sweep(self) -> list[str]:
-        """Remove every generation that is neither in use nor held by a reader; the names of what went."""
+    def sweep(self, *, alone: bool = False) -> list[str]:
+        """Remove every generation that is neither in use nor held by a reader; the names of what went.
+
+        `alone`: nobody else is making one, so that what was hardly begun goes, too.
+        """
         kept = self.current()
+        for folder in self.folder.glob(f"{BUILDING}*") if alone else ():
+            if not (folder / LOCK).exists():
+                shutil.rmtree(folder, ignore_errors=True)
         others = [file.parent for file in self.folder.glob(f"*/{LOCK}") if file.parent.name != kept]
         return [folder.name for folder in others if _remove(folder)]
 
