@@ -4,6 +4,7 @@ import param
 
 from modelshelf.catalog.types import SourceReport
 from modelshelf.library.types import InstalledModel
+from modelshelf.vetting.checks import CheckState
 
 
 class ModelsState(param.Parameterized):
@@ -12,6 +13,7 @@ class ModelsState(param.Parameterized):
     installed = param.List(default=[], item_type=InstalledModel, doc="every model in the cache")
     loaded = param.Boolean(default=False, doc="whether the cache has been read once")
     quarantined = param.Integer(default=0, bounds=(0, None), doc="files held back")
+    check = param.ClassSelector(default=CheckState(), class_=CheckState, doc="the check of everything, here")
     sources = param.List(default=[], item_type=SourceReport, doc="how each source fared last")
     error = param.String(doc="why the library cannot be read, empty when it can")
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from modelshelf.access import current
 from modelshelf.errors import UsageError
-from modelshelf.store.tables import VerdictRow
+from modelshelf.store.tables import VerdictRow, now
 from modelshelf.vetting import rules
 from modelshelf.vetting.types import Finding, ScanReport, Verdict
 
@@ -29,7 +29,7 @@ def recall(session: Session, digest: str, key: str, shown: str) -> ScanReport | 
 def remember(session: Session, digest: str, key: str, report: ScanReport) -> None:
     """Keep a verdict, and what kind the bytes are."""
     findings = [*write_findings(report.findings), {"format": report.format}]
-    session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings))
+    session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings, at=now()))
 
 
 def forget_others(session: Session) -> None:
@@ -52,6 +52,26 @@ def with_acceptance(session: Session, digest: str, path: str, report: ScanReport
     accepted = {finding.rule for finding in read_findings(row.findings)}
     found = {finding.rule for finding in report.findings}
     return replace(report, verdict=Verdict.PASS) if found <= accepted else report
+
+
+def accepted_by(session: Session, digest: str, path: str) -> tuple[str, str]:
+    """Who accepted what was found in some bytes, and why; both empty if nobody did."""
+    row = session.get(VerdictRow, (digest, _accepted(path)))
+    note = next((item for item in row.findings if "by" in item), {}) if row is not None else {}
+    return note.get("by", ""), note.get("reason", "")
+
+
+def passes(verdict: VerdictRow, acceptance: VerdictRow | None) -> bool:
+    """Whether a verdict is none to worry about: it passed, or a person accepted all that was found."""
+    if verdict.verdict == Verdict.PASS.value or acceptance is None:
+        return verdict.verdict == Verdict.PASS.value
+    accepted = {item["rule"] for item in acceptance.findings if "rule" in item}
+    return {item["rule"] for item in verdict.findings if "rule" in item} <= accepted
+
+
+def acceptance_key(key: str) -> str:
+    """Under which rules what a person accepted is kept, of a verdict that is kept under `rules.key`."""
+    return f"{ACCEPTED}{key.removeprefix(rules.RULES)}"[:32]
 
 
 def checked_reason(reason: str) -> str:

@@ -13,13 +13,14 @@ from modelshelf.catalog.source import TellsSecurity
 from modelshelf.catalog.types import RepoDetail, RepoFile
 from modelshelf.config import ConfigManager
 from modelshelf.errors import Blocked, ModelshelfError, NotFound, UsageError
-from modelshelf.events import EventBus
+from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.ids import ModelId
 from modelshelf.network import Network
 from modelshelf.store import Store
 from modelshelf.vetting import memory, rules
 from modelshelf.vetting.checks import Checks
 from modelshelf.vetting.checksums import ValidationService, digests
+from modelshelf.vetting.known import FileVerdict, known_of
 from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.policy import FILE, Policy, load_policy
 from modelshelf.vetting.prescan import Prescan, Prescanner
@@ -105,13 +106,20 @@ class VettingService:
             return scanner.confined
 
     async def scan(
-        self, path: Path | str, *, name: str | None = None, sha256: str | None = None, origin: Origin | None = None
+        self,
+        path: Path | str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        origin: Origin | None = None,
+        fresh: bool = False,
     ) -> ScanReport:
         """The verdict on a file; `name` is its name in the repository, by which its content is judged too.
 
         The file is hashed and scanned through one descriptor, unless `sha256` says that it was hashed already. A
-        verdict on the same bytes under the same name's ending and the same rules is taken from memory. With its
-        `origin` the policy has its say; what a person accepted of these bytes passes.
+        verdict on the same bytes under the same name's ending and the same rules is taken from memory, unless a
+        `fresh` one is asked for. With its `origin` the policy has its say; what a person accepted of these bytes
+        passes.
 
         Raises:
             NotFound: there is no such file.
@@ -125,7 +133,7 @@ class VettingService:
         try:
             digest = sha256 or (await asyncio.to_thread(digests, fd, name=path.name)).sha256
             key = rules.key(name or path.name)
-            known = await self._store.read(memory.recall, digest, key, name or str(path))
+            known = None if fresh else await self._store.read(memory.recall, digest, key, name or str(path))
             report = known or await self._fresh(fd, name or path.name, str(path), digest, key)
         finally:
             os.close(fd)
@@ -133,8 +141,52 @@ class VettingService:
             report = (await self.policy()).apply(report, origin, name or path.name)
         return await self._store.read(memory.with_acceptance, digest, name or path.name, report)
 
-    async def scan_installed(self, model: "InstalledModel") -> tuple[ScanReport, ...]:
-        """The verdicts on the files of an installed model, under the present rules and policy.
+    async def known(self, model: "InstalledModel") -> tuple[FileVerdict, ...]:
+        """What is known of the files of an installed model, under the present rules and policy; nothing is read.
+
+        Raises:
+            ConfigError: the policy cannot be read.
+        """
+        found = await self._store.read(known_of, model.files)
+        policy, origin = await self.policy(), Origin(model.source or "", model.repo, model.commit)
+
+        def judged(one: FileVerdict) -> FileVerdict:
+            if one.report is None:
+                return one
+            report = policy.apply(one.report, origin, one.path)
+            # What the policy adds counts, whatever a person accepted of the bytes.
+            same = {f.rule for f in report.findings} <= {f.rule for f in one.report.findings}
+            return one if one.accepted and same else replace(one, report=report)
+
+        return tuple(judged(one) for one in found)
+
+    @require(Role.OPERATOR, "vetting.rescan")
+    async def rescan(self, model: str, library: "ModelLibrary") -> None:
+        """Read and scan every file of an installed model anew, whatever is known of it.
+
+        Raises:
+            RoleRequired: a viewer asks.
+            ConfigError: the policy cannot be read.
+            NotFound: the model or a file of it is gone.
+        """
+        found = await library.get(model)
+        await self.scan_installed(found, fresh=True)
+        self._events.publish(LibraryChanged(repo=found.repo))
+
+    async def hub_signal(self, model: str | ModelId) -> Signal:
+        """What the source's own scanners say of a model; unavailable where there is none to ask.
+
+        Raises:
+            NotFound, AccessError, Unreachable: the source does not tell.
+        """
+        if self._catalog is None:
+            return Signal("unavailable")
+        source, name = await self._catalog.resolve(model)
+        detail = await self._catalog.detail(name)
+        return await self._signal(source.name, detail, {file.path for file in detail.files})
+
+    async def scan_installed(self, model: "InstalledModel", *, fresh: bool = False) -> tuple[ScanReport, ...]:
+        """The verdicts on the files of an installed model, under the present rules and policy; as `scan`.
 
         Raises:
             ConfigError: the policy cannot be read.
@@ -143,7 +195,8 @@ class VettingService:
 
         async def scan(file: "InstalledFile") -> ScanReport:
             async with turns:
-                return replace(await self.scan(file.file, name=file.path, origin=origin), path=file.path)
+                found = await self.scan(file.file, name=file.path, origin=origin, fresh=fresh)
+                return replace(found, path=file.path)
 
         return tuple(await asyncio.gather(*(scan(file) for file in model.files)))
 
