@@ -1,7 +1,7 @@
 export function render({model, el}) {
   adopt(model, el)
   const w = model.words, dialog = document.createElement('dialog')
-  dialog.innerHTML = `<header><h2></h2><button type="button" class="close" data-do="closed" data-help="verdicts" aria-label="${esc(w.close)}">✕</button></header><div class="content" tabindex="-1"></div><footer></footer>`
+  dialog.innerHTML = `<header><h2></h2><button type="button" class="close" data-do="closed" data-help="verdicts" aria-label="${esc(w.close)}">✕</button></header><div class="content" tabindex="0"></div><footer></footer>`
   el.append(dialog)
   const title = dialog.querySelector('h2'), content = dialog.querySelector('.content'), foot = dialog.querySelector('footer')
   const note = (n) => `<div class="box ${esc(n.tone)}"><b>${esc(n.text)}</b>${(n.lines || []).map((line) => `<p>${esc(line)}</p>`).join('')}</div>`

@@ -56,8 +56,13 @@ class Beforehand:
         if found.verdict is Verdict.PASS:
             return {"shield": telling.shield_before(found)}
         tone = "bad" if found.verdict is Verdict.BLOCK else "warn"
-        note = {"tone": tone, "text": words.counted(found.findings), "lines": [telling.before_in_words(found)]}
+        note = {"tone": tone, "text": telling.found_before(found), "lines": [telling.would_become(found)]}
         return {"shield": telling.shield_before(found), "note": note}
+
+    def warns(self, model: str) -> bool:
+        """Whether something unsafe was seen: then the download is no recommendation any more."""
+        found = self._found(model)
+        return found is not None and found.verdict is Verdict.BLOCK
 
     def open(self, model: str) -> None:
         """Show everything that is known."""

@@ -146,7 +146,8 @@ class Detail:
         if standing.installed:
             return [*self._try(), {"do": "installed", "word": _("Show in Installed"), "help": "storageManagement"}]
         if offer and self._detail is not None:
-            get = {"do": "download", "word": self._offer(self._detail), "kind": "primary", "help": "downloadProcess"}
+            kind = "" if self.beforehand.warns(self._model) else "primary"
+            get = {"do": "download", "word": self._offer(self._detail), "kind": kind, "help": "downloadProcess"}
             return [{**get, "context": {"files": list(best_files(self._ranked))}}]
         if standing.job is not None and standing.job.active and self._detail is not None:
             action = rows.action(self._detail.card, None, standing)

@@ -36,11 +36,11 @@ class Quarantine:
                     "key": "why",
                     "label": _("What it could do"),
                     "kind": "text",
-                    "width": "minmax(180px,1.6fr)",
+                    "width": "minmax(160px,1.1fr)",
                     "wide": True,
                 },
-                {"key": "from", "label": _("From"), "kind": "text", "width": "110px", "wide": True},
-                {"key": "when", "label": _("Since"), "kind": "text", "width": "110px", "wide": True},
+                {"key": "from", "label": _("From"), "kind": "text", "width": "120px", "wide": True},
+                {"key": "when", "label": _("Since"), "kind": "text", "width": "100px", "wide": True},
             ],
             label=_("Quarantine"),
             heading=_("File"),
@@ -79,12 +79,12 @@ class Quarantine:
         return {
             "id": item.id,
             "title": item.path.rpartition("/")[2],
-            "sub": f"{item.repo} · {figures.size(item.size)}",
+            "sub": item.repo,
             "more": details[0],
             "shield": words.shield("block", details[0]),
             "cells": {
                 "why": {"main": details[0], "sub": " ".join(details[1:3])},
-                "from": {"main": item.source, "sub": item.commit[:7]},
+                "from": {"main": item.source, "sub": f"{item.commit[:7]} · {figures.size(item.size)}"},
                 "when": {"main": figures.ago(item.at)},
             },
             "actions": [
@@ -100,12 +100,12 @@ class Quarantine:
         return {
             "id": job.id,
             "title": job.repo.partition("/")[2] or job.repo,
-            "sub": f"{job.repo.partition('/')[0]} · {figures.size(job.total)}",
+            "sub": job.repo,
             "more": details[0],
             "shield": words.shield("review", details[0]),
             "cells": {
                 "why": {"main": details[0], "sub": " ".join(details[1:3])},
-                "from": {"main": job.source, "sub": job.commit[:7]},
+                "from": {"main": job.source, "sub": f"{job.commit[:7]} · {figures.size(job.total)}"},
                 "when": {"main": figures.ago(job.ended)},
             },
             "actions": [

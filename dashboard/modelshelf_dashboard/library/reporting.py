@@ -22,8 +22,8 @@ _KINDS = {"json": "application/json", "sarif": "application/sarif+json"}
 def actions() -> list[dict[str, Any]]:
     """The two buttons."""
     return [
-        {"do": "report-json", "word": "JSON", "label": _("JSON: the report as a file"), "help": "vettingReport"},
-        {"do": "report-sarif", "word": "SARIF", "label": _("SARIF: the report as a file"), "help": "vettingReport"},
+        {"do": "report-json", "word": _("Report (JSON)"), "help": "vettingReport"},
+        {"do": "report-sarif", "word": _("Report (SARIF)"), "help": "vettingReport"},
     ]
 
 

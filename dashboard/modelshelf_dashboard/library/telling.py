@@ -132,8 +132,8 @@ def shield_before(found: Prescan) -> dict[str, str]:
     """The shield of a look before the download: harmless so far, never more than that."""
     if found.verdict is Verdict.PASS:
         return words.shield("looked" if found.reports else "unseen")
-    tip = words.counted(found.findings)
-    return words.shield(found.verdict.value, _("Seen before the download. {what} Press to see more.", what=tip))
+    tip = _("Seen before the download. {what} Press to see more.", what=found_before(found))
+    return words.shield(found.verdict.value, tip)
 
 
 def before_in_words(found: Prescan) -> str:
@@ -141,11 +141,21 @@ def before_in_words(found: Prescan) -> str:
     after = _("The whole is scanned again after the download.")
     if found.verdict is Verdict.PASS:
         return " ".join([_("Nothing was found in what was looked at."), after])
-    held = {
+    return " ".join([found_before(found), would_become(found), after])
+
+
+def found_before(found: Prescan) -> str:
+    """What was found, our own findings named first."""
+    own = [finding for report in found.reports for finding in report.findings]
+    return words.counted([*own, *found.policy, *found.hub.findings])
+
+
+def would_become(found: Prescan) -> str:
+    """What would become of it after the download; empty where nothing was found."""
+    return {
         Verdict.BLOCK: _("Downloaded, it would be held in quarantine."),
         Verdict.REVIEW: _("Downloaded, it would wait for a person's decision."),
-    }[found.verdict]
-    return " ".join([words.counted(found.findings), held, after])
+    }.get(found.verdict, "")
 
 
 def _looked_at(found: Prescan) -> str:
