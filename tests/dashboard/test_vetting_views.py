@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from modelshelf import vetting
 from modelshelf.access import OWNER, Principal, Role
 from modelshelf.config import ConfigManager
 from modelshelf.shelf import Shelf
+from modelshelf.state import DownloadState
+from modelshelf.vetting import rules
 from modelshelf.vetting.types import Finding
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.piece import Piece
@@ -63,6 +66,10 @@ async def until(true: Callable[[], Any]) -> Any:
         while not (found := true()):
             await asyncio.sleep(0.01)
     return found
+
+
+def stands(state: DownloadState, status: str) -> bool:
+    return state.status == status
 
 
 async def press(piece: Piece, **message: Any) -> None:
@@ -180,9 +187,8 @@ async def test_what_waits_for_a_decision_is_accepted_or_rejected(coded: str, pag
         await until(lambda: page.panel.state == "closed" and not page.table.rows)
         state = page.shelf.downloads_state.find(job)
         assert state is not None
-        wanted = "done" if accept else "cancelled"
-        await until(lambda state=state, wanted=wanted: state.status == wanted)
-    assert page.shelf.models_state.has("org/coded") or await until(lambda: page.shelf.models_state.has("org/coded"))
+        await until(partial(stands, state, "done" if accept else "cancelled"))
+    await until(lambda: page.shelf.models_state.has("org/coded"))
 
 
 async def test_what_the_policy_wants_is_not_accepted_file_by_file(page: Page) -> None:
@@ -214,6 +220,32 @@ async def test_everything_is_verified_and_what_is_damaged_is_named(page: Page) -
     assert json.loads(report[0]["text"])["tool"] == "modelshelf"
 
 
+async def test_the_check_can_be_paused_and_stopped_by_anyone_who_may(page: Page) -> None:
+    page.session.begin()
+    await page.download(TINY)
+    piece, checks = page.library.installed.checking.piece, page.shelf.vetting.checks
+    await checks.begin(page.shelf.library, scan=True)
+    await checks.steer("pause")
+    await until(lambda: piece.shown.get("text") == "The check is paused.")
+    assert [action["word"] for action in piece.shown["actions"]] == ["Resume", "Stop"]
+    assert piece.shown["total"] > 3_000_000
+    await press(piece, do="cancel")
+    await until(lambda: piece.shown["text"] == "The check was stopped.")
+    await press(piece, do="verify")
+    await until(lambda: piece.shown["text"] == "Everything is what it should be.")
+
+
+async def test_a_plan_for_several_says_what_a_look_beforehand_showed(page: Page) -> None:
+    page.session.begin()
+    discover = page.library.discover
+    await until(lambda: {EVIL, TINY} <= {row["id"] for row in discover.table.rows})
+    discover.table.picked = [EVIL, TINY]
+    await press(discover.table, do="download-picked", id="", context={})
+    lines = await until(lambda: page.dialog.question.get("word") and page.dialog.question["lines"])
+    assert any("suspicious-pickle" in line and "it would be held in quarantine" in line for line in lines)
+    assert any("nothing found in 1 of 2" in line for line in lines)
+
+
 async def test_an_installed_model_is_scanned_again(page: Page) -> None:
     page.session.begin()
     await page.download(TINY)
@@ -222,7 +254,7 @@ async def test_an_installed_model_is_scanned_again(page: Page) -> None:
     await press(page.library.installed.table, do="shield", id=rows[0]["id"])
     await until(lambda: page.panel.state == "ready")
     facts = {fact["name"]: fact for fact in page.panel.shown["facts"]}
-    assert facts["Rules"]["value"] == vetting.rules.RULES  # type: ignore[attr-defined]
+    assert facts["Rules"]["value"] == rules.RULES
     before = facts["Scanned"]["when"]
     await press(page.panel, do="rescan")
     again = await until(

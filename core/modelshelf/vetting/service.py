@@ -173,8 +173,8 @@ class VettingService:
         await self.scan_installed(found, fresh=True)
         self._events.publish(LibraryChanged(repo=found.repo))
 
-    async def hub_signal(self, model: str | ModelId) -> Signal:
-        """What the source's own scanners say of a model; unavailable where there is none to ask.
+    async def hub_signal(self, model: str | ModelId, files: Sequence[str] = ()) -> Signal:
+        """What the source's own scanners say of these files of a model, or of all; unavailable if there is none to ask.
 
         Raises:
             NotFound, AccessError, Unreachable: the source does not tell.
@@ -183,7 +183,7 @@ class VettingService:
             return Signal("unavailable")
         source, name = await self._catalog.resolve(model)
         detail = await self._catalog.detail(name)
-        return await self._signal(source.name, detail, {file.path for file in detail.files})
+        return await self._signal(source.name, detail, set(files) or {file.path for file in detail.files})
 
     async def scan_installed(self, model: "InstalledModel", *, fresh: bool = False) -> tuple[ScanReport, ...]:
         """The verdicts on the files of an installed model, under the present rules and policy; as `scan`.

@@ -19,7 +19,15 @@ export function render({model, el}) {
     const off = model.busy ? 'disabled' : ''
     return `${model.busy ? `<p class="busy" role="status">${esc(model.busy)}</p>` : ''}<div class="buttons">${(m.actions || []).map((a) => button({help: 'verdicts', ...a}, off)).join('')}</div>${whys.map((why) => `<small>${esc(why)}</small>`).join('')}`
   }
-  let drawn = '', opener = null
+  let drawn = '', opener = () => null
+  // Where the focus was, to be given back: what stands there may be drawn anew meanwhile, or be gone.
+  const cameFrom = () => {
+    let at = document.activeElement
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
+    const root = at?.getRootNode(), item = at?.closest('[data-id]'), what = at?.dataset?.do
+    const within = item ? `[data-id="${CSS.escape(item.dataset.id)}"] ` : ''
+    return () => at?.isConnected ? at : (what && root?.querySelector(`${within}[data-do="${CSS.escape(what)}"]`)) || root?.querySelector?.('.item[tabindex="0"]')
+  }
   const put = (place, html) => {
     if (place.drawn === html) return
     const at = place.getRootNode().activeElement, held = at && place.contains(at) ? at.dataset.do : null
@@ -29,24 +37,22 @@ export function render({model, el}) {
   }
   const draw = () => {
     const state = model.state, m = model.shown
-    if (state === 'closed') { if (dialog.open) { dialog.close(); opener?.isConnected && opener.focus() } return }
+    if (state === 'closed') { if (dialog.open) { dialog.close(); opener()?.focus() } return }
     dialog.setAttribute('aria-label', m.title || '')
     dialog.setAttribute('aria-busy', state === 'loading' || !!model.busy)
     title.textContent = m.title || ''
     const told = ['error', 'stale'].includes(state) && model.note.text ? trouble(model.note, state) : ''
-    const empty = state === 'empty' ? `<p class="none">${esc(model.note.text || '')} ${esc(model.note.remedy || '')}</p>` : ''
-    put(content, state === 'loading' ? ghosts : told + empty + (state === 'error' ? '' : body(m)))
+    put(content, state === 'loading' ? ghosts : told + (state === 'error' ? '' : body(m)))
     put(foot, state === 'loading' || state === 'error' ? '' : buttons(m))
     foot.hidden = !foot.drawn || !(m.actions?.length || model.busy)
     if (drawn !== m.id) content.scrollTop = 0
     drawn = m.id
     if (!dialog.open) {
-      opener = deepest()
+      opener = cameFrom()
       dialog.showModal()
       content.focus({preventScroll: true})
     }
   }
-  const deepest = () => { let at = document.activeElement; while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement; return at }
   const send = (name) => {
     const action = [...(model.shown.actions || []), model.note.action].find((a) => a?.do === name)
     if (!action?.why) model.send_msg({do: name, id: model.shown.id ?? '', context: action?.context ?? {}})

@@ -18,7 +18,7 @@ class Verdict(Piece):
 
     shown = param.Dict(default={}, doc="see above")
     state: "param.Selector[str]" = param.Selector(
-        default="closed", objects=["closed", "loading", "ready", "empty", "error", "stale"]
+        default="closed", objects=["closed", "loading", "ready", "error", "stale"]
     )
     note = param.Dict(default={}, doc="why nothing, or nothing new, can be told: `{text, remedy, action}`")
     busy = param.String(default="", doc="what is being done; nothing but Close can be pressed meanwhile")

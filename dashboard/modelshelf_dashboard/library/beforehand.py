@@ -51,8 +51,8 @@ class Beforehand:
             return {"shield": of_installed(installed)}
         found = self._found(model)
         if found is None:
-            tip = _("It could not be looked at beforehand: {why}", why=self._trouble) if self._trouble else ""
-            return {"shield": words.shield("unseen", tip or _("It is scanned after the download."))} if tip else {}
+            tip = _("It could not be looked at beforehand, and is scanned after the download: {why}", why=self._trouble)
+            return {"shield": words.shield("unseen", tip)} if self._trouble else {}
         if found.verdict is Verdict.PASS:
             return {"shield": telling.shield_before(found)}
         tone = "bad" if found.verdict is Verdict.BLOCK else "warn"

@@ -117,7 +117,7 @@ class Verdicts:
             if model.source is None:
                 said = _("It came from another program; there is no source to ask.")
             else:
-                said = (await self._shelf.vetting.hub_signal(model.id)).sentence
+                said = (await self._shelf.vetting.hub_signal(model.id, [file.path for file in model.files])).sentence
         except ModelshelfError as error:
             said = _("The source does not answer: {why}", why=str(error))
         if self._at == at and self.panel.state in {"ready", "stale"}:
