@@ -216,8 +216,10 @@ async def test_everything_is_verified_and_what_is_damaged_is_named(page: Page) -
     await until(lambda: piece.shown.get("troubles"))
     assert piece.shown["troubles"][0]["word"] == "other bytes than published"
     await press(piece, do="report-json")
-    report = await until(lambda: page.saved)
-    assert json.loads(report[0]["text"])["tool"] == "modelshelf"
+    (kept,) = await until(lambda: page.saved)
+    report = json.loads(kept["text"])
+    rules_found = {finding["rule"] for file in report["files"] for finding in file["findings"]}
+    assert (report["verdict"], "VERIFY_MISMATCH" in rules_found) == ("block", True)
 
 
 async def test_the_check_can_be_paused_and_stopped_by_anyone_who_may(page: Page) -> None:

@@ -8,7 +8,8 @@ from modelshelf.library.types import InstalledModel
 from modelshelf.vetting.known import FileVerdict
 from modelshelf.vetting.quarantine import Held
 from modelshelf.vetting.reports import render
-from modelshelf.vetting.types import ScanReport, worst
+from modelshelf.vetting.sweep import SweepStep
+from modelshelf.vetting.types import Finding, ScanReport, Verdict, worst
 from modelshelf_dashboard.components.piece import Piece
 from modelshelf_dashboard.texts import _
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 FORMS = {"report-json": "json", "report-sarif": "sarif"}
+VETTED = frozenset({"review", "block"})  # of these the verdict itself tells
 _KINDS = {"json": "application/json", "sarif": "application/sarif+json"}
 
 
@@ -45,8 +47,16 @@ def of_held(held: Held, place: str = "") -> ScanReport:
     return ScanReport(f"{place}/{held.path}" if place else held.path, worst(held.findings), held.findings)
 
 
+def of_step(step: SweepStep) -> ScanReport:
+    """What a check found of a file's bytes, as a report."""
+    path = f"{step.repo}@{step.commit}/{step.path}"
+    verdict = Verdict.BLOCK if step.bad else Verdict.REVIEW
+    detail = step.detail or step.status
+    return ScanReport(path, verdict, (Finding(f"VERIFY_{step.status.upper()}", step.path, detail, verdict),))
+
+
 async def of_everything(shelf: "Shelf", models: Sequence[InstalledModel]) -> list[ScanReport]:
-    """What is known of every installed file, and everything that is held.
+    """What is known of every installed file, what the last check of their bytes found, and everything that is held.
 
     Raises:
         ConfigError: the policy cannot be read.
@@ -54,6 +64,7 @@ async def of_everything(shelf: "Shelf", models: Sequence[InstalledModel]) -> lis
     found: list[ScanReport] = []
     for model in models:
         found += of_files(await shelf.vetting.known(model), f"{model.repo}@{model.commit}")
+    found += [of_step(step) for step in shelf.vetting.checks.state.troubles if step.status not in VETTED]
     for held in await shelf.vetting.quarantine.items():
         found.append(of_held(held, f"quarantine/{held.repo}@{held.commit}"))
     return found
