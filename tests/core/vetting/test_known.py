@@ -3,11 +3,13 @@
 from contextlib import aclosing
 
 import pytest
+from sqlalchemy import delete
 
 from modelshelf.access import Principal, Role, acting_as
 from modelshelf.errors import RoleRequired, UsageError
 from modelshelf.shelf import Shelf
-from modelshelf.vetting import Verdict, rules
+from modelshelf.store.tables import VerdictRow
+from modelshelf.vetting import Verdict
 
 EVIL, TINY = "samples/suspicious-pickle", "samples/tiny-llama-GGUF"
 REASON = "It is our own sample, and only prints a line."
@@ -38,12 +40,10 @@ async def test_verdicts_are_told_with_when_and_not_read_anew(shelf: Shelf) -> No
         await shelf.vetting.rescan(TINY, shelf.library)
 
 
-async def test_under_other_rules_nothing_is_known_and_a_report_says_so(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_before_a_scan_nothing_is_known_and_a_report_says_so(shelf: Shelf) -> None:
     await ended(shelf, TINY)
     model = await shelf.library.get(TINY)
-    monkeypatch.setattr(rules, "RULES", "2099.01-1")
+    await shelf.store.write(lambda session: session.execute(delete(VerdictRow)))
     known = await shelf.vetting.known(model)
     assert {file.report for file in known} == {None}
     assert {file.for_report().verdict for file in known} == {Verdict.REVIEW}
