@@ -23,6 +23,7 @@ from modelshelf_dashboard.library import verdict_words
 from modelshelf_dashboard.library.view import ModelLibrary
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.transfers import Transfers
+from tests.core.library.conftest import install
 
 EVIL = "samples:samples/suspicious-pickle"
 TINY = "samples:samples/tiny-llama-GGUF"
@@ -264,6 +265,24 @@ async def test_an_installed_model_is_scanned_again(page: Page) -> None:
     )
     assert again["when"] > before
     assert page.panel.busy == ""
+
+
+async def test_what_another_program_put_there_is_scanned_and_accepted(page: Page) -> None:
+    page.session.begin()
+    await asyncio.to_thread(install, page.shelf.library.cache, "org/code", {"x.py": b"import os\n"})
+    table, panel = page.library.installed.table, page.panel
+    (row,) = await until(lambda: table.rows)
+    assert row["shield"]["word"] == "not yet looked at"
+    await press(table, do="shield", id=row["id"])
+    await until(lambda: panel.state == "ready")
+    assert "accept" not in page.actions()
+    await press(panel, do="rescan")
+    await until(lambda: "accept" in page.actions())
+    assert panel.shown["shield"]["word"] == "needs a decision"
+    await press(panel, do="accept")
+    await page.answer(reason="I have read it line by line.")
+    await until(lambda: panel.shown["shield"]["word"] == "let through")
+    await until(lambda: not page.dialog.question)
 
 
 async def test_a_held_file_that_is_gone_is_said_and_nothing_is_left_half_open(page: Page) -> None:

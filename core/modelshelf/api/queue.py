@@ -264,3 +264,10 @@ async def retry(shelf: TheShelf, job: JobId, wanted: Files | None = None) -> Job
     """Try a failed job again; it goes on where it stopped. With `files`, only these of the failed files are tried."""
     await shelf.downloads.retry(job, wanted.files if wanted else ())
     return answer(await shelf.downloads.job(job))
+
+
+@router.post("/{job}/refuse")
+async def refuse(shelf: TheShelf, job: JobId) -> JobAnswer:
+    """Decide against a job that waits for a person's decision: it ends, and what arrived of it is deleted."""
+    await shelf.downloads.refuse(job)
+    return answer(await shelf.downloads.job(job))

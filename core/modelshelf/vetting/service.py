@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,6 +170,12 @@ class VettingService:
             NotFound: the model or a file of it is gone.
         """
         found = await library.get(model)
+        if not all(file.sha256 for file in found.files):
+            # What nobody published a checksum of gets one, to be known by.
+            async with aclosing(library.verify(found)) as results:
+                async for _result in results:
+                    pass
+            found = await library.get(found)
         await self.scan_installed(found, fresh=True)
         self._events.publish(LibraryChanged(repo=found.repo))
 
@@ -224,6 +230,7 @@ class VettingService:
             raise UsageError(f"{path} is unsafe; that is not accepted here.", remedy="Release it from quarantine.")
         await self._store.write(memory.accept, sha256, path, report.findings, said)
         await self.access.record("vetting.accept", path, detail=f"{sha256}: {said}")
+        self._events.publish(LibraryChanged(repo=""))  # in whatever models these bytes are
         return report
 
     async def admit(self, origin: Origin) -> None:

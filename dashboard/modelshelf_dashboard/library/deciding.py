@@ -1,11 +1,12 @@
 """Decisions about files: release, accept, refuse, delete. Each asks first, and says what it means."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.access import Role
 from modelshelf.downloads.types import Job
 from modelshelf.errors import ModelshelfError
+from modelshelf.vetting.known import FileVerdict
 from modelshelf.vetting.quarantine import Held
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.library.verdict_words import from_policy
@@ -85,6 +86,28 @@ class Deciding:
 
     async def _delete(self, held: Held) -> None:
         await self._shelf.vetting.quarantine.delete(held.id)
+
+    def accept_installed(self, repo: str, files: Sequence[FileVerdict]) -> None:
+        """Ask for the reason to let files of an installed model pass."""
+        details = [finding.detail for file in files if file.report for finding in file.report.findings]
+        self._ask(
+            f"accept {repo}",
+            _("Accept {model}?", model=repo),
+            [
+                _n("{n} file needs a decision: {names}.", "{n} files need a decision: {names}.", len(files),
+                   names=", ".join(file.path for file in files[:5])),
+                *dict.fromkeys(details[:5]),
+                _("These very bytes will pass from now on."),
+            ],
+            word=_("Accept"),
+            fields=[_field(_("Why it is harmless"), _("One sentence. It is kept in the record."))],
+            work=lambda fields: self._accept_files(files, str(fields.get(REASON, ""))),
+            kind="primary",
+        )  # fmt: skip
+
+    async def _accept_files(self, files: Sequence[FileVerdict], reason: str) -> None:
+        for file in files:
+            await self._shelf.vetting.accept(file.sha256, file.path, reason)
 
     def accept(self, job: Job) -> None:
         """Ask for the reason to let a download go on that waits for a decision."""

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 from modelshelf.access import Role
 from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
-from modelshelf.vetting.types import ScanReport
+from modelshelf.vetting.known import FileVerdict
+from modelshelf.vetting.types import ScanReport, Verdict
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.verdict import Verdict as Panel
 from modelshelf_dashboard.library import reporting, telling
+from modelshelf_dashboard.library import verdict_words as words
 from modelshelf_dashboard.library.deciding import Deciding, doubts, policy_speaks
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _
@@ -33,6 +35,7 @@ class Verdicts:
         self._held: Held | None = None
         self._job: Job | None = None
         self._reports: list[ScanReport] = []
+        self._doubted: list[FileVerdict] = []
 
     def open_installed(self, model: str) -> None:
         """Show what is known of an installed model."""
@@ -104,11 +107,20 @@ class Verdicts:
     async def _show_model(self, model: InstalledModel) -> None:
         known = await self._shelf.vetting.known(model)
         self._reports = reporting.of_files(known)
+        self._doubted = [file for file in known if file.report and file.report.verdict is Verdict.REVIEW]
+        accept = {"do": "accept", "word": _("Accept"), "why": self._why_not_accept()}
         again = {"do": "rescan", "word": _("Scan again"), "why": self.deciding.why_not(Role.OPERATOR)}
         signal = [fact for fact in self.panel.shown.get("facts", ()) if fact.get("key") == telling.SIGNAL]
         shown = telling.installed(model, known)
         shown["facts"] += signal or [telling.signal_fact(_("being asked …"))]
-        self._show({**shown, "actions": [again, *reporting.actions()]})
+        actions = [*([accept] if self._doubted else []), again, *reporting.actions()]
+        self._show({**shown, "actions": actions})
+
+    def _why_not_accept(self) -> str:
+        named = {finding.rule for file in self._doubted if file.report for finding in file.report.findings}
+        if (why := self.deciding.why_not(Role.ADMIN)) or not any(words.from_policy(rule) for rule in named):
+            return why
+        return _("Your policy wants the decision: change policy.toml, then scan again.")
 
     async def _ask_source(self, model: InstalledModel) -> None:
         """What the source's own scanners say, as soon as it answers; that it does not answer is no trouble here."""
@@ -143,6 +155,8 @@ class Verdicts:
         """A decision was made: what it was about is gone from here, or the panel says why it is not."""
         if self._at[0] in {HELD, JOB} and self.panel.state != "closed":
             self._session.run(self._look_again(), key="verdict")
+        elif self._at[0] == MODEL and self.panel.state != "closed":
+            self._session.run(self._read(), key="verdict")
 
     async def _look_again(self) -> None:
         kind, name = self._at
@@ -170,6 +184,8 @@ class Verdicts:
                 self.deciding.release(self._held)
             case "delete" if self._held is not None and kind == HELD:
                 self.deciding.delete(self._held)
+            case "accept" if kind == MODEL and self._doubted and not self._why_not_accept():
+                self.deciding.accept_installed(self._title(), self._doubted)
             case "accept" if self._job is not None and kind == JOB:
                 self.deciding.accept(self._job)
             case "refuse" if self._job is not None and kind == JOB:
