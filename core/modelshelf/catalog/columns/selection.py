@@ -68,6 +68,11 @@ class Selection:
         allowed = self._keep(" ".join(tables), lambda: self._looked_up(_all(tables.values()), self._mapped.combined))
         return Found(base, base & allowed, tables)
 
+    def forget(self) -> None:
+        """Let go of what was found before."""
+        with self._lock:
+            self._kept.clear()
+
     def word(self, word: str) -> Bits:
         """The rows whose names match a word."""
         parts = word_tokens(word)
