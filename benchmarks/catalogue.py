@@ -50,7 +50,7 @@ def measure() -> list[Figure]:
         assert hold is not None
         catalogue = Catalogue(Mapped(hold.folder))
         figures += _typing(catalogue)
-        figures += _memory(hold.folder)
+        figures += _memory(hold.folder, keystrokes(catalogue.mapped, 100))
         figures += _ranking(catalogue.mapped)
         asked = [key.as_dict() for key in keystrokes(catalogue.mapped, PEER_KEYS)]
         (folder / "queries.json").write_text(json.dumps(asked), "utf-8")
@@ -136,10 +136,11 @@ def _spread(spans: Sequence[float]) -> tuple[float, float]:
     return statistics.median(spans), float(np.percentile(spans, 99))
 
 
-def _memory(generation: Path) -> Iterator[Figure]:
+def _memory(generation: Path, keys: Sequence[Keystroke]) -> Iterator[Figure]:
     """Two processes that type; what the second has to itself."""
-    code = "import sys; from pathlib import Path; from benchmarks.catalogue import typist; typist(Path(sys.argv[1]))"
-    command = [sys.executable, "-c", code, str(generation)]
+    script = Path(__file__).with_name("catalogue_typist.py")
+    typed = json.dumps([[key.text, key.sort] for key in keys])
+    command = [sys.executable, str(script), str(generation), typed]
     started = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     for child in started:
         assert child.stdout is not None
@@ -148,15 +149,6 @@ def _memory(generation: Path) -> Iterator[Figure]:
     for child in started:
         child.communicate()
     yield Figure("memory of a further process, its own (USS)", "modelshelf", used / 1e6, "MB", 100)
-
-
-def typist(generation: Path) -> None:
-    """What the processes do whose memory is measured: type, say so, and wait for the end of the input."""
-    catalogue = Catalogue(Mapped(generation))
-    for key in keystrokes(catalogue.mapped, 100):
-        _press(catalogue, key)
-    print("typed", flush=True)
-    sys.stdin.read()
 
 
 def _ranking(mapped: Mapped) -> Iterator[Figure]:
