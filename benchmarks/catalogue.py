@@ -100,8 +100,8 @@ def _typing(catalogue: Catalogue) -> Iterator[Figure]:
     for key in keys:
         floors.append(_timed(words.sum))
         catalogue.selection.forget()
-        spans.append(_timed(lambda key=key: _press(catalogue, key)))  # type: ignore[misc]
-        warm.append(_timed(lambda key=key: _press(catalogue, key)))  # type: ignore[misc]
+        spans.append(_timed(lambda key=key: _press(catalogue, key)))
+        warm.append(_timed(lambda key=key: _press(catalogue, key)))
     floor = statistics.median(floors)
     bytewise = statistics.median(_timed(names.sum) for _ in range(9))
     yield Figure("one read of all names, 8 bytes at a time", "numpy", floor, "ms")
@@ -117,7 +117,7 @@ def _typing(catalogue: Catalogue) -> Iterator[Figure]:
     yield Figure("a keystroke with what was just found: p50", "modelshelf", middle, "ms")
     yield Figure("the same: p99", "modelshelf", most, "ms")
     words_ = [key for key in ("lama", "mistrl", "zzzzq", "stral") for _ in range(5)]
-    wrong = statistics.median(_timed(lambda word=word: catalogue.page(parse(word))) for word in words_)  # type: ignore[misc]
+    wrong = statistics.median(_timed(lambda word=word: catalogue.page(parse(word))) for word in words_)
     yield Figure("a word inside others or misspelt", "modelshelf", wrong, "ms")
 
 
@@ -181,7 +181,7 @@ def _ours(catalogue: Catalogue, keys: Sequence[Keystroke]) -> Iterator[Figure]:
     spans = []
     for key in keys:
         catalogue.selection.forget()
-        spans.append(_timed(lambda key=key: catalogue.page(parse(key.text), sort=Sort(key.sort), facets=())))  # type: ignore[misc]
+        spans.append(_timed(lambda key=key: catalogue.page(parse(key.text), sort=Sort(key.sort), facets=())))
     middle, most = _spread(spans)
     yield Figure(f"{len(keys)} of these, 50 rows and the count, no facets: p50", "modelshelf", middle, "ms")
     yield Figure("the same: p99", "modelshelf", most, "ms")

@@ -147,7 +147,7 @@ def _write_usual(folder: Path, values: Mapping[str, Any]) -> list[list[str]]:
 def _meaning(key: str, code: int, column: Array, values: Mapping[str, Any]) -> Array:
     """Which combinations have a value."""
     if key != "format":
-        return column == code
+        return np.asarray(column == code)
     return np.array([code in members for members in values["format_sets"]], np.bool_)[column]
 
 
