@@ -200,3 +200,21 @@ def test_generations_go_when_nobody_holds_them(tmp_path: Path) -> None:
     third.release()
     assert generations.sweep() == [names[1]]
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [names[2]]
+
+
+async def test_a_source_that_is_switched_off_is_searched_no_more(
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub, tmp_path: Path
+) -> None:
+    fill(large_hub, 10)
+    (tmp_path / "models" / "mine" / "one").mkdir(parents=True)
+    (tmp_path / "models" / "mine" / "one" / "one-Q4_0.gguf").write_bytes(b"x")
+    hub, folder = source("hub", large_hub.url), {"name": "disk", "kind": "folder", "path": str(tmp_path / "models")}
+    config.set("sources", [hub, folder])
+    await sync.now()
+    assert (await catalog.index.page("")).total == 11
+    assert not await sync._other_sources()
+    config.set("sources", [hub | {"enabled": False}, folder])
+    assert await sync._other_sources()
+    await sync._look_after()
+    assert [row.card.repo for row in (await catalog.index.page("")).rows] == ["mine/one"]
+    assert [one.status for one in await sync.progress()] == ["off", "whole"]
