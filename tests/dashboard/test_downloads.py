@@ -127,7 +127,8 @@ async def test_several_are_chosen_asked_about_and_begun(shelf: Shelf, session: S
 
 @pytest.mark.blocking
 async def test_installed_ones_are_verified_updated_and_removed_with_a_report(shelf: Shelf, session: Session) -> None:
-    dialog, notices = Dialog(), []
+    dialog = Dialog()
+    notices: list[Any] = []
     session.tell = notices.append
     session.begin()
     installed = Installed(shelf, session, dialog, Transfers(shelf, session))
