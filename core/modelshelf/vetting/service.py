@@ -27,7 +27,7 @@ from modelshelf.vetting.quarantine import Quarantine
 from modelshelf.vetting.scanner import SecurityScanner
 from modelshelf.vetting.signals import Signal, signal
 from modelshelf.vetting.sweep import Sweep
-from modelshelf.vetting.types import ScanReport, Verdict
+from modelshelf.vetting.types import Finding, ScanReport, Verdict
 
 if TYPE_CHECKING:
     from modelshelf.catalog import CatalogService
@@ -111,6 +111,7 @@ class VettingService:
 
         Raises:
             NotFound: there is no such file.
+            FormatError: it changed while it was hashed, or cannot be read.
             ConfigError: the policy cannot be read.
         """
         path = Path(path)
@@ -119,10 +120,11 @@ class VettingService:
         except OSError as error:
             raise NotFound(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
         try:
+            before = _stamp(fd)
             digest = sha256 or (await asyncio.to_thread(digests, fd, name=path.name)).sha256
             key = rules.key(name or path.name)
             known = await self._store.read(memory.recall, digest, key, name or str(path))
-            report = known or await self._fresh(fd, name or path.name, str(path), digest, key)
+            report = known or await self._fresh(fd, name or path.name, str(path), digest, key, before)
         finally:
             os.close(fd)
         if origin is not None:
@@ -247,9 +249,14 @@ class VettingService:
             self._policy = (stamp, load_policy(self.policy_file))
         return self._policy[1]
 
-    async def _fresh(self, fd: int, name: str, shown: str, digest: str, key: str) -> ScanReport:
+    async def _fresh(
+        self, fd: int, name: str, shown: str, digest: str, key: str, before: tuple[int, int]
+    ) -> ScanReport:
         async with self._scanner() as scanner:
             report = await asyncio.to_thread(scanner.scan_open, fd, shown, name)
+        if _stamp(fd) != before and all(finding.rule != "FILE_CHANGED" for finding in report.findings):
+            changed = Finding("FILE_CHANGED", name, "The file changed between its hashing and its scan.")
+            report = replace(report, verdict=Verdict.BLOCK, findings=(*report.findings, changed))
         # A scan that failed says nothing of the bytes; it is tried again.
         if not any(finding.rule in {"SCAN_FAILED", "FILE_CHANGED"} for finding in report.findings):
             with suppress(asyncio.CancelledError):
@@ -284,6 +291,11 @@ class VettingService:
         kept, spare = self._free[: self._queued], self._free[self._queued :]
         self._free = kept
         return spare
+
+
+def _stamp(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_size, found.st_mtime_ns
 
 
 def _close(scanners: Sequence[SecurityScanner]) -> None:

@@ -122,6 +122,8 @@ LATER: dict[str, str] = {
     "{% set n.s = n.s.replace('a', 'aa') %}{% endfor %}",
     "growing by join": "{% set n = namespace(s='a') %}{% for i in range(60) %}"
     "{% set n.s = [n.s, n.s] | join %}{% endfor %}",
+    "much of little": "{% for a in range(90000) %}{{ 'x' * 9999 }}{% endfor %}",
+    "far": "{% for a in range(900000) %}x{% endfor %}",
     "written out": "{% set a0 = 'aaaaaaaaaa' %}"
     + "".join(f"{{% set a{i + 1} = a{i} ~ a{i} %}}" for i in range(40))
     + "{{ a40 }}",

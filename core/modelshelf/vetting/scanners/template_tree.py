@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MAX_INTEGER = 1_000_000
 MAX_REPEAT = 10_000
+MAX_RANGE = 100_000
 MAX_TURNS = 1_000_000  # of nested loops over constant ranges
 
 _NODES = words(
@@ -93,6 +94,8 @@ class TreeChecker:
                 loops = (*loops, repr(node.iter))
                 if turns > MAX_TURNS or loops.count(loops[-1]) >= SAME_LOOPS:
                     raise Unsafe("loops for longer than anyone can wait")
+            if kind == "Output" and turns * max(map(self._size, node.nodes), default=0) > MAX_SIZE:
+                raise Unsafe("writes more than anyone can hold")
             waiting.extend((child, turns, loops) for child in node.iter_child_nodes())
 
     def _name(self, node: Any) -> None:
@@ -310,6 +313,8 @@ class TreeChecker:
         for argument in node.args:
             if any(argument.find_all(self.nodes.Mul)) or isinstance(argument, self.nodes.Mul):
                 raise Unsafe("counts over a computed range")
+            if self._size(argument) > MAX_RANGE:
+                raise Unsafe("counts further than any sandbox allows")
 
     def _measure(self) -> None:
         """Note how large the numbers and texts can be that are assigned to variables."""

@@ -19,8 +19,9 @@ _LIBRARIES = words("diffusers transformers onnxruntime optimum flax peft")
 _PIPELINES = words(
     "stable_diffusion latent_diffusion paint_by_example deepfloyd_if kandinsky kandinsky2_2 wuerstchen shap_e "
     "audioldm audioldm2 unclip stable_diffusion_safe stable_diffusion_xl alt_diffusion versatile_diffusion "
-    "stable_audio musicldm pixart_alpha flux stable_cascade stable_diffusion_3 controlnet ddpm ddim unidiffuser semantic_stable_diffusion "
-    "blip_diffusion consistency_models spectrogram_diffusion vq_diffusion hunyuandit lumina cogvideo"
+    "stable_audio musicldm pixart_alpha flux stable_cascade stable_diffusion_3 controlnet ddpm ddim unidiffuser "
+    "semantic_stable_diffusion blip_diffusion consistency_models spectrogram_diffusion vq_diffusion hunyuandit "
+    "lumina cogvideo"
 )
 _INSTALL_HOOKS = words("preinstall install postinstall prepare prepublish preprepare postprepare")
 
