@@ -74,7 +74,11 @@ def _detection(folder: Path) -> list[Figure]:
             print(f"{name} could not be installed: it is left out.", file=sys.stderr)
             continue
         begun = time.perf_counter()
-        found, held = scan(folder / "bad", bad), scan(folder / "good", good)
+        try:
+            found, held = scan(folder / "bad", bad), scan(folder / "good", good)
+        except (subprocess.TimeoutExpired, ValueError) as error:
+            print(f"{name} gives no answer: {type(error).__name__}: it is left out.", file=sys.stderr)
+            continue
         took = time.perf_counter() - begun
         ours = name == "modelshelf"
         missed = 100 * (1 - len(found & set(bad)) / len(bad))
@@ -151,7 +155,7 @@ def _installed(name: str) -> bool:
 
 def _install(name: str, python: str) -> bool:
     shutil.rmtree(HOME / name, ignore_errors=True)
-    commands = (
+    commands: tuple[list[str | Path], ...] = (
         [python, "-m", "venv", HOME / name],
         [_python(name), "-m", "pip", "install", "-qq", "--disable-pip-version-check", PEERS[name]],
     )

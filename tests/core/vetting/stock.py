@@ -110,6 +110,17 @@ def _torch() -> Iterator[tuple[str, bytes]]:
     yield "untyped.pt", saved(_untyped(), [48])
     yield "sparse.pt", saved(_sparse(), [16, 8])
     yield "first bytes.pt", torch_file(_first_bytes())
+    small: Shapes = {f"norm.{index}": ("FloatStorage", (4,)) for index in range(3000)}
+    yield "small tensors.pt", torch_file({"data.pkl": pickled.state_dict(small)} | {f"data/{i}": FLOATS[16 * i :][:16]
+                              for i in range(3000)} | {"version": b"3\n"})  # fmt: skip
+    for byte in (0x88, 0x28, 0x4E, 0x29, 0x5D, 0x7D, 0x32, 0x2E, 0x00, 0xFF):
+        packed: Shapes = {"qzeros": ("ByteStorage", (512, 256))}
+        yield (
+            f"zero points {byte}.bin",
+            torch_file({"data.pkl": pickled.state_dict(packed), "data/0": bytes([byte]) * 131072}),
+        )
+    mixed = bytes((0x88, 0x88, 0x88, 0x87)) * 32768
+    yield "zero points mixed.bin", torch_file({"data.pkl": pickled.state_dict(packed), "data/0": mixed})
     yield "mobile.ptl", saved(pickled.state_dict(), [48, 6, 8], root="mobile")
 
 
