@@ -209,6 +209,8 @@ def _settings() -> Iterator[tuple[str, bytes]]:
         b"slices:\n  - sources:\n      - model: a/b\n        layer_range: [0, 32]\nmerge_method: slerp\n",
     )
     yield "quoted.yaml", b"a: \"!important\"\nb: 'x & y'\nc: '*'\n"
+    yield "talk.yaml", b'prompt: "Hello!<|im_end|>"\nother: |\n  Great!<br> 100!%20\n  I love it!python\n'
+    yield "commented.yaml", b"a: 1  # _target_: mine.Model\n# !new:thing x\nb: 2\n"
     yield "block.yaml", b"prompt: |\n  Be kind!\n  * one\n  * two\n"
     yield (
         "v1-inference.yaml",

@@ -117,6 +117,8 @@ class Walk:
         ):
             yield self._review("REMOTE_CODE", "auto_mapping", f"It would import {parent[:60]}.")
         if {"idx", "type", "path"} <= value.keys() and isinstance(value["type"], str):
+            if isinstance(path := value["path"], str) and (path.startswith("/") or ".." in path or "\\" in path):
+                yield Finding("INDEX_PATH", self.name, f"A module would be read from {path[:60]!r}.")
             module = value["type"].partition(".")[0]
             if module in HARM:
                 yield Finding("REMOTE_CODE", self.name, f"It would import {value['type'][:60]}, which {HARM[module]}.")
@@ -133,6 +135,8 @@ class Walk:
 
     def _pipeline(self, value: dict[str, Any]) -> Iterator[Finding]:
         for part, named in value.items():
+            if isinstance(named, list) and (".." in part or set(part) & set("/\\:")):
+                yield Finding("INDEX_PATH", self.name, f"A part would be read from {part[:60]!r}.")
             if part.startswith("_") or not (isinstance(named, list) and len(named) == 2):
                 continue
             library, name = named
