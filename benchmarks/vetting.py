@@ -131,9 +131,10 @@ def _picklescan(_: Path, paths: Sequence[Path]) -> set[Path]:
 
 
 def _modelscan(folder: Path, _: Sequence[Path]) -> set[Path]:
-    text = _run([HOME / "modelscan" / "bin" / "modelscan", "scan", "-p", folder, "-r", "json"])
-    document = json.loads(text[text.find("{") :] or "{}")
-    named = {str(issue.get("source", "")).partition(":")[0] for issue in document.get("issues", [])}
+    told = folder.parent / f"{folder.name}.json"
+    _run([HOME / "modelscan" / "bin" / "modelscan", "scan", "-p", folder, "-r", "json", "-o", told])
+    issues = json.loads(told.read_text("utf-8")).get("issues", [])
+    named = {str(issue.get("source", "")).partition(":")[0] for issue in issues}
     return {place if place.is_absolute() else folder / place for place in map(Path, named)}
 
 

@@ -20,6 +20,7 @@ from modelshelf.vetting.spec import Scanner
 from modelshelf.vetting.types import Finding
 
 MAX_REQUEST = 65_536
+_WARM: set[str] = set()
 
 
 def serve(channel: socket.socket) -> None:
@@ -42,11 +43,12 @@ def serve(channel: socket.socket) -> None:
 
 
 def _prepare(kind: str, known: tuple[Scanner, ...]) -> None:
-    """Import what this kind of file needed, so that the next one need not."""
+    """Import what this kind of file needed, and warm it up, so that the next one need not."""
     for scanner in known:
-        if kind in scanner.formats:
-            for module in scanner.modules:
-                importlib.import_module(module)
+        for name in scanner.modules if kind in scanner.formats else ():
+            if name not in _WARM:
+                _WARM.add(name)
+                getattr(importlib.import_module(name), "warm", lambda: None)()
 
 
 def _in_its_own_process(request: dict[str, Any], descriptor: int, known: tuple[Scanner, ...]) -> bytes:

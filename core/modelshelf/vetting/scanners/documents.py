@@ -36,7 +36,7 @@ class JsonScanner:
     """JSON documents, whatever they are called."""
 
     formats = frozenset({"json"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find double keys, references to code, unsafe templates, patterns and paths."""
