@@ -28,7 +28,7 @@ PEERS := llmfit==1.1.17
 READERS := transformers==5.24.0
 MIRROR := olah==0.5.4
 
-.PHONY: help venv run test check fix browser bench bench-downloads deep clean
+.PHONY: help venv run test check fix browser bench bench-downloads bench-vetting deep clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -67,6 +67,9 @@ bench: $(STAMP) browser ## measure what the README claims, beside peers; prints 
 bench-downloads: $(STAMP) ## downloads beside aria2c, curl and huggingface_hub, from nginx over TLS on loopback; takes some 12 GB
 	@command -v nginx aria2c curl openssl >/dev/null || { apt-get update -qq && apt-get install -y -qq nginx-light aria2 curl openssl >/dev/null; }
 	@$(BIN)/python -m benchmarks downloads
+
+bench-vetting: $(STAMP) ## what scanning finds and how long it takes, beside picklescan, modelscan and modelaudit
+	@$(BIN)/python -m benchmarks vetting
 
 deep: $(STAMP) browser ## the long trials
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(READERS) || echo "Without transformers: its trial is skipped."

@@ -100,6 +100,18 @@ class QuarantineChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyProgress(Event):
+    """How far the check of the library is: bytes `done` of `total`, and how many files were found `bad` so far."""
+
+    kind: ClassVar[str] = "verify"
+    done: int
+    total: int
+    bad: int
+    model: str = ""
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderChanged(Event):
     """A provider was added, changed or removed, or its health or its models are others now.
 
@@ -181,6 +193,7 @@ KINDS: dict[str, type[Event]] = {
         TransferEnded,
         LibraryChanged,
         QuarantineChanged,
+        VerifyProgress,
         ProviderChanged,
         ProviderLooked,
         ModelAnswered,
@@ -191,7 +204,7 @@ KINDS: dict[str, type[Event]] = {
         ServiceChanged,
     )
 }
-LOCAL = frozenset({ServiceChanged.kind, ProviderLooked.kind, ModelAnswered.kind, ModelLoaded.kind})
+LOCAL = frozenset({ServiceChanged.kind, VerifyProgress.kind, ProviderLooked.kind, ModelAnswered.kind, ModelLoaded.kind})
 
 
 def decode(kind: str, payload: str) -> Event | None:

@@ -24,6 +24,7 @@ from modelshelf.api import (
     sources,
     system,
     updates,
+    vetting,
 )
 from modelshelf.api.events import EventLog
 from modelshelf.api.guard import Authenticate
@@ -42,6 +43,7 @@ PARTS = (
     bundles,
     sources,
     quarantine,
+    vetting,
     providers,
     account,
     profiles,

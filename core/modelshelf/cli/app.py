@@ -30,6 +30,7 @@ from modelshelf.cli import (
     sync,
     updates,
     use,
+    vet,
 )
 from modelshelf.cli.output import NO_SPACE, Output, exit_code, is_disk_full
 from modelshelf.errors import ModelshelfError, NotEnoughDisk, UsageError
@@ -48,7 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-PARTS = (find, judge, fetch, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage)
+PARTS = (find, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage)
 for module in PARTS:
     module.register(app)
 

@@ -9,6 +9,7 @@ from modelshelf.downloads.cache import RepoCache
 from modelshelf.downloads.landing import Arrival
 from modelshelf.downloads.types import DownloadPlan
 from modelshelf.errors import Blocked, NeedsReview
+from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.types import ScanReport, Verdict
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class Verdicts:
         for arrival in arrivals:
             async with self._turns:
                 place = await asyncio.to_thread(self._place, arrival)
-                report = await self._vetting.scan(place, name=arrival.path, sha256=arrival.sha256)
+                report = await self._vetting.scan(
+                    place, name=arrival.path, sha256=arrival.sha256, origin=Origin.of(self._plan)
+                )
             self._reports.append((arrival, report))
 
     async def judge(self) -> None:
@@ -83,4 +86,8 @@ def _names(pairs: Sequence[tuple[Arrival, ScanReport]]) -> str:
 
 
 def _findings(pairs: Sequence[tuple[Arrival, ScanReport]]) -> list[dict[str, str]]:
-    return [{"file": arrival.path, **finding.as_dict()} for arrival, report in pairs for finding in report.findings]
+    return [
+        {"file": arrival.path, "sha256": arrival.sha256, **finding.as_dict()}
+        for arrival, report in pairs
+        for finding in report.findings
+    ]

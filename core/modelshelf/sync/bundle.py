@@ -25,6 +25,7 @@ from modelshelf.sync.errands import Errands
 from modelshelf.sync.lockfile import Lock, LockedFile, LockedModel, loads
 from modelshelf.sync.service import SyncService
 from modelshelf.sync.types import Gauge
+from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.types import Verdict
 
 if TYPE_CHECKING:
@@ -160,7 +161,10 @@ class BundleService:
             for file in model.files:
                 arrival = staged[f"{model.repo}@{model.commit}", file.path]
                 blob = self._downloads.worker.places.repo(model.repo).blob(file.blob)
-                report = await self._vetting.scan(arrival.part or blob, name=file.path, sha256=file.sha256)
+                origin = Origin(model.source, model.repo, model.commit)
+                report = await self._vetting.scan(
+                    arrival.part or blob, name=file.path, sha256=file.sha256, origin=origin
+                )
                 if report.verdict is Verdict.BLOCK:
                     await self._hold(model, arrival, report.findings)
                     raise Blocked(f"{file.path} of {model.repo} in the bundle is unsafe; nothing was imported.")

@@ -1,6 +1,7 @@
 """The process that scans: started with nothing but a socket; each file comes as a descriptor.
 
-A request is a line of JSON `{path}` with the descriptor beside it, an answer a line of JSON `{kind, findings}`.
+A request is a line of JSON `{path, start}` with the descriptor beside it, an answer a line of JSON `{kind, findings}`.
+`start` says that only the first bytes of the file are there, so many; 0 means all of them.
 """
 
 import gc
@@ -19,6 +20,7 @@ from modelshelf.vetting.spec import Scanner
 from modelshelf.vetting.types import Finding
 
 MAX_REQUEST = 65_536
+_WARM: set[str] = set()
 
 
 def serve(channel: socket.socket) -> None:
@@ -41,14 +43,15 @@ def serve(channel: socket.socket) -> None:
 
 
 def _prepare(kind: str, known: tuple[Scanner, ...]) -> None:
-    """Import what this kind of file needed, so that the next one need not."""
+    """Import what this kind of file needed, and warm it up, so that the next one need not."""
     for scanner in known:
-        if kind in scanner.formats:
-            for module in scanner.modules:
-                importlib.import_module(module)
+        for name in scanner.modules if kind in scanner.formats else ():
+            if name not in _WARM:
+                _WARM.add(name)
+                getattr(importlib.import_module(name), "warm", lambda: None)()
 
 
-def _in_its_own_process(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...]) -> bytes:
+def _in_its_own_process(request: dict[str, Any], descriptor: int, known: tuple[Scanner, ...]) -> bytes:
     """Scan in a forked process, so that its limits, and its end, are its own."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -64,7 +67,7 @@ def _in_its_own_process(request: dict[str, str], descriptor: int, known: tuple[S
     return _failed(request, _death(status))
 
 
-def _work(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], writing: int) -> None:
+def _work(request: dict[str, Any], descriptor: int, known: tuple[Scanner, ...], writing: int) -> None:
     """Never returns, whatever a scanner does."""
     try:
         _report(request, descriptor, known, writing)
@@ -72,11 +75,14 @@ def _work(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], 
         os._exit(0)
 
 
-def _report(request: dict[str, str], descriptor: int, known: tuple[Scanner, ...], writing: int) -> None:
+def _report(request: dict[str, Any], descriptor: int, known: tuple[Scanner, ...], writing: int) -> None:
     try:
         limit()
         content = FileContent(descriptor, request["path"])
-        kind, findings = Examiner(known).examine(content, request["path"])
+        if start := int(request.get("start", 0)):
+            kind, findings = Examiner(known).examine_start(content, request["path"], start)
+        else:
+            kind, findings = Examiner(known).examine(content, request["path"])
         answer = _answer(kind, findings)
     except MemoryError:
         answer = _failed(request, "the file needs more memory than a scan may take")
@@ -91,7 +97,7 @@ def _answer(kind: str, findings: list[Finding]) -> bytes:
     return json.dumps({"kind": kind, "findings": items}).encode("ascii") + b"\n"
 
 
-def _failed(request: dict[str, str], why: str) -> bytes:
+def _failed(request: dict[str, Any], why: str) -> bytes:
     return _answer("", [Finding("SCAN_FAILED", request["path"], f"The scan did not come to an end: {why}.")])
 
 

@@ -32,6 +32,14 @@ class SecurityScanner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def begin(self) -> None:
+        """Start the process now; afterwards `confined` says how it is kept from the network.
+
+        Raises:
+            OSError, ValueError: it does not start.
+        """
+        self._start()
+
     def close(self) -> None:
         """End the process, whatever it is doing."""
         process, self._process = self._process, None
@@ -42,14 +50,16 @@ class SecurityScanner:
             _kill_group(process)
             process.wait()
 
-    def scan_open(self, fd: int, name: str, path: str) -> ScanReport:
+    def scan_open(self, fd: int, name: str, path: str, *, start: int = 0) -> ScanReport:
         """Scan an open file called `name`; `path` is its name in the repository, which the content is held against.
+
+        With `start`, only that many of its first bytes are there: what the others would tell is left out.
 
         Never raises for what the file does: a scan that fails, in whatever way, blocks.
         """
         before = os.fstat(fd)
         try:
-            answer = self._ask(fd, path)
+            answer = self._ask(fd, path, start)
         except (OSError, ValueError, KeyError) as error:
             self.close()
             late = isinstance(error, TimeoutError)
@@ -59,7 +69,7 @@ class SecurityScanner:
         after = os.fstat(fd)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             findings = (*findings, Finding("FILE_CHANGED", path, "The file changed while it was scanned."))
-        return ScanReport(name, worst(findings), findings, kind)
+        return ScanReport(name, worst(findings), findings, kind, self.confined)
 
     def scan_file(self, file: Path, *, name: str | None = None, inside: Path | None = None) -> ScanReport:
         """Scan a file on disk. A link is followed only when it stays within `inside`, the blobs of its own cache."""
@@ -81,10 +91,10 @@ class SecurityScanner:
         finally:
             os.close(fd)
 
-    def _ask(self, fd: int, path: str) -> tuple[str, tuple[Finding, ...]]:
+    def _ask(self, fd: int, path: str, start: int) -> tuple[str, tuple[Finding, ...]]:
         channel = self._start()
         channel.settimeout(self._seconds)
-        request = json.dumps({"path": path[-4000:]}).encode("ascii")
+        request = json.dumps({"path": path[-4000:], "start": start}).encode("ascii")
         socket.send_fds(channel, [request], [fd])
         answer = json.loads(_line(channel))
         found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in answer["findings"])
@@ -97,7 +107,7 @@ class SecurityScanner:
         with theirs:
             # No environment, no site: nothing of the user's is read before the scanner runs.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
+                [sys.executable, "-I", "-S", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -129,7 +139,7 @@ def scan_path(path: Path | str, *, each: bool = False) -> Iterator[ScanReport]:
             yield from reports
             return
         findings = tuple(finding for report in reports for finding in report.findings)
-        yield ScanReport(str(root), worst(findings), findings, "folder")
+        yield ScanReport(str(root), worst(findings), findings, "folder", scanner.confined)
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -33,12 +33,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """The verdict on one file or folder."""
+    """The verdict on one file or folder.
+
+    `confined` says by what the scanning process was kept from the network, empty for nothing, None if no process ran.
+    """
 
     path: str
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     format: str = ""
+    confined: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """As JSON, `{path, verdict, findings}`."""

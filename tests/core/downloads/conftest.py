@@ -63,7 +63,10 @@ class Opinion:
     def quarantine(self) -> "Opinion":
         return self
 
-    async def scan(self, path: Path, *, name: str, sha256: str) -> ScanReport:
+    async def admit(self, origin: object) -> None:
+        pass
+
+    async def scan(self, path: Path, *, name: str, sha256: str, origin: object = None) -> ScanReport:
         assert await asyncio.to_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest()) == sha256
         self.seen.append((name, sha256))
         verdict = self.verdicts.get(name, Verdict.PASS)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from modelshelf.vetting import SecurityScanner, Verdict, scan_path
+from modelshelf.vetting.content import MemoryContent
+from modelshelf.vetting.desk import OURS, Examiner
 from tests.core.vetting import others, pickled
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines by seccomp")
@@ -160,6 +162,45 @@ def test_large_files_cost_neither_time_nor_memory(tmp_path: Path) -> None:
         handle.truncate(8 + len(header) + (5 << 30))
     reports = {Path(report.path).name: report.verdict.value for report in scan_path(tmp_path, each=True)}
     assert reports == {"zeros.bin": "review", "model.safetensors": "pass"}
+
+
+def test_what_would_take_for_ever_comes_to_an_end(tmp_path: Path) -> None:
+    deep = pickled.archive({"x.pkl": b"cos\nsystem\n(S'id'\ntR."})
+    for _ in range(4):
+        deep = pickled.archive({"x.zip": deep})
+    files = {
+        "opcodes.pkl": b"\x80\x02" + b"N0" * 1_000_001 + b"N.",
+        "endless.jinja": b"{% for a in range(90000) %}{% for m in messages %}{% for n in messages %}"
+        b"{{ n | tojson | length }}{% endfor %}{% endfor %}{% endfor %}",
+        "archives.zip": deep,
+        "pattern.json": b'{"pre_tokenizer": {"pattern": {"Regex": "' + b"(a|b)*" * 3000 + b'"}}}',
+        "nested.json": b'{"a":' * 200_000 + b"1" + b"}" * 200_000,
+    }
+    rules = {}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    for report in scan_path(tmp_path, each=True):
+        assert report.verdict is Verdict.BLOCK
+        rules[Path(report.path).name] = report.findings[0].rule
+    assert rules == {
+        "opcodes.pkl": "PICKLE_TOO_LONG",
+        "endless.jinja": "TEMPLATE_ENDLESS",
+        "archives.zip": "ARCHIVE_DEPTH",
+        "pattern.json": "REGEX",
+        "nested.json": "JSON_NESTING",
+    }
+
+
+def test_our_own_scanners_are_all_known_by_their_formats() -> None:
+    from importlib.metadata import entry_points
+
+    ours = [point for point in entry_points(group="modelshelf.scanners") if point.module.startswith("modelshelf.")]
+    assert {point.name: point.load().formats for point in ours} == {point.name: OURS[point.name] for point in ours}
+
+
+def test_a_scanner_that_is_missing_lets_nothing_through() -> None:
+    kind, findings = Examiner(()).examine(MemoryContent(pickled.state_dict(), "x.pkl"), "x.pkl")
+    assert (kind, [finding.rule for finding in findings]) == ("pickle", ["SCANNER_MISSING"])
 
 
 def test_a_file_that_changes_while_it_is_scanned_blocks(tmp_path: Path) -> None:
