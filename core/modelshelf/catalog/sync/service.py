@@ -16,7 +16,7 @@ from modelshelf.catalog import holdings as kept
 from modelshelf.catalog.builder import Built, build
 from modelshelf.catalog.failures import unwritten
 from modelshelf.catalog.holdings import Holdings, SourceState
-from modelshelf.catalog.source import Listed, Source, TakesAddresses, Whole
+from modelshelf.catalog.source import Enumerated, Listed, Source, TakesAddresses, Whole
 from modelshelf.catalog.sync.rounds import Round
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, NotFound, StoreError, UsageError
@@ -238,9 +238,7 @@ class CatalogSync:
     def _sources(self) -> Sequence[Source]:
         registry = self._catalog.registry
         every = [source for source in registry.all().values() if not (source.remote and registry.offline)]
-        return [
-            source for source in every if isinstance(source, Listed | Whole) or not isinstance(source, TakesAddresses)
-        ]
+        return [one for one in every if isinstance(one, Enumerated) or not isinstance(one, TakesAddresses)]
 
     def _first_hub(self) -> str:
         hubs = [one.name for one in self._catalog.registry.settings if one.kind == "huggingface"]
