@@ -5,7 +5,7 @@ from importlib import import_module
 
 from benchmarks.measure import Figure, table
 
-ALL = ("startup", "compat", "page", "providers")
+ALL = ("startup", "compat", "page", "providers", "queue")
 
 
 def main(names: list[str]) -> int:

@@ -7,6 +7,7 @@ memory, where that costs nothing.
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,15 @@ class Cost:
 Command = Callable[[FastHub, Path], list[str]]
 
 
+def _synced(command: Command) -> Command:
+    """As ours: what it fetched is on the disk when it ends, not only in memory."""
+
+    def then_synced(hub: FastHub, out: Path) -> list[str]:
+        return ["sh", "-c", f"{shlex.join(command(hub, out))} && exec find {out} -type f -exec sync {{}} +"]
+
+    return then_synced
+
+
 def measure() -> list[Figure]:
     """Everything; a machine without nginx or aria2c says so and measures nothing."""
     missing = [name for name in ("nginx", "aria2c", "curl", "openssl") if shutil.which(name) is None]
@@ -62,7 +72,10 @@ def _large(folder: Path) -> Iterator[Figure]:
     with fast_hub(folder, REPO, files, "fast") as hub:
         for place in (folder, MEMORY) if MEMORY.is_dir() else (folder,):
             where = "disk" if place == folder else "memory"
-            costs = _compare(hub, place, {"modelshelf": _ours(), "aria2c -x8": _aria(NAME), "curl": _curl, "hf": _hf})
+            competitors = {"modelshelf": _ours(), "aria2c -x8": _aria(NAME), "curl": _curl, "hf": _hf}
+            if where == "disk":
+                competitors["aria2c -x8, then sync"] = _synced(_aria(NAME))
+            costs = _compare(hub, place, competitors)
             ours = costs["modelshelf"]
             what = f"{LARGE / GIB:g} GiB to {where}, checked"
             for who, cost in costs.items():

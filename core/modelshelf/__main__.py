@@ -1,6 +1,6 @@
 """`python -m modelshelf` is the command."""
 
-from modelshelf.cli.app import main
+from modelshelf.cli import main
 
 if __name__ == "__main__":
     main()

@@ -61,6 +61,29 @@ class JobProgress(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferEnded(Event):
+    """A transfer of a file came to its end, or broke off: what it took.
+
+    Sizes in bytes, `rate` in bytes per second; `refetched` bytes came again or in vain; `connections` is the most at
+    once; `outcome` is done, stopped, or the code of the error; `host` is who sent the bytes.
+    """
+
+    kind: ClassVar[str] = "transfer"
+    source: str
+    repo: str
+    path: str
+    host: str
+    size: int
+    received: int
+    refetched: int
+    seconds: float
+    rate: float
+    retries: int
+    connections: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryChanged(Event):
     """A model landed in the library or left it."""
 
@@ -74,6 +97,18 @@ class QuarantineChanged(Event):
 
     kind: ClassVar[str] = "quarantine"
     item: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyProgress(Event):
+    """How far the check of the library is: bytes `done` of `total`, and how many files were found `bad` so far."""
+
+    kind: ClassVar[str] = "verify"
+    done: int
+    total: int
+    bad: int
+    model: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +222,10 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         JobChanged,
         JobProgress,
+        TransferEnded,
         LibraryChanged,
         QuarantineChanged,
+        VerifyProgress,
         ProviderChanged,
         ProviderLooked,
         ModelAnswered,
@@ -202,7 +239,7 @@ KINDS: dict[str, type[Event]] = {
         ServiceChanged,
     )
 }
-LOCAL = frozenset({ServiceChanged.kind, ProviderLooked.kind, ModelAnswered.kind, ModelLoaded.kind})
+LOCAL = frozenset({ServiceChanged.kind, VerifyProgress.kind, ProviderLooked.kind, ModelAnswered.kind, ModelLoaded.kind})
 
 
 def decode(kind: str, payload: str) -> Event | None:

@@ -88,7 +88,7 @@ class Shelf:
         self.sources = SourceManager(config, self.vault, self.events, self.access, self.catalog)
         self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
         self.metadata = MetadataService(config, self.catalog, self.store)
-        self.vetting = VettingService(config, self.store, self.events, self.access)
+        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog)
         self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
         self.imports = ImportService(config, self.access, self.library, self.vetting)
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
@@ -134,6 +134,7 @@ class Shelf:
             self.health,
             self.compatibility,
             self.downloads.worker,
+            self.bundles.errands,
             self.catalog_sync,
             self._keeper,
         )

@@ -68,6 +68,20 @@ def response(milliseconds: float | None) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds >= 1 else "< 1 ms"
 
 
+def span(seconds: float) -> str:
+    """How long something took, as people say it."""
+    if seconds < 90:
+        return _("{n} s", n=max(1, round(seconds)))
+    if seconds < 5400:
+        return _("{n} min", n=round(seconds / 60))
+    return _("{n} h", n=f"{seconds / 3600:.1f}")
+
+
+def rate(count: float) -> str:
+    """Bytes per second."""
+    return _("{n} MB/s", n=f"{count / MB:.1f}")
+
+
 def ago(then: datetime | None) -> str:
     """How long since, as people say it."""
     if then is None:

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 import param
 
-from modelshelf.access import OWNER
 from modelshelf.compat.types import Compatibility
-from modelshelf_dashboard import texts
-from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.library.comparison import Compared, Comparison
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.marks import BUILTIN
 from modelshelf_dashboard.library.supposing import Supposing
-from modelshelf_dashboard.notebook import Cell, InCell
-from modelshelf_dashboard.session import Session, open_session
+from modelshelf_dashboard.notebook import Cell, InCell, begin
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
@@ -46,7 +42,7 @@ class CompatibilityMap(InCell):
         super().__init__(**params)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        session, notices = _begin(self._shelf, self._ready)
+        session, notices = begin(self._shelf, self._ready)
         shown = Comparison(self._shelf, session, lambda message: self._pressed(shown, message))
         session.run(self._compare(shown), what="compare")
         return Cell(notices, shown.piece, session=session, margin=0, sizing_mode="stretch_width", min_width=320)
@@ -83,24 +79,8 @@ class WhatIfPanel(InCell):
         super().__init__(**params)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        session, notices = _begin(self._shelf, self._ready)
+        session, notices = begin(self._shelf, self._ready)
         supposing = Supposing(self._shelf, session, folded=False)
         title = self._model.rpartition("/")[2]
         session.run(supposing.load(self._model, self._provider, title), what="what if")
         return Cell(notices, supposing.piece, session=session, margin=0, sizing_mode="stretch_width", min_width=320)
-
-
-def _begin(shelf: "Shelf", ready: "asyncio.Task[None] | None") -> tuple[Session, Notices]:
-    """A session of the owner of the account, as everything in a notebook has, with a place for what it tells."""
-    texts.choose(shelf.config.config.ui.language)
-    session, notices = open_session(OWNER, ready=ready, drawn=False), Notices()
-
-    def tell(notice: dict[str, Any]) -> None:
-        notices.items = [*(item for item in notices.items if item["id"] != notice["id"]), notice][-3:]
-
-    def let_go(message: dict[str, Any]) -> None:
-        notices.items = [item for item in notices.items if item["id"] != message.get("id")]
-
-    notices.listen(let_go)
-    session.tell = tell
-    return session, notices

@@ -57,9 +57,16 @@ class Follower:
         place = (id(flush), collection, id(source))
 
         def again(*_: Any) -> None:
-            self._let_go(self._items.pop(place, []))
-            mark = partial(self._mark, flush)
-            self._items[place] = [(item, item.param.watch(mark, wanted)) for item in getattr(source, collection)]
+            # Only what came or went is bound or let go: of two hundred jobs it is mostly one.
+            before = {id(item): (item, watcher) for item, watcher in self._items.pop(place, [])}
+            kept: list[tuple[param.Parameterized, Any]] = []
+            for item in getattr(source, collection):
+                if id(item) in before:
+                    kept.append(before.pop(id(item)))
+                else:
+                    kept.append((item, item.param.watch(partial(self._mark, flush), wanted)))
+            self._let_go(list(before.values()))
+            self._items[place] = kept
 
         def watch() -> None:
             again()

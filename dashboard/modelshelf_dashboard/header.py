@@ -1,4 +1,4 @@
-"""Feeds the header: how many providers are well, how many downloads run."""
+"""Feeds the header: how many providers are well, how many downloads run, what is news."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ class Header:
         self._bar = bar
         bar.listen(self._heard)
         session.follower.watch_items(shelf.providers_state, "providers", ["enabled", "health"], self._providers)
-        session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self._downloads)
+        session.follower.watch(shelf.downloads_state, ["open", "news"], self._downloads)
         self._providers()
         self._downloads()
 
@@ -35,7 +35,8 @@ class Header:
         self._bar.providers = {"tone": tone, "text": text}
 
     def _downloads(self) -> None:
-        self._bar.active = len(self._shelf.downloads_state.active)
+        state = self._shelf.downloads_state
+        self._bar.param.update(active=state.open, news=state.news.count)
 
     def _heard(self, message: dict[str, Any]) -> None:
         nav = self._session.navigation

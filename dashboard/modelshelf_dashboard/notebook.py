@@ -2,13 +2,19 @@
 
 import asyncio
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
+from modelshelf.access import OWNER
+from modelshelf_dashboard import texts
 from modelshelf_dashboard.components.greeter import Greeter
-from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.components.notices import Notices
+from modelshelf_dashboard.session import Session, open_session
 from modelshelf_dashboard.texts import _
+
+if TYPE_CHECKING:
+    from modelshelf.shelf import Shelf
 
 
 class InCell(pn.viewable.Viewer):
@@ -79,3 +85,19 @@ def _take_place(session: Session) -> None:
         sessions = []
     if cell:
         _shown[cell] = run, [*sessions, session]
+
+
+def begin(shelf: "Shelf", ready: "asyncio.Task[None] | None") -> tuple[Session, Notices]:
+    """A session of the owner of the account, as everything in a notebook has, with a place for what it tells."""
+    texts.choose(shelf.config.config.ui.language)
+    session, notices = open_session(OWNER, ready=ready, drawn=False), Notices()
+
+    def tell(notice: dict[str, Any]) -> None:
+        notices.items = [*(item for item in notices.items if item["id"] != notice["id"]), notice][-3:]
+
+    def let_go(message: dict[str, Any]) -> None:
+        notices.items = [item for item in notices.items if item["id"] != message.get("id")]
+
+    notices.listen(let_go)
+    session.tell = tell
+    return session, notices

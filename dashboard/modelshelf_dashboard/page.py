@@ -7,6 +7,7 @@ import panel as pn
 
 from modelshelf.access import OWNER, Principal
 from modelshelf_dashboard import texts, theme
+from modelshelf_dashboard.bell import Bell
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.help_panel import HelpPanel
 from modelshelf_dashboard.components.notices import Notices
@@ -47,6 +48,7 @@ class Parts:
         ui = shelf.config.config.ui
         self.top = TopBar(tab=self.navigation.tab, theme=ui.theme, embedded=embedded)
         self.header = Header(shelf, session, self.top)
+        self.bell = Bell(shelf, session)
         self.shell = self._build_shell()
         self.router = Router(heard=self._routed, events=[TO_LIBRARY, TO_SETTINGS], embedded=embedded)
         self._bind()
@@ -62,7 +64,7 @@ class Parts:
             settings_drawer=self.settings.drawer,
             notices=self.notices,
             dock=self.transfers.dock,
-            overlays=pn.Column(self.dialog, help_panel, margin=0),
+            overlays=pn.Column(self.dialog, help_panel, self.bell.piece, margin=0),
             tab=self.navigation.tab,
             embedded=self.embedded,
         )

@@ -1,7 +1,7 @@
 """The words for states, the same everywhere."""
 
 from modelshelf.compat.types import Confidence
-from modelshelf.downloads.types import JobStatus
+from modelshelf.downloads.types import FileState, JobStatus
 from modelshelf.providers.profile_spec import Cause, ProfileState, ProfileStatus
 from modelshelf.providers.spec import HealthStatus
 from modelshelf_dashboard.texts import N_, _
@@ -61,6 +61,7 @@ _SERVICES = {
     "health": N_("Watch over providers"),
     "compatibility": N_("Fit"),
     "downloads": N_("Downloads"),
+    "bundles": N_("Bundles for other machines"),
     "state": N_("What this page shows"),
 }
 
@@ -69,6 +70,36 @@ def job_word(status: JobStatus, detail: str = "") -> str:
     """What a download does, with what it waits for."""
     word = _(_JOBS[status])
     return f"{word}: {detail}" if detail and status is JobStatus.WAITING else word
+
+
+_FILES = {
+    "waiting": N_("waits"),
+    "moving": N_("downloading"),
+    "failed": N_("failed"),
+    "done": N_("checked"),
+    "vetting": N_("being scanned"),
+    "pass": N_("checked and scanned"),
+    "review": N_("needs a decision"),
+    "block": N_("unsafe, held back"),
+}
+
+
+def file_state(file: FileState, status: JobStatus) -> str:
+    """Where a file of a job stands, with what the scanner says of it."""
+    if file.verdict:
+        return file.verdict
+    return "vetting" if file.status == "done" and status is JobStatus.VETTING else file.status
+
+
+def file_word(file: FileState, status: JobStatus) -> str:
+    """Where a file of a job stands, in words."""
+    state = file_state(file, status)
+    return _(_FILES[state]) if state in _FILES else state
+
+
+def file_tone(file: FileState, status: JobStatus) -> str:
+    """good, warn, bad or nothing."""
+    return {"failed": "bad", "block": "bad", "review": "warn", "pass": "good"}.get(file_state(file, status), "")
 
 
 def job_tone(status: JobStatus) -> str:

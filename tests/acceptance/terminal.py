@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests import forked
+from tests.forked import forkable
 from tests.hermetic import child_environment
 
 SOURCES = '[[sources]]\nname = "samples"\nkind = "samples"\nlabel = "Samples (offline)"\n'
@@ -31,10 +33,12 @@ class Terminal:
     def run(
         self, *arguments: str | Path, stdin: str | None = None, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
+        wanted, environ = [str(argument) for argument in arguments], self.environment | environment
+        if forkable(environ):
+            return forked.run(wanted, self.folder, environ, stdin)
         return subprocess.run(
-            [sys.executable, "-m", "modelshelf.cli", *arguments],
-            cwd=self.folder, input=stdin,
-            env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False,
+            [sys.executable, "-m", "modelshelf.cli", *wanted],
+            cwd=self.folder, input=stdin, env=environ, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def at_a_terminal(self, *arguments: str, columns: int, asked: str = "", answer: str = "") -> str:

@@ -86,6 +86,16 @@ JOB = {
     "done": 1, "total": 0, "rate": 0, "eta": None,
 }  # fmt: skip
 
+SECTION = {
+    "id": "x", "title": "x", "count": "x", "more": "x", "actions": [ACTION],
+    "rows": [{
+        "id": "x", "title": "x", "sub": "x", "tags": ["x"], "moving": True, "track": True, "word": "x", "tone": "x",
+        "note": "x", "done": 1, "total": 2, "rate": 1, "eta": 1, "actions": [ACTION], "more": [ACTION], "open": True,
+        "lines": ["x"], "left": "x",
+        "files": [{"path": "x", "size": 2, "done": 1, "word": "x", "tone": "x", "note": "x", "action": ACTION}],
+    }],
+}  # fmt: skip
+
 # By component, one or more ways to fill it; none: it shows no text from outside.
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "Cards": [{"cards": [{"id": "x", "title": "x", "sub": "x", "pairs": [PAIR], "text": "x", "actions": [ACTION]}]}],
@@ -128,6 +138,15 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"state": "empty", "note": NOTE},
     ],
     "HelpPanel": [{"topics": [{"key": "a", "title": "x", "text": "x"}], "keys": [{"keys": ["x"], "text": "x"}]}],
+    "News": [
+        {
+            "items": [
+                {"id": "x", "tone": "x", "dot": "x", "title": "x", "word": "x", "text": "x", "action": ACTION}
+            ],
+            "left": "x", "inline": True,
+        },
+        {"items": [], "inline": True},
+    ],
     "Notices": [{"items": [{"id": "x", "tone": "x", "text": "x", "remedy": "x", "action": ACTION}]}],
     "Overlay": [{"word": "x", "title": "x"}],
     "ProviderForm": [
@@ -138,6 +157,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         },
         {"open": True, "form": {"title": "x", "about": "x", "fields": FIELDS}, "busy": "x"},
     ],
+    "Queue": [{"sections": [SECTION], "state": "ready", "label": "x"}, {"state": "error", "note": NOTE}],
     "Router": [{"title": "x", "events": []}],
     "Search": [
         {"text": "x", "tokens": ["x"], "label": "x", "topic": "x", "sheet": True},

@@ -15,7 +15,7 @@ def test_reload_back_and_forward(open_page: Opener) -> None:
     ready(page)
     search(page, "tiny")
     expect(page).to_have_url(re.compile(r"\?q=tiny$"))
-    page.get_by_role("checkbox", name="GGUF").check()
+    page.get_by_role("checkbox", name=re.compile("^GGUF")).check()
     expect(page).to_have_url(re.compile("filters=format:gguf"))
     expect(row(page, "tiny-llama")).to_have_count(0)
     row(page, "tiny-llama-quants-GGUF").locator(".names").click()
@@ -30,7 +30,7 @@ def test_reload_back_and_forward(open_page: Opener) -> None:
     expect(row(page, "tiny-llama-quants-GGUF")).to_be_visible()
     page.go_back()
     expect(row(page, "tiny-llama")).to_be_visible()
-    expect(page.get_by_role("checkbox", name="GGUF")).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name=re.compile("^GGUF"))).not_to_be_checked()
     page.go_forward()
     expect(row(page, "tiny-llama")).to_have_count(0)
 
@@ -38,7 +38,7 @@ def test_reload_back_and_forward(open_page: Opener) -> None:
     expect(row(page, "tiny-llama-quants-GGUF")).to_be_visible()
     expect(row(page, "tiny-llama")).to_have_count(0)
     expect(page.get_by_role("combobox")).to_have_value("tiny")
-    expect(page.get_by_role("checkbox", name="GGUF")).to_be_checked()
+    expect(page.get_by_role("checkbox", name=re.compile("^GGUF"))).to_be_checked()
 
 
 def test_a_link_opens_what_it_names(open_page: Opener) -> None:

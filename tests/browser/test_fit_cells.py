@@ -1,4 +1,4 @@
-"""The heat map and what if in cells of a real JupyterLab."""
+"""The heat map, what if, and downloads in cells of a real JupyterLab."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -62,3 +62,36 @@ def test_both_live_in_cells(notebook: Page, picture: Callable[[Page, str], Path]
     expect(panel.get_by_label("Machine", exact=True).locator("option")).not_to_have_count(1)
     expect(panel).to_have_attribute("data-took", re.compile(r"^\d+\.\d$"))
     picture(page, "fit-cells")
+
+
+FETCH = """from modelshelf.downloads import Order
+from modelshelf_dashboard import DownloadNews, Downloads
+
+shelf.config.set("downloads.max_rate_mb", 0.5)
+jobs = await shelf.downloads.start_batch([Order("samples/tiny-llama-GGUF"), Order("samples/tiny-llama")])
+Downloads(shelf)"""
+
+
+@pytest.mark.timeout(360)
+def test_downloads_and_news_live_in_cells(
+    chromium: Browser, tmp_path: Path, picture: Callable[[Page, str], Path]
+) -> None:
+    with jupyter_lab(tmp_path) as lab:
+        context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(lab.notebook("downloads", OPEN, FETCH, "DownloadNews(shelf)"))
+        run_cell(page, 0)
+        run_cell(page, 1)
+        queue = page.get_by_role("region", name="Running and waiting")
+        queue.get_by_role("button", name="Show the files and more").first.click()
+        moving = queue.locator(".member").first
+        expect(moving.locator(".told").first).to_contain_text(re.compile(r"MB/s · \d+ s left"))
+        expect(moving.get_by_role("img")).to_be_visible()
+        picture(page, "download-cells")
+        run_cell(page, 2)
+        queue.get_by_role("button", name="Cancel").first.click()
+        expect(queue).to_have_count(0)
+        news = page.get_by_role("region", name="News")
+        expect(news).to_contain_text("Nothing new.")
+        context.close()

@@ -21,7 +21,7 @@ PIECES = [
 
 
 def test_no_browser_changes_what_only_we_say() -> None:
-    assert Table()._linked_properties == ()
+    assert Table()._linked_properties == ("picked",)
     assert set(Search()._linked_properties) == {"text", "tokens"}
     assert Tabs()._linked_properties == ("value",)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from modelshelf.downloads import jobs, line, rows
@@ -81,7 +81,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(me=workers)
     def claim(self, me: str) -> None:
-        best = [job for job in rows.unfinished(self.session) if self.may_go_on(job)]
+        best = [job for job in self.line() if self.may_go_on(job)]
         row = jobs.claim(self.session, me, LIMIT, 60, None, self.gate)
         self.session.flush()
         if row is None:
@@ -213,14 +213,14 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(job=all_jobs, other=all_jobs, to=st.sampled_from(["first", "last", "before", "after"]))
     def move(self, job: str, other: str, to: line.To) -> None:
-        before = [name for name in rows.unfinished(self.session) if name != job]
+        before = [name for name in self.line() if name != job]
         try:
             line.move(self.session, job, to, other)
         except UsageError:
-            assert job not in rows.unfinished(self.session) or job == other or other not in before
+            assert job not in self.line() or job == other or other not in before
             return
         self.session.flush()
-        after = [*rows.unfinished(self.session)]
+        after = [*self.line()]
         assert [name for name in after if name != job] == before, "the others keep their order"
         place = after.index(job)
         if to in ("first", "last"):
@@ -239,7 +239,13 @@ class Jobs(RuleBasedStateMachine):
 
     def every(self) -> list[JobRow]:
         self.session.flush()
-        return list(rows.history(self.session, 100))
+        return list(self.session.scalars(select(JobRow)))
+
+    def line(self) -> list[str]:
+        """Who has not ended, in the order of the queue."""
+        order = (JobRow.priority.desc(), JobRow.position, JobRow.created, JobRow.id)
+        query = select(JobRow.id).where(JobRow.status.in_(rows.OPEN_VALUES)).order_by(*order)
+        return list(self.session.scalars(query))
 
     @invariant()
     def what_is_written_makes_sense(self) -> None:
@@ -253,7 +259,8 @@ class Jobs(RuleBasedStateMachine):
                 assert status in jobs.WORKING
             if not row.owner:
                 assert row.id not in self.holders
-                assert not row.request
+                # What was asked of a process that was killed waits for the next one that takes the job.
+                assert row.request in ("", self.wishes.get(row.id, ""))
             assert not row.until or status is JobStatus.WAITING
 
     def everything_can_still_end(self) -> None:

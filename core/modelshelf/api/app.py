@@ -9,6 +9,7 @@ from modelshelf import __version__
 from modelshelf.api import (
     account,
     browse,
+    bundles,
     catalog,
     chat,
     compatibility,
@@ -25,6 +26,7 @@ from modelshelf.api import (
     sources,
     system,
     updates,
+    vetting,
 )
 from modelshelf.api.events import EventLog
 from modelshelf.api.guard import Authenticate
@@ -42,8 +44,10 @@ PARTS = (
     downloads,
     library,
     updates,
+    bundles,
     sources,
     quarantine,
+    vetting,
     providers,
     account,
     profiles,

@@ -2,18 +2,20 @@
 
 from datetime import datetime
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from modelshelf.api.needs import Answer, TheShelf
-from modelshelf.downloads.types import Job, JobStatus
+from modelshelf.downloads.types import Job, JobPage, JobStatus
 from modelshelf.ids import ModelId
 
 router = APIRouter(prefix="/downloads", tags=["downloads"])
 
 JobId = Annotated[str, Path(max_length=64)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
 class Wanted(BaseModel):
@@ -83,7 +85,8 @@ class JobAnswer(Answer):
     """A snapshot of a job. `rate` and `rate_limit` in bytes per second, `eta` in seconds.
 
     A higher `priority` goes first, then the lower `position`. `until` says when a job that waits for its budget goes
-    on. `fetched` bytes came over the network in `seconds`, after `retries` further tries.
+    on. `fetched` bytes came over the network in `seconds`, after `retries` further tries. Jobs that were started
+    together share a `batch`. `unseen`: nobody has said yet that they saw how it ended, or that it waits.
     """
 
     id: str
@@ -113,11 +116,19 @@ class JobAnswer(Answer):
     retries: int
     fetched: int
     seconds: float
+    batch: str
+    unseen: bool
 
 
 async def named(shelf: TheShelf, wanted: Wanted) -> ModelId:
     """The model that is wanted, by its name or its address."""
     return await shelf.catalog.named(wanted.model, sha256=wanted.sha256, beside=wanted.sha256_beside)
+
+
+def paged(page: JobPage, response: Response) -> list[JobAnswer]:
+    """Some jobs of many, with how many there are."""
+    response.headers["x-total-count"] = str(page.total)
+    return [answer(job) for job in page.jobs]
 
 
 def answer(job: Job) -> JobAnswer:
@@ -146,9 +157,23 @@ async def start(shelf: TheShelf, order: Order, response: Response) -> JobAnswer:
 
 
 @router.get("")
-async def jobs(shelf: TheShelf, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[JobAnswer]:
-    """Jobs, newest first, also those of other processes on this home; what has ended is left out first."""
-    return [answer(job) for job in await shelf.downloads.jobs(limit)]
+async def jobs(
+    shelf: TheShelf,
+    response: Response,
+    limit: Limit = 200,
+    offset: Offset = 0,
+    state: Annotated[
+        Literal["all", "open", "ended"], Query(description="open: as they are worked off; ended: the latest first")
+    ] = "all",
+) -> list[JobAnswer]:
+    """Jobs, newest first, also those of other processes on this home; what has ended is left out first.
+
+    With a `state`, pages of that: `x-total-count` says how many there are.
+    """
+    if state == "all":
+        return [answer(job) for job in (await shelf.downloads.jobs(min(offset + limit, 1000)))[offset:]]
+    read = shelf.downloads.queue if state == "open" else shelf.downloads.ended
+    return paged(await read(limit, offset), response)
 
 
 @router.get("/{job}")

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from modelshelf.api.downloads import JobAnswer, JobId, PlanAnswer, Wanted, answer, named
+from modelshelf.api.downloads import JobAnswer, JobId, Limit, Offset, PlanAnswer, Wanted, answer, named, paged
 from modelshelf.api.needs import Answer, TheShelf
 from modelshelf.downloads.types import Order
 
@@ -68,7 +68,7 @@ class Files(BaseModel):
 
 
 class FileAnswer(Answer):
-    """A file of a job: status is done | moving | waiting | failed; sizes in bytes."""
+    """A file of a job: status is done | moving | waiting | failed; sizes in bytes; verdict pass | review | block."""
 
     path: str
     size: int
@@ -76,6 +76,7 @@ class FileAnswer(Answer):
     status: str
     error: str
     remedy: str
+    verdict: str
 
 
 class BudgetAnswer(BaseModel):
@@ -89,10 +90,103 @@ class BudgetAnswer(BaseModel):
     allowed: int | None = Field(default=None, description="jobs that lack at most so many bytes go on")
 
 
+class TransferAnswer(Answer):
+    """What the transfer of a file took.
+
+    Sizes in bytes, `rate` in bytes per second, `seconds` with pauses between tries; `refetched` bytes came again or in
+    vain; `connections` is the most at once; `outcome` is done, stopped, or the code of an error.
+    """
+
+    at: datetime
+    source: str
+    repo: str
+    commit: str
+    path: str
+    host: str
+    size: int
+    received: int
+    refetched: int
+    seconds: float
+    rate: float
+    retries: int
+    connections: int
+    outcome: str
+
+
+class SummaryAnswer(Answer):
+    """All transfers together; `hosts` are who sent the most, with their bytes."""
+
+    transfers: int
+    received: int
+    refetched: int
+    seconds: float
+    rate: float
+    retries: int
+    failed: int
+    hosts: list[tuple[str, int]]
+
+
+class NumbersAnswer(BaseModel):
+    """Transfers, and all that are known together."""
+
+    summary: SummaryAnswer
+    transfers: list[TransferAnswer]
+
+
+class WaitingAnswer(Answer):
+    """Jobs that wait for the same: for what, until when, how many, and one of them."""
+
+    detail: str
+    until: datetime | None
+    count: int
+    job: str
+
+
+class NewsAnswer(Answer):
+    """Jobs that ended unseen, the newest first, how many in all, and what others wait for."""
+
+    count: int
+    ended: list[JobAnswer]
+    ended_total: int
+    waiting: list[WaitingAnswer]
+
+
+class Seen(BaseModel):
+    """Jobs that were seen; none means all."""
+
+    jobs: list[str] = Field(default=[], max_length=1000)
+
+
+class SeenAnswer(BaseModel):
+    """How many jobs were news."""
+
+    seen: int
+
+
 @router.get("/history")
-async def history(shelf: TheShelf, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[JobAnswer]:
-    """Every job that is not forgotten, newest first, with its rate and its retries."""
-    return [answer(job) for job in await shelf.downloads.past(limit)]
+async def history(shelf: TheShelf, response: Response, limit: Limit = 200, offset: Offset = 0) -> list[JobAnswer]:
+    """Every job that is not forgotten, newest first, with its rate and its retries; `x-total-count` says how many."""
+    return paged(await shelf.downloads.past_page(limit, offset), response)
+
+
+@router.get("/numbers")
+async def numbers(shelf: TheShelf, limit: Limit = 200, offset: Offset = 0) -> NumbersAnswer:
+    """What transfers of files took, the latest first, and all that are known together."""
+    found = await shelf.downloads.transfers(limit, offset)
+    together = SummaryAnswer.model_validate(await shelf.downloads.summary())
+    return NumbersAnswer(summary=together, transfers=[TransferAnswer.model_validate(row) for row in found])
+
+
+@router.get("/news")
+async def news(shelf: TheShelf) -> NewsAnswer:
+    """What ended or waits, and nobody has said yet that they saw it."""
+    return NewsAnswer.model_validate(await shelf.downloads.news())
+
+
+@router.post("/news/seen")
+async def seen(shelf: TheShelf, wanted: Seen | None = None) -> SeenAnswer:
+    """It was seen: these jobs, or all, are no news any more, on no page of this home."""
+    return SeenAnswer(seen=await shelf.downloads.mark_seen(wanted.jobs if wanted else ()))
 
 
 @router.delete("/history")

@@ -36,6 +36,13 @@ class Started(BaseModel):
     job: str
 
 
+class AllStarted(Answer):
+    """The jobs that fetch newer commits, and what could not be looked at or begun."""
+
+    jobs: list[str]
+    failed: list[UpdateAnswer]
+
+
 class RollbackAnswer(Answer):
     """A name that leads to an earlier commit again."""
 
@@ -88,6 +95,12 @@ class SyncAnswer(BaseModel):
 async def outdated(shelf: TheShelf) -> list[UpdateAnswer]:
     """What the sources say of every name in the library."""
     return [UpdateAnswer.model_validate(item) for item in await shelf.updates.outdated()]
+
+
+@router.post("/updates", status_code=202)
+async def update_all(shelf: TheShelf) -> AllStarted:
+    """Fetch the newest commit of everything that is outdated, each beside the installed one."""
+    return AllStarted.model_validate(await shelf.updates.update_all())
 
 
 @router.post("/updates/{org}/{name}", status_code=202)

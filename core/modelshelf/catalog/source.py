@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.ids import ModelId
 
@@ -127,6 +127,19 @@ class TakesAddresses(Protocol):
             UsageError: the address names nothing, or a checksum is missing.
             RoleRequired: not everyone may name this address.
             Unreachable, NotFound, AccessError.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsSecurity(Protocol):
+    """A source that scans what it offers, and says what it found."""
+
+    async def security(self, repo: str, commit: str) -> SecurityStatus | None:
+        """What its scanners say of a commit; None if it does not say.
+
+        Raises:
+            As `Source.detail`.
         """
         ...
 

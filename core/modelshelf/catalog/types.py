@@ -65,6 +65,26 @@ class RepoDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class FileScan:
+    """What a source's own scanners say of a file.
+
+    `status` is as the source names it (safe, unsafe, suspicious, caution, queued, …); `scanners` have their own.
+    """
+
+    path: str
+    status: str
+    scanners: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityStatus:
+    """What a source's own scanners say of a commit; `done` is False while some of them are still at it."""
+
+    done: bool
+    files: tuple[FileScan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where the bytes of one file are: a URL with what its request needs, or a path on this machine.
 

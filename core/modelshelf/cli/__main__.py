@@ -1,5 +1,5 @@
 """`python -m modelshelf.cli`: the same as `modelshelf`."""
 
-from modelshelf.cli.app import main
+from modelshelf.cli import main
 
 main()

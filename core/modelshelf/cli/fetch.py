@@ -1,13 +1,12 @@
-"""download, list, verify, scan, remove: what is on disk, and how it gets there and goes."""
+"""download, list, verify, remove: what is on disk, and how it gets there and goes."""
 
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from modelshelf.cli.output import Output, emit, err, exit_code, file_size
-from modelshelf.cli.shared import Json, with_shelf
+from modelshelf.cli.shared import FETCHING, Json, with_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from modelshelf.downloads.types import DownloadPlan, Job
     from modelshelf.library.types import InstalledModel
     from modelshelf.shelf import Shelf
+    from modelshelf.vetting.prescan import Prescan
 
 EXIT_OF_STATUS = {"done": 0, "review": 3, "quarantined": 4}
 EXIT_STOPPED = 130  # 128 + SIGINT, as shells have it
@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command()(download)
     app.command("list")(list_)
     app.command()(verify)
-    app.command()(scan)
     app.command()(remove)
 
 
@@ -64,7 +63,7 @@ def download(
         _plan_only(repo, wanted, source, revision, (sha256, sha256_beside), as_json)
         return
     try:
-        job = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
+        job = with_shelf(work, without=FETCHING)
     except ModelshelfError as error:
         if not as_json:
             raise
@@ -86,14 +85,23 @@ def _plan_only(
     checksum: tuple[str, bool],
     as_json: bool,
 ) -> None:
-    async def work(shelf: "Shelf") -> "DownloadPlan":
+    async def work(shelf: "Shelf") -> "tuple[DownloadPlan, Prescan | None]":
         model = await shelf.catalog.named(repo, sha256=checksum[0], beside=checksum[1])
-        return await shelf.downloads.plan(model, files, source=source, revision=revision)
+        plan = await shelf.downloads.plan(model, files, source=source, revision=revision)
+        try:
+            return plan, await shelf.vetting.prescan_plan(plan)
+        except (AccessError, Unreachable):
+            return plan, None  # a gated model shows its files, not their bytes
+
+    from modelshelf.cli.vet import show_prescan
+    from modelshelf.errors import AccessError, Unreachable
 
     output = Output(as_json)
-    plan = with_shelf(work)
-    output.document(plan_document(plan))
+    plan, looked = with_shelf(work)
+    output.document(plan_document(plan) | {"scan": looked.as_dict() if looked else None})
     show_plan(plan, output.line)
+    if looked:
+        show_prescan(looked, output)
 
 
 def plan_document(plan: "DownloadPlan") -> dict[str, Any]:
@@ -191,51 +199,27 @@ def _state(model: "InstalledModel") -> str:
 
 def verify(
     model: Annotated[str | None, typer.Argument(help="One model; all of them if left out.")] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Also look for what is unsafe, by the present rules.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Read every file again and compare it with its checksum; exit with 4 on a mismatch."""
+    """Read every file again and compare it with its checksum; exit with 4 on a mismatch.
+
+    Models are checked as a whole, too: that no part is missing, and that headers fit the bytes.
+    """
     output = Output(as_json)
 
     async def work(shelf: "Shelf") -> int:
-        bad = 0
-        async with aclosing(shelf.library.verify(model)) as results:
-            async for result in results:
-                bad += result.status == "mismatch"
-                output.document(result.as_dict())
-                output.line(
-                    f"{result.status:10} {result.repo}/{result.path}" + (f"  {result.detail}" if result.detail else "")
-                )
-        return bad
+        sweep = shelf.vetting.sweep(shelf.library)
+        async with aclosing(sweep.run(model, scan=scan)) as steps:
+            async for step in steps:
+                output.document(step.as_dict())
+                output.line(f"{step.status:10} {step.repo}/{step.path}" + (f"  {step.detail}" if step.detail else ""))
+        return sweep.bad
 
     bad = with_shelf(work)
     if bad:
         output.line(f"{bad} files are not what they should be. Download them again.")
         raise typer.Exit(4)
-
-
-def scan(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
-    each: Annotated[bool, typer.Option("--each", help="Judge every file below a folder on its own.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Scan files for anything unsafe. Needs no network, no database, no server."""
-    from modelshelf.errors import NotFound
-    from modelshelf.vetting import scan_path
-    from modelshelf.vetting.types import Verdict
-
-    output = Output(as_json)
-    worst = Verdict.PASS
-    for path in paths:
-        if not path.exists() and not path.is_symlink():
-            raise NotFound(f"There is no file {path}.", remedy="Check the path.")
-        for report in scan_path(path, each=each):
-            worst = max(worst, report.verdict, key=lambda verdict: verdict.severity)
-            output.document(report.as_dict())
-            output.line(f"{report.verdict.value:6}  {report.path}")
-            for finding in report.findings:
-                output.line(f"        {finding.detail} ({finding.rule}, {finding.where})")
-    if worst is not Verdict.PASS:
-        raise typer.Exit(3 if worst is Verdict.REVIEW else 4)
 
 
 def remove(

@@ -50,6 +50,7 @@ async def _look_up(shelf: "Shelf", output: Output, text: str, wanted: tuple[str,
     sort, offset, limit = wanted
     page = await shelf.catalog.index.page(text, sort=sort, offset=offset, limit=limit)
     status = await shelf.catalog.index.status()
+    await shelf.compatibility.machine()
     fits = [shelf.compatibility.quick(row.card) for row in page.rows]
     rows = [_row(row.card) | {"score": fit.score} for row, fit in zip(page.rows, fits, strict=True)]
     output.document(
@@ -77,6 +78,7 @@ async def _ask(shelf: "Shelf", output: Output, text: str, limit: int, sources: l
     from modelshelf.errors import Unreachable
 
     answer = await shelf.catalog.find(text, limit=limit, sources=sources)
+    await shelf.compatibility.machine()
     fits = [shelf.compatibility.quick(row) for row in answer.rows]
     names = ("source", "label", "status", "found", "as_of", "error", "remedy")
     output.document(

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from modelshelf.cli.output import duration, err, file_size
-from modelshelf.downloads.types import ENDED, FileState, Job, JobStatus
+from modelshelf.downloads.types import ENDED, RUNNING, FileState, Job, JobStatus
 from modelshelf.errors import ModelshelfError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelshelf.downloads import DownloadManager
 
 LOOK_SECONDS = 0.5
+LINES = 12  # jobs that all have a line of their own
 FILES_SHOWN = 8  # of a job; what small files do in between nobody could read
 
 
@@ -52,8 +53,15 @@ class Board:
             line = self._lines[job.id] = self._bar.add_task("queued", total=None, note="", name=job.repo)
         if job.status in ENDED:
             self._show_files(job.id, ())
+        # Of many jobs only those are worth a line that do something; a terminal has few.
+        seen = len(self._lines) <= LINES or job.status in RUNNING
         self._bar.update(
-            line, description=job.status.value, completed=job.done, total=job.total or None, note=note(job)
+            line,
+            description=job.status.value,
+            completed=job.done,
+            total=job.total or None,
+            note=note(job),
+            visible=seen,
         )
 
     @asynccontextmanager
@@ -99,8 +107,11 @@ def note(job: Job) -> str:
     """How far a job is, how fast, and what it waits for."""
     if job.detail:
         return job.detail
-    left = f" · {duration(job.eta)} left" if job.eta else ""
-    return f"{file_size(job.done)} of {file_size(job.total)} · {job.rate / 1e6:.1f} MB/s{left}"
+    if job.status is JobStatus.DONE:
+        return file_size(job.total)
+    rate = f" · {job.rate / 1e6:.1f} MB/s" if job.rate and job.status is JobStatus.TRANSFERRING else ""
+    left = f" · {duration(job.eta)} left" if job.eta and rate else ""
+    return f"{file_size(job.done)} of {file_size(job.total)}{rate}{left}"
 
 
 def _bar(*, hidden: bool) -> "Progress":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelshelf.cli.output import Output, duration, emit, file_size
-from modelshelf.cli.shared import Json, with_shelf
+from modelshelf.cli.shared import FETCHING, Json, with_shelf
 
 if TYPE_CHECKING:
     from modelshelf.downloads.types import Job
@@ -161,7 +161,7 @@ def run(as_json: Json = False) -> None:
         tell = (lambda job: emit({"event": "progress", **document(job)})) if as_json else lambda _: None
         return await Board(shelf.downloads, hidden=as_json).watch(ids, tell)
 
-    ended = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
+    ended = with_shelf(work, without=FETCHING)
     report(ended, as_json)
 
 

@@ -16,6 +16,8 @@ Context = Annotated[int, typer.Option("--ctx", min=1, help="Context length in to
 
 # What a short command has no use for: it neither watches providers nor takes over waiting downloads.
 QUIET = frozenset({"health", "downloads", "catalog sync", "state"})
+# And one that fetches: nor does it judge, for which the machine is measured at the start.
+FETCHING = frozenset({"health", "catalog sync", "state", "compatibility"})
 
 
 def with_shelf[T](work: "Callable[[Shelf], Awaitable[T]]", *, without: frozenset[str] = QUIET) -> T:

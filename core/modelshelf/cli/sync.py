@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelshelf.cli.output import Output, emit, file_size
-from modelshelf.cli.shared import Json, with_shelf, writing_to
+from modelshelf.cli.shared import FETCHING, Json, with_shelf, writing_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def sync(
             await _prune(shelf, report, yes or as_json, Output(as_json))
         return report, ended
 
-    report, ended = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
+    report, ended = with_shelf(work, without=FETCHING)
     _end(report, ended, check, as_json)
 
 

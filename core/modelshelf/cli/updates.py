@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelshelf.cli.output import Output, emit, file_size
-from modelshelf.cli.shared import Json, with_shelf
+from modelshelf.cli.shared import FETCHING, Json, with_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ def update(
         tell = (lambda job: emit({"event": "progress", **document(job)})) if as_json else lambda _: None
         return await Board(shelf.downloads, hidden=as_json).watch(jobs, tell)
 
-    ended = with_shelf(work, without=frozenset({"health", "catalog sync", "state"}))
+    ended = with_shelf(work, without=FETCHING)
     if not ended:
         Output(as_json).document({"event": "done", "current": True})
         Output(as_json).line("Everything is current.")

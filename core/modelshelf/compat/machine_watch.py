@@ -15,6 +15,7 @@ from modelshelf.compat.machines import find_named_machine, named_machines
 from modelshelf.errors import UsageError
 
 HOLDS_SECONDS = 5.0  # for how long a look holds
+UNASKED_SECONDS = 0.5  # who lives longer looks without being asked; a short command that judges nothing need not
 
 
 class MachineWatch:
@@ -29,14 +30,17 @@ class MachineWatch:
         self._seen = 0.0
         self._devices: tuple[Device, ...] = ()
         self._looking: asyncio.Task[Machine] | None = None
+        self._unasked: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
-        """See how much memory there is; the slower part, graphics cards and bandwidth, goes on beside."""
+        """See how much memory there is; the slower part, graphics cards and bandwidth, comes a little later."""
         self.last = await asyncio.to_thread(find_machine, bandwidth=False, gpus=False)
-        self._looking = asyncio.create_task(self._look())
+        self._unasked = asyncio.get_running_loop().call_later(UNASKED_SECONDS, self._begin)
 
     async def stop(self) -> None:
         """End the look."""
+        if self._unasked is not None:
+            self._unasked.cancel()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
@@ -45,9 +49,7 @@ class MachineWatch:
     async def now(self) -> Machine:
         """This machine."""
         if self.last is None or not self._seen or monotonic() - self._seen > HOLDS_SECONDS:
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
-            await asyncio.shield(self._looking)
+            await asyncio.shield(self._begin())
         return self.last or await self._look()
 
     def seen_by(self, kind: str, machine: Machine) -> Machine:
@@ -73,6 +75,11 @@ class MachineWatch:
             with suppress(UsageError):  # somebody's file is broken: whoever names it is told
                 found.append(self.named(name))
         return tuple(found)
+
+    def _begin(self) -> asyncio.Task[Machine]:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        return self._looking
 
     async def _look(self) -> Machine:
         machine = await asyncio.to_thread(find_machine)

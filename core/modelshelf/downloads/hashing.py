@@ -1,10 +1,11 @@
 """Checksums that follow the writers: the hash of the contiguous start of a file, in a thread, without a second pass."""
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from isal.isal_zlib import crc32
 
 from modelshelf.downloads.part import Part, in_thread
 
@@ -93,7 +94,7 @@ async def drop_damaged(part: Part) -> int:
 def _intact(part: Part, index: int) -> bool:
     left, crc = part.pieces.written[index], 0
     for block in _blocks(part, index * part.pieces.length, left):
-        crc, left = zlib.crc32(block, crc), left - len(block)
+        crc, left = crc32(block, crc), left - len(block)
     return not left and crc == part.pieces.crc[index]
 
 

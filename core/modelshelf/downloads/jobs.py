@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from modelshelf.downloads.news import TOLD
 from modelshelf.downloads.rows import CLAIMABLE, OPEN_VALUES, WORKING, failed_files, get
 from modelshelf.downloads.types import ENDED, DownloadPlan, JobStatus
 from modelshelf.errors import UsageError
@@ -77,18 +78,20 @@ def _is_alive(owner: str) -> bool | None:
 
 
 def add(
-    session: Session, plan: DownloadPlan, document: dict[str, Any], revision: str, principal: str, priority: int
+    session: Session,
+    plan: DownloadPlan,
+    document: dict[str, Any],
+    revision: str,
+    principal: str,
+    priority: int,
+    batch: str = "",
 ) -> tuple[str, bool]:
     """A new job for the plan, or the one that already fetches the same files: its id, and whether it is new."""
     wanted = sorted(file.path for file in plan.files)
-    alike = select(JobRow).where(
-        JobRow.source == plan.source,
-        JobRow.repo == plan.repo,
-        JobRow.commit == plan.commit,
-        JobRow.status.in_(OPEN_VALUES),
-    )
+    # By its repository: by its status every job of a long queue would be looked at. The rest is judged here.
+    alike = select(JobRow).where(JobRow.repo == plan.repo, JobRow.commit == plan.commit)
     for row in session.scalars(alike):
-        if row.wanted == wanted:
+        if row.source == plan.source and row.status in OPEN_VALUES and row.wanted == wanted:
             if row.status == JobStatus.PAUSED:
                 row.status = JobStatus.QUEUED.value
             row.priority = max(row.priority, priority)
@@ -108,6 +111,7 @@ def add(
         bytes_total=plan.total,
         bytes_done=plan.total - plan.missing,
         copied=plan.total if plan.copies else 0,
+        batch=batch,
     )
     session.add(row)
     return row.id, True
@@ -121,14 +125,16 @@ def claim(
     `mine` restricts the choice to jobs that this process started.
     """
     moment = now()
-    held = session.scalars(select(JobRow).where(JobRow.status.in_(_CLAIMABLE), JobRow.owner != "")).all()
+    # Written so that an index finds the few that somebody works on among a thousand that wait.
+    held = [row for row in session.scalars(select(JobRow).where(JobRow.owner > "")) if row.status in _CLAIMABLE]
     for row in held:
         if row.owner != me and _abandoned(row, moment):
             row.owner, row.lease_until = "", None
     session.flush()
     if sum(bool(row.owner) for row in held) >= limit:
         return None
-    ready = select(JobRow.id).where(JobRow.status.in_(_CLAIMABLE), JobRow.owner == "")
+    busy = [row.id for row in held if row.owner]
+    ready = select(JobRow.id).where(JobRow.status.in_(_CLAIMABLE), JobRow.id.not_in(busy))
     if gate.allowed is not None:
         ready = ready.where(_small(gate))
     order = (JobRow.priority.desc(), JobRow.position, JobRow.created, JobRow.id)
@@ -163,7 +169,8 @@ def _small(gate: Gate) -> Any:
 def _set(session: Session, which: Any, status: JobStatus, detail: str, until: datetime | None) -> Sequence[str]:
     ids = session.scalars(select(JobRow.id).where(which)).all()
     if ids:
-        session.execute(update(JobRow).where(which).values(status=status.value, detail=detail, until=until))
+        values = {"status": status.value, "detail": detail, "until": until, "unseen": status in TOLD}
+        session.execute(update(JobRow).where(which).values(**values))
     return ids
 
 
@@ -216,6 +223,7 @@ def _obeyed(request: str, status: JobStatus) -> JobStatus:
 def _let_go(row: JobRow, status: JobStatus) -> None:
     row.owner, row.lease_until, row.request, row.status = "", None, "", status.value
     row.ended = now() if status in ENDED else None
+    row.unseen = status in TOLD
     if status is not JobStatus.WAITING:
         row.detail, row.until = "", None
 
@@ -243,6 +251,33 @@ def ask(session: Session, job: str, request: str) -> JobStatus:
         return status
     _let_go(row, JobStatus.CANCELLED if CANCEL in (request, row.request) else JobStatus.PAUSED)
     return JobStatus(row.status)
+
+
+def pause_all(session: Session) -> list[tuple[str, JobStatus]]:
+    """Pause every job that has not ended; returns their ids and what they are now."""
+    session.execute(update(JobRow).where(JobRow.owner == "", JobRow.status.in_(_CLAIMABLE)).values(**_PAUSED))
+    for row in session.scalars(select(JobRow).where(JobRow.owner > "")).all():
+        if JobStatus(row.status) not in ENDED:
+            ask(session, row.id, PAUSE)
+    session.flush()
+    return _open(session)
+
+
+def resume_all(session: Session) -> list[tuple[str, JobStatus]]:
+    """Let every paused job go on, and none stop that was asked to; returns those that have not ended."""
+    session.execute(update(JobRow).where(JobRow.owner > "", JobRow.request == PAUSE).values(request=""))
+    session.execute(update(JobRow).where(JobRow.status == JobStatus.PAUSED.value).values(**_AGAIN))
+    return _open(session)
+
+
+def _open(session: Session) -> list[tuple[str, JobStatus]]:
+    found = session.execute(select(JobRow.id, JobRow.status).where(JobRow.status.in_(OPEN_VALUES)))
+    return [(job, JobStatus(status)) for job, status in found]
+
+
+_IDLE: dict[str, Any] = {"detail": "", "until": None, "unseen": False}
+_PAUSED = {**_IDLE, "status": JobStatus.PAUSED.value}
+_AGAIN = {**_IDLE, "status": JobStatus.QUEUED.value, "error": {}, "result": {}}
 
 
 def requeue(session: Session, job: str, allowed: frozenset[JobStatus], files: Collection[str] = ()) -> JobStatus:

@@ -1,9 +1,8 @@
 """The order of the queue: which job is next, and moving one in it. Functions of a session."""
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from modelshelf.downloads.rows import OPEN_VALUES, get
@@ -61,38 +60,56 @@ def move(session: Session, job: str, to: To, other: str = "") -> None:
         UsageError: it, or the other one, has ended, or they are the same.
     """
     row = _open(session, job)
-    line = _line(session, job)
-    if to in ("first", "last"):
-        place = 0 if to == "first" else len(line)
-    else:
-        if other == job:
-            raise UsageError("A job cannot stand beside itself.", remedy="Name another job.")
-        _open(session, other)
-        place = [item[0] for item in line].index(other) + (to == "after")
-    if not line:
+    if to in ("before", "after") and other == job:
+        raise UsageError("A job cannot stand beside itself.", remedy="Name another job.")
+    beside = _open(session, other) if to in ("before", "after") else _end_of_line(session, job, first=to == "first")
+    if beside is None:
         return
-    # It takes the priority of whom it stands beside: of the one before it if it was put after that one.
-    neighbour = line[max(place - 1, 0)] if to in ("after", "last") else line[min(place, len(line) - 1)]
-    row.priority = neighbour[1]
-    before = [item[2] for item in line[:place] if item[1] == row.priority][-1:]
-    after = [item[2] for item in line[place:] if item[1] == row.priority][:1]
-    low = before[0] if before else (after[0] - 2.0 if after else 0.0)
-    high = after[0] if after else low + 2.0
-    if high - low > CLOSEST:
-        row.position = (low + high) / 2
-        return
-    order = [*(item[0] for item in line[:place]), job, *(item[0] for item in line[place:])]
-    for position, name in enumerate(order, 1):
-        session.execute(update(JobRow).where(JobRow.id == name).values(position=float(position)))
+    row.priority = beside.priority  # of whom it stands beside: of the one before it if it was put after that one
+    low, high = (beside, _neighbour(session, job, beside, 1)) if to in ("after", "last") else (
+        _neighbour(session, job, beside, -1), beside)  # fmt: skip
+    row.position = _between(session, low, high)
 
 
-def _line(session: Session, without: str) -> Sequence[tuple[str, int, float]]:
-    """Everyone else in the queue, in its order: id, priority, position."""
-    query = select(JobRow.id, JobRow.priority, JobRow.position).where(
-        JobRow.status.in_(OPEN_VALUES), JobRow.id != without
-    )
-    order = (JobRow.priority.desc(), JobRow.position, JobRow.created, JobRow.id)
-    return [(job, priority, position) for job, priority, position in session.execute(query.order_by(*order))]
+def _between(session: Session, low: JobRow | None, high: JobRow | None) -> float:
+    """A place between two of one priority, or at an end of it; if there is none, the later ones make room."""
+    if low is None or high is None:
+        return low.position + 1.0 if low else high.position - 1.0 if high else 0.0
+    before, after = low.position, high.position
+    if after - before <= CLOSEST:
+        later = or_(JobRow.id == high.id, _comes(high, 1))
+        alike = (JobRow.priority == high.priority) & JobRow.status.in_(OPEN_VALUES) & later
+        session.execute(update(JobRow).where(alike).values(position=JobRow.position + 1.0))
+        after += 1.0
+    return (before + after) / 2
+
+
+def _end_of_line(session: Session, without: str, *, first: bool) -> JobRow | None:
+    """The first or the last of the others in the queue."""
+    order: tuple[Any, ...] = (JobRow.priority.desc(), JobRow.position, JobRow.created, JobRow.id)
+    if not first:
+        order = (JobRow.priority, JobRow.position.desc(), JobRow.created.desc(), JobRow.id.desc())
+    others = JobRow.status.in_(OPEN_VALUES) & (JobRow.id != without)
+    found = session.scalar(select(JobRow.id).where(others).order_by(*order).limit(1))
+    return get(session, found) if found else None
+
+
+def _neighbour(session: Session, without: str, beside: JobRow, way: int) -> JobRow | None:
+    """Who comes next after another one in the queue, or (-1) before it, among those of its priority."""
+    keys = (JobRow.position, JobRow.created, JobRow.id)
+    order = keys if way > 0 else tuple(key.desc() for key in keys)
+    alike = JobRow.status.in_(OPEN_VALUES) & (JobRow.priority == beside.priority) & (JobRow.id != without)
+    found = session.scalar(select(JobRow.id).where(alike & _comes(beside, way)).order_by(*order).limit(1))
+    return get(session, found) if found else None
+
+
+def _comes(row: JobRow, way: int) -> Any:
+    """Later in the queue than a row, or (-1) earlier, among those of its priority."""
+    found: Any = None
+    for key, value in reversed([(JobRow.position, row.position), (JobRow.created, row.created), (JobRow.id, row.id)]):
+        beyond = key > value if way > 0 else key < value
+        found = beyond if found is None else or_(beyond, and_(key == value, found))
+    return found
 
 
 def _open(session: Session, job: str) -> JobRow:

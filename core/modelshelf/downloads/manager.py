@@ -1,11 +1,14 @@
 """Downloads: plan them, one or a whole batch, and start them; `Steering` does the rest."""
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.orm import Session
 
 from modelshelf.access import AccessService, Role, current, require
 from modelshelf.config import ConfigManager
@@ -17,7 +20,7 @@ from modelshelf.downloads.plan import check_disk, make_plan, measure, readable, 
 from modelshelf.downloads.rows import Pending
 from modelshelf.downloads.steering import Steering
 from modelshelf.downloads.transfer import SMALL
-from modelshelf.downloads.types import BatchPlan, Copy, DownloadPlan, JobStatus, Order
+from modelshelf.downloads.types import BatchPlan, Copy, DownloadPlan, JobStatus, Order, Refused, Survey
 from modelshelf.downloads.worker import Worker
 from modelshelf.errors import GatedRepository, ModelshelfError, NotSignedIn
 from modelshelf.events import EventBus, JobChanged
@@ -115,6 +118,23 @@ class DownloadManager(Steering):
             plans.append(await self._plan(order, after=plans))
         return BatchPlan(tuple(plans))
 
+    async def survey(self, orders: Sequence[Order]) -> Survey:
+        """As `plan_batch`, for a person to decide on: what cannot be had, or not by you, keeps no other one from it."""
+        plans: list[DownloadPlan] = []
+        good: list[Order] = []
+        refused: list[Refused] = []
+        for order in orders:
+            try:
+                plan = await self._plan(order, after=plans)
+                if plan.gated and plan.missing:
+                    await self._check_gate(plan)
+            except ModelshelfError as error:
+                refused.append(Refused(order, str(error), error.remedy))
+            else:
+                plans.append(plan)
+                good.append(order)
+        return Survey(tuple(good), tuple(plans), tuple(refused))
+
     @require(Role.OPERATOR, "download.start")
     async def start(
         self,
@@ -144,8 +164,15 @@ class DownloadManager(Steering):
         batch = await self.plan_batch(orders)
         for plan in batch.plans:
             await self._check(plan)
-        named = zip(batch.plans, orders, strict=True)
-        return tuple([await self._add(plan, _asked(order), priority) for plan, order in named])
+        name = uuid.uuid4().hex[:12] if len(orders) > 1 else ""
+        asked = [
+            (plan, to_json(plan), _asked(order), current().name, priority, name)
+            for plan, order in zip(batch.plans, orders, strict=True)
+        ]
+        added = await self._store.write(_add_all, asked)
+        self.worker.own.update(job for job, _new in added)
+        self._tell_all([(job, JobStatus.QUEUED) for job, new in added if new])
+        return tuple(job for job, _new in added)
 
     @require(Role.OPERATOR, "download.start")
     async def start_plan(self, plan: DownloadPlan, *, priority: int = 0) -> str:
@@ -207,6 +234,18 @@ class DownloadManager(Steering):
             return True
         finally:
             await network.aclose()
+
+
+_Asked = tuple[DownloadPlan, dict[str, Any], str, str, int, str]
+
+
+def _add_all(session: Session, asked: Sequence[_Asked]) -> list[tuple[str, bool]]:
+    """Jobs in their order, in one transaction."""
+    added = []
+    for one in asked:
+        added.append(jobs.add(session, *one))
+        session.flush()
+    return added
 
 
 def _asked(order: Order) -> str:

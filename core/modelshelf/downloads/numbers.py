@@ -3,14 +3,16 @@
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from modelshelf.downloads.hashing import Digest
 from modelshelf.downloads.transfer import FileTransfer
 from modelshelf.downloads.types import DownloadPlan, PlannedFile
 from modelshelf.errors import ModelshelfError, StoreError
+from modelshelf.events import EventBus, TransferEnded
 from modelshelf.store import Store
 from modelshelf.store.tables import TransferRow
 
@@ -20,10 +22,11 @@ DONE, STOPPED = "done", "stopped"
 
 
 class TransferLog:
-    """The rows of transfers in a database."""
+    """The rows of transfers in a database; what ends is told as an event too, where `events` are given."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, events: EventBus | None = None) -> None:
         self._store = store
+        self._events = events
         self._rows: list[TransferRow] = []
 
     async def measure(self, plan: DownloadPlan, file: PlannedFile, transfer: FileTransfer) -> Digest:
@@ -41,7 +44,10 @@ class TransferLog:
             raise
         finally:
             seconds = time.monotonic() - began
-            self._rows.append(_row(plan, file, transfer, transfer.done - before, seconds, outcome))
+            row = _row(plan, file, transfer, transfer.done - before, seconds, outcome)
+            self._rows.append(row)
+            if self._events is not None:
+                self._events.publish(_event(row))
         return digest
 
     async def flush(self) -> None:
@@ -59,13 +65,46 @@ class TransferLog:
         Raises:
             StoreError.
         """
-        return await self._store.read(lambda session: _recent(session, count))
+        return await self._store.read(recent, count)
 
 
-def _recent(session: Session, count: int) -> list[TransferRow]:
-    rows = session.scalars(select(TransferRow).order_by(TransferRow.id.desc()).limit(count)).all()
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All transfers together: bytes that came, those that came again or in vain, seconds, tries, and where from."""
+
+    transfers: int = 0
+    received: int = 0
+    refetched: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+    failed: int = 0
+    hosts: tuple[tuple[str, int], ...] = ()  # who sent how many bytes, the most first
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second over all transfers."""
+        return self.received / self.seconds if self.seconds > 0 else 0.0
+
+
+def recent(session: Session, limit: int, offset: int = 0) -> Sequence[TransferRow]:
+    """Transfers, the latest first."""
+    rows = session.scalars(select(TransferRow).order_by(TransferRow.id.desc()).limit(limit).offset(offset)).all()
     session.expunge_all()
-    return list(rows)
+    return rows
+
+
+def summary(session: Session, hosts: int = 5) -> Summary:
+    """All transfers that are known, together."""
+    row = TransferRow
+    failed = case((row.outcome.in_((DONE, STOPPED)), 0), else_=1)
+    sums = [
+        func.coalesce(func.sum(item), 0) for item in (row.received, row.refetched, row.seconds, row.retries, failed)
+    ]
+    count, received, refetched, seconds, retries, wrong = session.execute(select(func.count(), *sums)).one()
+    sent = func.sum(row.received)
+    best = session.execute(select(row.host, sent).group_by(row.host).order_by(sent.desc()).limit(hosts))
+    senders = tuple((host, int(total)) for host, total in best if host)
+    return Summary(count, int(received), int(refetched), float(seconds), int(retries), int(wrong), senders)
 
 
 def _row(
@@ -87,3 +126,11 @@ def _row(
         connections=tally.connections,
         outcome=outcome,
     )
+
+
+def _event(row: TransferRow) -> TransferEnded:
+    return TransferEnded(
+        source=row.source, repo=row.repo, path=row.path, host=row.host, size=row.size, received=row.received,
+        refetched=row.refetched, seconds=row.seconds, rate=row.rate, retries=row.retries, connections=row.connections,
+        outcome=row.outcome,
+    )  # fmt: skip

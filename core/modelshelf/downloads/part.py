@@ -5,13 +5,13 @@ import errno
 import os
 import shutil
 import threading
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from isal.isal_zlib import crc32  # as zlib's, in a twentieth of its time
 
 from modelshelf.downloads import journal
 from modelshelf.downloads.journal import Identity, Journal
@@ -142,7 +142,7 @@ class Part:
                 piece = view[start - offset : start - offset + count]
                 _write_all(self._fd, piece, start)
                 written, crc = ahead.get(index) or (pieces.written[index], pieces.crc[index])
-                crc = zlib.crc32(piece, crc)
+                crc = crc32(piece, crc)
                 ahead[index] = written + count, crc
                 rows.append((index, count, crc))
         with self._counting:

@@ -1,6 +1,8 @@
 """How far each file of a job is: from the run itself, or from the journals, which any process can read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from modelshelf.downloads import journal
 from modelshelf.downloads.journal import Identity
@@ -9,6 +11,7 @@ from modelshelf.downloads.rows import failed_files
 from modelshelf.downloads.types import DownloadPlan, FileState, JobStatus, PlannedFile
 from modelshelf.store.tables import JobRow
 
+_JUDGED = frozenset({JobStatus.DONE, JobStatus.REVIEW, JobStatus.QUARANTINED})
 _LANDED = frozenset({JobStatus.DONE, JobStatus.LANDING, JobStatus.REGISTERING})
 
 
@@ -16,7 +19,12 @@ def files_of(row: JobRow, plan: DownloadPlan, places: Places, live: Mapping[str,
     """Every planned file; `live` are the bytes of those that this process fetches. For threads."""
     failed = {**_texts(row.held), **failed_files(row.result)}
     status = JobStatus(row.status)
-    return tuple(_state(file, status, plan, places, live, failed.get(file.path)) for file in plan.files)
+    states = [_state(file, status, plan, places, live, failed.get(file.path)) for file in plan.files]
+    if status not in _JUDGED:
+        return tuple(states)
+    found = _findings(status, row.result)
+    judged = [(state, found.get(state.path, ("pass", state.error))) for state in states]
+    return tuple(replace(state, verdict=verdict, error=error) for state, (verdict, error) in judged)
 
 
 def _state(
@@ -37,6 +45,15 @@ def _state(
     whole = done >= file.size and (file.size > 0 or status in _LANDED or places.repo(plan.repo).holds(file))
     moving = live is not None and file.path in live and not whole
     return FileState(file.path, file.size, min(done, file.size), "done" if whole else "moving" if moving else "waiting")
+
+
+def _findings(status: JobStatus, result: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """What the scanner did not like: of each file the verdict, and in words the first thing that led to it."""
+    verdict = "block" if status is JobStatus.QUARANTINED else "review"
+    found: dict[str, tuple[str, str]] = {}
+    for item in result.get("findings", ()):
+        found.setdefault(str(item.get("file", "")), (verdict, str(item.get("detail", ""))))
+    return found
 
 
 def _written(file: PlannedFile, plan: DownloadPlan, places: Places) -> int:

@@ -1,12 +1,15 @@
-"""What the table of jobs says: one job, the newest ones, what is still to be written. Functions of a session."""
+"""What the table of jobs says: one job, the newest ones, what is still to be written. Functions of a session.
+
+Lists read no plans: a thousand of them are much to read, and nobody who lists jobs asks for them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import Row, case, delete, func, or_, select
+from sqlalchemy.orm import Session
 
 from modelshelf.downloads.types import ENDED, RUNNING, Job, JobStatus
 from modelshelf.errors import ModelshelfError, NotFound
@@ -16,6 +19,12 @@ WORKING = frozenset({*RUNNING, JobStatus.WAITING})
 CLAIMABLE = frozenset({*WORKING, JobStatus.QUEUED})
 OPEN = frozenset({*CLAIMABLE, JobStatus.PAUSED})
 OPEN_VALUES = sorted(status.value for status in OPEN)
+ENDED_VALUES = sorted(status.value for status in ENDED)
+_HEAVY = frozenset({"plan", "held"})
+_RUNNING_VALUES = sorted(status.value for status in RUNNING)
+_COLUMNS = tuple(column for column in JobRow.__table__.columns if column.key not in _HEAVY)
+
+Lean = JobRow | Row[Any]  # a row, or what a list reads of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +43,63 @@ def get(session: Session, job: str) -> JobRow:
     """
     row = session.get(JobRow, job)
     if row is None:
-        raise NotFound(f"There is no download job “{job}”.")
+        raise _unknown(job)
     return row
 
 
-def newest(session: Session, limit: int) -> Sequence[JobRow]:
-    """Jobs, newest first: all that have not ended as far as they find room, in the order of the queue, then others.
+def one(session: Session, job: str) -> Row[Any]:
+    """What a list says of a job.
 
-    The plans stay in the database: a thousand of them are much to read, and nobody who lists jobs asks for them.
+    Raises:
+        NotFound: there is no such job.
     """
-    lean = select(JobRow).options(defer(JobRow.plan))
-    running_first = (JobRow.owner == "", JobRow.priority.desc(), JobRow.position, JobRow.created)
-    open_ = session.scalars(lean.where(JobRow.status.in_(OPEN_VALUES)).order_by(*running_first).limit(limit)).all()
-    ended = lean.where(JobRow.status.not_in(OPEN_VALUES)).order_by(JobRow.created.desc()).limit(limit - len(open_))
-    return sorted([*open_, *session.scalars(ended)], key=lambda row: (row.created, row.id), reverse=True)
+    row = session.execute(select(*_COLUMNS).where(JobRow.id == job)).first()
+    if row is None:
+        raise _unknown(job)
+    return row
 
 
-def history(session: Session, limit: int) -> Sequence[JobRow]:
-    """Every job, newest first."""
-    query = select(JobRow).options(defer(JobRow.plan)).order_by(JobRow.created.desc(), JobRow.id).limit(limit)
-    return session.scalars(query).all()
+def _unknown(job: str) -> NotFound:
+    return NotFound(f"There is no download job “{job}”.")
+
+
+def these(session: Session, ids: Sequence[str]) -> list[Row[Any]]:
+    """What a list says of these jobs, in their order; what is gone is left out."""
+    found = {row.id: row for row in session.execute(select(*_COLUMNS).where(JobRow.id.in_(ids)))}
+    return [found[job] for job in ids if job in found]
+
+
+def newest(session: Session, limit: int) -> Sequence[Lean]:
+    """Jobs, newest first: all that have not ended as far as they find room, in the order of the queue, then others."""
+    open_, _total = queue(session, limit)
+    ended, _total = history(session, limit - len(open_), ended=True) if len(open_) < limit else ([], 0)
+    return sorted([*open_, *ended], key=lambda row: (row.created, row.id), reverse=True)
+
+
+def queue(session: Session, limit: int, offset: int = 0) -> tuple[Sequence[Lean], int]:
+    """What has not ended, as it is worked off: what runs, then the next ones; and how many there are."""
+    is_open = JobRow.status.in_(OPEN_VALUES)
+    order = (
+        case((JobRow.status.in_(_RUNNING_VALUES), 0), else_=1), JobRow.priority.desc(), JobRow.position, JobRow.created,
+        JobRow.id,
+    )  # fmt: skip
+    ids = session.scalars(select(JobRow.id).where(is_open).order_by(*order).limit(limit).offset(offset)).all()
+    total = session.scalar(select(func.count()).select_from(JobRow).where(is_open))
+    return these(session, ids), total or 0
+
+
+def history(session: Session, limit: int, offset: int = 0, *, ended: bool = False) -> tuple[Sequence[Lean], int]:
+    """Every job, by the time it was asked for, or all that have ended, by when they did; the newest first. How many."""
+    which = JobRow.ended.is_not(None) if ended else JobRow.id.is_not(None)
+    order = (JobRow.ended if ended else JobRow.created).desc()
+    total = session.scalar(select(func.count()).select_from(JobRow).where(which)) or 0
+    found = select(*_COLUMNS).where(which).order_by(order, JobRow.id.desc()).limit(limit).offset(offset)
+    return session.execute(found).all(), total
 
 
 def clear(session: Session, before: datetime | None) -> int:
     """Forget jobs that have ended, or that did so before a moment; returns how many."""
-    past = JobRow.status.in_([status.value for status in ENDED])
+    past = JobRow.status.in_(ENDED_VALUES)
     chosen = past if before is None else past & (JobRow.ended < before)
     doomed = session.scalars(select(JobRow.id).where(chosen)).all()
     session.execute(delete(JobRow).where(chosen))
@@ -71,12 +112,6 @@ def pending(session: Session, without: str = "") -> Pending:
     begun = or_(JobRow.started.is_not(None), JobRow.copied > 0)
     left = select(func.sum(JobRow.bytes_total - JobRow.bytes_done)).where(others, ~begun)
     return Pending(session.scalars(select(JobRow).where(others, begun)).all(), session.scalar(left) or 0)
-
-
-def unfinished(session: Session) -> Sequence[str]:
-    """The ids of all jobs that have not ended, in the order of the queue."""
-    order = (JobRow.priority.desc(), JobRow.position, JobRow.created)
-    return session.scalars(select(JobRow.id).where(JobRow.status.in_(OPEN_VALUES)).order_by(*order)).all()
 
 
 def failure(error: ModelshelfError) -> dict[str, Any]:
@@ -92,7 +127,7 @@ def failed_files(result: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {str(item["path"]): item for item in result.get("failed", ())}
 
 
-def snapshot(row: JobRow, rate: float = 0.0, eta: float | None = None, done: int | None = None) -> Job:
+def snapshot(row: Lean, rate: float = 0.0, eta: float | None = None, done: int | None = None) -> Job:
     """A job as others see it."""
     return Job(
         id=row.id,
@@ -121,4 +156,6 @@ def snapshot(row: JobRow, rate: float = 0.0, eta: float | None = None, done: int
         retries=row.retries,
         fetched=row.fetched,
         seconds=row.seconds,
+        batch=row.batch,
+        unseen=row.unseen,
     )

@@ -26,6 +26,7 @@ from modelshelf.downloads.types import DownloadPlan, JobStatus, PlannedFile
 from modelshelf.downloads.verdicts import Verdicts
 from modelshelf.errors import ModelshelfError
 from modelshelf.store.tables import FileRow
+from modelshelf.vetting.origin import Origin
 
 if TYPE_CHECKING:
     from modelshelf.catalog import CatalogService
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 # Small files that are on their way at once lose their bytes when the process is killed: together less than 64 MiB.
 _SMALL_BYTES = 40 * 2**20
-_SMALL_FILES = 8
+_SMALL_FILES = 24
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class JobRun:
         tools = self._tools
         self.plan = await asyncio.to_thread(measure, self.plan, tools.places, others, untouched)
         check_disk(self.plan)
+        await tools.vetting.admit(Origin.of(self.plan))
         self.progress.status, self.progress.began = JobStatus.TRANSFERRING, time.monotonic()
         try:
             arrivals = await self._arrivals()

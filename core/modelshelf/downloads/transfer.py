@@ -83,7 +83,7 @@ class FileTransfer:
         self._routed = asyncio.Event()
         self._single = False
         self._lanes = large
-        self._threads = ThreadPoolExecutor(max(connections, MOST_CONNECTIONS), thread_name_prefix="downloads.lane")
+        self._threads: ThreadPoolExecutor | None = None
         self._strikes = 0
         self.tally = Tally()
 
@@ -102,7 +102,8 @@ class FileTransfer:
         try:
             return await self._run()
         finally:
-            self._threads.shutdown(wait=False)
+            if self._threads:
+                self._threads.shutdown(wait=False)
 
     async def _run(self) -> Digest:
         identity = self._part.state.identity
@@ -235,8 +236,15 @@ class FileTransfer:
             await self._part.room()
 
         async with means.gates.turn(self._host()):
-            stream = Stream(lane, self._part, means.pace, checked, arrived)
-            await stream.run(self._threads, span, self._part.state.etag)
+            stream = Stream(lane, self._part, means.pace, checked, arrived, lambda: means.limit.rate > 0)
+            await stream.run(self._executor, span, self._part.state.etag)
+
+    @property
+    def _executor(self) -> ThreadPoolExecutor:
+        """The threads of the lanes; small files need none."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(max(self._ramp.count, MOST_CONNECTIONS), "downloads.lane")
+        return self._threads
 
     async def _fetch(self, span: Span) -> None:
         """One request. Good bytes are kept whatever happens after them."""
@@ -244,14 +252,13 @@ class FileTransfer:
         location = self._location or await self._locate()
         self._location = location
         start, end = (0, None) if self._single or span == Span(0, size) else (span.start, span.end)
-        async with means.gates.turn(self._host()):
-            etag = self._part.state.etag
-            async with means.network.open(location, start, end, etag, route=self._route) as answer:
-                self._check(answer, start, end)
-                self._route = answer.route
-                self._routed.set()
-                self.tally.host = self._host()
-                stop = await self._receive(answer, end or size)
+        etag, turn = self._part.state.etag, means.gates.turn
+        async with means.network.open(location, start, end, etag, route=self._route, turn=turn) as answer:
+            self._check(answer, start, end)
+            self._route = answer.route
+            self._routed.set()
+            self.tally.host = self._host()
+            stop = await self._receive(answer, end or size)
         if stop < (end or size) and not answer.partial:
             raise Unreachable(f"{self._host()} ended {self._name} too early.", transient=True)
 

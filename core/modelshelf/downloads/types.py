@@ -157,8 +157,49 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """An order that cannot be begun now: why, and what to do."""
+
+    order: Order
+    error: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Orders looked at together: those that can be begun with their plans, in their order, and those that cannot."""
+
+    orders: tuple[Order, ...]
+    plans: tuple[DownloadPlan, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def missing(self) -> int:
+        """What is to be fetched, in bytes."""
+        return sum(plan.missing for plan in self.plans)
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        """Every disk with what all of them need of it together: each plan counts those before it."""
+        worst: dict[tuple[str, Path], Disk] = {}
+        for disk in (disk for plan in self.plans for disk in plan.disks):
+            known = worst.get((disk.label, disk.folder))
+            if known is None or disk.needed > known.needed:
+                worst[disk.label, disk.folder] = disk
+        return tuple(worst.values())
+
+    @property
+    def fits_disk(self) -> bool:
+        """Whether every disk holds all of them and its reserve."""
+        return all(disk.fits for disk in self.disks)
+
+
+@dataclass(frozen=True, slots=True)
 class FileState:
-    """A file of a job: status is done | moving | waiting | failed; `done` and `size` in bytes."""
+    """A file of a job: status is done | moving | waiting | failed; `done` and `size` in bytes.
+
+    `verdict` is what the scanner said: pass | review | block, empty before all files are there; `error` says why.
+    """
 
     path: str
     size: int
@@ -166,6 +207,7 @@ class FileState:
     status: str
     error: str = ""
     remedy: str = ""
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +216,8 @@ class Job:
 
     A higher `priority` goes first, then the lower `position`. `rate_limit` is in bytes per second, 0 for none. `until`
     says when a job that waits for its budget goes on. `attempts` counts how often it was begun, `retries` how often a
-    request was tried again; `fetched` are the bytes that came over the network, `seconds` the time that took.
+    request was tried again; `fetched` are the bytes that came over the network, `seconds` the time that took. Jobs that
+    were asked for together share a `batch`. `unseen`: nobody has said yet that they saw how it ended, or that it waits.
     """
 
     id: str
@@ -203,8 +246,54 @@ class Job:
     retries: int = 0
     fetched: int = 0
     seconds: float = 0.0
+    batch: str = ""
+    unseen: bool = False
 
     @property
     def percent(self) -> int:
         """How much has arrived, in whole per cent, rounded down."""
         return 100 * self.done // self.total if self.total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of many; `total` is how many there are in all."""
+
+    jobs: tuple[Job, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How jobs that were asked for together stand: how many of them, how many ended and failed; bytes."""
+
+    id: str
+    jobs: int
+    ended: int
+    failed: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Jobs that wait for the same: `detail` says for what, `until` how long, `job` is one of them."""
+
+    detail: str
+    until: datetime | None
+    count: int
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What nobody has seen yet: jobs that ended, the newest first, `ended_total` in all, and what others wait for."""
+
+    ended: tuple[Job, ...] = ()
+    ended_total: int = 0
+    waiting: tuple[Waiting, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return self.ended_total + len(self.waiting)

@@ -21,6 +21,7 @@ from modelshelf.imports.find import find
 from modelshelf.imports.links import duplicate, hard_link
 from modelshelf.imports.types import FoundFile, FoundModel, How, Imported, ImportedFile
 from modelshelf.store.tables import FileRow
+from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.types import Verdict
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ class ImportService:
         reports = []
         for arrival in arrivals:
             place = arrival.part or cache.blob(arrival.blob)
-            reports.append((arrival, await self._vetting.scan(place, name=arrival.path, sha256=arrival.sha256)))
+            report = await self._vetting.scan(
+                place, name=arrival.path, sha256=arrival.sha256, origin=Origin("", model.repo, model.commit or "")
+            )
+            reports.append((arrival, report))
         for verdict, kind, sentence in (
             (Verdict.BLOCK, Blocked, "is unsafe and was not imported; it was left where it is"),
             (Verdict.REVIEW, NeedsReview, "needs a person's decision; nothing was imported"),

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from huggingface_hub import DeleteCacheStrategy
 
 from modelshelf.errors import FolderNotWritable, UsageError
 from modelshelf.library.cache import CachedFile, CachedRepo, CachedSnapshot, Inode
 from modelshelf.library.types import Removal
+
+if TYPE_CHECKING:
+    from huggingface_hub import DeleteCacheStrategy
 
 Repos = Mapping[str, CachedRepo]
 
@@ -19,7 +22,7 @@ class Deletion:
     """What to delete, and what that means."""
 
     removal: Removal
-    strategy: DeleteCacheStrategy
+    strategy: "DeleteCacheStrategy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,9 @@ def _strategy(
     files: Iterable[_Use],
     removal: Removal,
     cache: Path,
-) -> DeleteCacheStrategy:
+) -> "DeleteCacheStrategy":
+    from huggingface_hub import DeleteCacheStrategy  # slow to load; only a removal needs it
+
     whole = not removal.files and len(snapshots) == len(repo.snapshots)
     parts = not removal.files and not whole
     return DeleteCacheStrategy(

@@ -19,7 +19,7 @@ from modelshelf.library.inventory import Inventory, KnownRepo, assemble
 from modelshelf.library.removal import Deletion, check_idle, execute, plan
 from modelshelf.library.served import ServedFile, served
 from modelshelf.library.types import InstalledModel, Removal, VerifyResult
-from modelshelf.library.verify import verify
+from modelshelf.library.verify import Gauge, verify
 from modelshelf.store import Store
 from modelshelf.store.tables import FileRow
 
@@ -154,10 +154,12 @@ class ModelLibrary:
         await self.access.record("library.remove", deletion.removal.repo, "done", f"{deletion.removal.freed} bytes")
         return deletion.removal
 
-    async def verify(self, model: Name | None = None) -> AsyncGenerator[VerifyResult, None]:
+    async def verify(
+        self, model: Name | None = None, *, gauge: Gauge | None = None
+    ) -> AsyncGenerator[VerifyResult, None]:
         """Read every file of a model, or of all, and compare it with its checksum: a result for each, in order.
 
-        Files that are not what they should be are marked in the library.
+        Files that are not what they should be are marked in the library. `gauge` is told how far the reading is.
 
         Raises:
             NotFound: the model is not installed.
@@ -170,7 +172,7 @@ class ModelLibrary:
             for snapshot in item.read.snapshots
             if wanted is None or (repo, snapshot.commit) == (wanted[0].repo, wanted[0].commit)
         ]
-        async with aclosing(verify(snapshots, wanted[1] if wanted else (), rows)) as results:
+        async with aclosing(verify(snapshots, wanted[1] if wanted else (), rows, gauge)) as results:
             async for result, row in results:
                 if row is not None:
                     before = rows.get((row.repo, row.commit, row.path))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from modelshelf.library.cache import CachedFile, CachedSnapshot, Inode
 from modelshelf.library.inventory import FileKey
@@ -30,8 +31,19 @@ class Stopped(Exception):
     """Nobody waits for the answer any more."""
 
 
+class Gauge(Protocol):
+    """Told of every stretch of bytes that was read; it may hold up the reading."""
+
+    def arrived(self, count: int, stop: threading.Event) -> None:
+        """So many bytes more, in the reading thread."""
+        ...
+
+
 async def verify(
-    snapshots: Sequence[tuple[str, CachedSnapshot]], paths: Collection[str], rows: Mapping[FileKey, FileRow]
+    snapshots: Sequence[tuple[str, CachedSnapshot]],
+    paths: Collection[str],
+    rows: Mapping[FileKey, FileRow],
+    gauge: Gauge | None = None,
 ) -> AsyncGenerator[tuple[VerifyResult, FileRow | None], None]:
     """Every file of these repositories' commits, or those named `paths`, in order: the result and what to keep of it.
 
@@ -51,7 +63,7 @@ async def verify(
                 yield VerifyResult(repo, snapshot.commit, path, "missing", detail=f"The file {reason}."), None
         for _, _, file in chosen:
             if file.inode not in tasks:
-                tasks[file.inode] = asyncio.create_task(_digest(file, stop, free))
+                tasks[file.inode] = asyncio.create_task(_digest(file, stop, free, gauge))
         for repo, commit, file in chosen:
             yield _judge(repo, commit, file, rows.get((repo, commit, file.path)), await tasks[file.inode])
     finally:
@@ -61,10 +73,12 @@ async def verify(
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-async def _digest(file: CachedFile, stop: threading.Event, free: asyncio.Semaphore) -> Digests | OSError:
+async def _digest(
+    file: CachedFile, stop: threading.Event, free: asyncio.Semaphore, gauge: Gauge | None
+) -> Digests | OSError:
     async with free:
         try:
-            return await asyncio.to_thread(digest, file, stop)
+            return await asyncio.to_thread(digest, file, stop, gauge)
         except OSError as error:
             return error
 
@@ -91,7 +105,7 @@ def _judge(
     return VerifyResult(repo, commit, file.path, status, file.size, found.sha256, expected, detail), kept
 
 
-def digest(file: CachedFile, stop: threading.Event) -> Digests:
+def digest(file: CachedFile, stop: threading.Event, gauge: Gauge | None = None) -> Digests:
     """Read the whole file.
 
     Raises:
@@ -107,6 +121,8 @@ def digest(file: CachedFile, stop: threading.Event) -> Digests:
             sha256.update(chunk)
             if small:
                 git.update(chunk)
+            if gauge is not None:
+                gauge.arrived(len(chunk), stop)
     return Digests(sha256.hexdigest(), git.hexdigest() if small else None)
 
 

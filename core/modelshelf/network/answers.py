@@ -180,7 +180,9 @@ def explained(url: URL) -> Iterator[None]:
         if isinstance(error.os_error, ModelshelfError):
             raise error.os_error from None
         raise Unreachable(f"The name {url.host} cannot be found.", transient=True) from error
-    except (aiohttp.InvalidURL, aiohttp.ClientHttpProxyError) as error:
+    except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
+        raise refused_by_proxy(error) from error
+    except aiohttp.InvalidURL as error:
         raise Unreachable(f"{url.host} cannot be asked: {error}.", transient=False) from error
     except aiohttp.ClientPayloadError as error:
         raise Unreachable(f"{url.host} broke the connection in mid-file.", transient=True) from error
@@ -190,6 +192,22 @@ def explained(url: URL) -> Iterator[None]:
         if isinstance(error, ModelshelfError):
             raise
         raise Unreachable(f"{url.host} cannot be reached: {_reason(error)}.", transient=True) from error
+
+
+def refused_by_proxy(error: aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) -> Unreachable:
+    """What a proxy's refusal means, or its silence, which may end."""
+    proxy = "The proxy of the setting network.proxy"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        remedy = "Check the address in network.proxy and the network, then try again."
+        return Unreachable(f"{proxy} does not answer.", remedy=remedy, transient=True)
+    if error.status == 407:
+        remedy = "Write them into network.proxy: http://name:password@host:port."
+        return Unreachable(f"{proxy} wants a name and a password.", remedy=remedy, transient=False)
+    return Unreachable(
+        f"{proxy} lets nobody through to there: it answers {error.status}.",
+        remedy="Ask who runs the proxy to allow it, or name another in network.proxy.",
+        transient=False,
+    )
 
 
 def _reason(error: Exception) -> str:

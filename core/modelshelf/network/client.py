@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,13 @@ PER_HOST = 12
 SKIPPABLE = 64 * 2**20
 _REDIRECT = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**20
+
+Turn = Callable[[str], AbstractAsyncContextManager[None]]
+"""Waits until a host may be asked."""
+
+
+def _any_time(_host: str) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 class Network:
@@ -56,8 +63,12 @@ class Network:
         if_range: str | None = None,
         *,
         route: Route | None = None,
+        turn: Turn = _any_time,
     ) -> AsyncIterator[Answer]:
         """Ask for the bytes from `start` to before `end`; the answer says what comes.
+
+        `turn(host)` is entered for each host that is asked, one after another when it redirects, and left with its
+        answer.
 
         A server may ignore the range or, by `if_range`, say that the file is another now: then `answer.partial` is
         False and the bytes begin at 0.
@@ -76,7 +87,7 @@ class Network:
             if asked is not None:
                 headers["Range"] = f"bytes={start}-{'' if asked[1] is None else asked[1]}"
                 headers |= {"If-Range": if_range} if if_range else {}
-            response, reached = await self._follow(location, route, headers, stack)
+            response, reached = await self._follow(location, route, headers, stack, turn)
             answer = Answer.of(response, asked)
             answer.route = reached
             yield answer
@@ -102,19 +113,26 @@ class Network:
             return RangeAnswer(bytes(data[:length]), answer.total, answer.etag)
 
     async def _follow(
-        self, location: "Location", route: Route | None, headers: dict[str, str], stack: AsyncExitStack
+        self,
+        location: "Location",
+        route: Route | None,
+        headers: dict[str, str],
+        stack: AsyncExitStack,
+        turn: Turn,
     ) -> tuple[aiohttp.ClientResponse, Route]:
         first = URL(location.url, encoded=True)
         trusted = {str(first.origin()) if first.host else "", *map(origin_of, location.hosts)}
         step = route or Route(first, True, location.headers)
         for _ in range(REDIRECTS + 1):
-            response = await self._ask(step, location.ssl, headers, stack)
-            if response.status in (200, 206):
-                return response, step
-            target = response.headers.get("Location")
-            if response.status not in _REDIRECT or not target:
-                raise refusal(Head.of(response), redirected=step.url != first)
-            response.release()
+            async with AsyncExitStack() as hop:
+                await hop.enter_async_context(turn(step.url.host or ""))
+                response = await self._ask(step, location.ssl, headers, hop)
+                if response.status in (200, 206):
+                    stack.push_async_exit(hop.pop_all())
+                    return response, step
+                target = response.headers.get("Location")
+                if response.status not in _REDIRECT or not target:
+                    raise refusal(Head.of(response), redirected=step.url != first)
             url = step.url.join(URL(target, encoded=True))
             check_https(url)
             origin = str(url.origin())

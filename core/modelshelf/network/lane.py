@@ -5,8 +5,11 @@ after another. What it is answered is checked as in the loop; a redirect, or a b
 """
 
 import http.client
+import os
+import selectors
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -19,6 +22,8 @@ Address = tuple[int, tuple[str, int]]
 """The family of an address, its host and its port."""
 
 _OK = (200, 206)
+# Threads that decrypt at once. More than the processor has room for only wake each other: half as much again per byte.
+_TURNS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 
 
 class LaneUnfitError(Exception):
@@ -44,6 +49,7 @@ class Lane:
         self._socket: socket.socket | None = None
         self._response: http.client.HTTPResponse | None = None
         self._left = 0
+        self._begun = False
         self._aborted = False
 
     def ask(self, start: int, end: int, if_range: str | None) -> Extent:
@@ -66,11 +72,11 @@ class Lane:
             if response.status not in _OK or response.chunked or response.length is None:
                 raise LaneUnfitError
             extent = check(head, (start, end - 1))
-            self._left = response.length
+            self._left, self._begun = response.length, False
             return extent
 
     def read_into(self, view: memoryview) -> int:
-        """The next bytes of the body, as many as are there and fit; returns how many, 0 at its end.
+        """The next bytes of the body, as many as are there and fit, at least one; returns how many, 0 at its end.
 
         Raises:
             Unreachable: the connection broke or fell silent.
@@ -79,16 +85,42 @@ class Lane:
         if response is None or not self._left:
             return 0
         with self._explained():
-            count: int = response.fp.readinto1(view[: self._left])
+            count = self._drain(response, view[: self._left])
             if not count:
                 raise Unreachable(f"{self.route.url.host} broke the connection in mid-file.", transient=True)
         self._left -= count
         if not self._left:
-            response.close()
-            self._response = None
-            if response.will_close:
-                self.close()
+            self._end(response)
         return count
+
+    def _drain(self, response: http.client.HTTPResponse, view: memoryview) -> int:
+        wrapped = self._socket
+        if not isinstance(wrapped, ssl.SSLSocket) or not self._begun:
+            # What came with the head waits in a buffer before the socket.
+            self._begun = True
+            first: int = response.fp.readinto1(view)
+            return first
+        while True:
+            self._wait(wrapped)
+            with _TURNS, _unwaiting(wrapped, self._silence_seconds):
+                count = _take(wrapped, view)
+            if count is not None:
+                return count
+
+    def _wait(self, wrapped: ssl.SSLSocket) -> None:
+        if wrapped.pending():
+            return
+        ready = selectors.DefaultSelector()
+        with ready:
+            ready.register(wrapped, selectors.EVENT_READ)
+            if not ready.select(self._silence_seconds):
+                raise TimeoutError
+
+    def _end(self, response: http.client.HTTPResponse) -> None:
+        response.close()
+        self._response = None
+        if response.will_close:
+            self.close()
 
     def abort(self) -> None:
         """End whatever the thread waits for, from another thread; the lane is of no use any more."""
@@ -167,3 +199,27 @@ class Lane:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise Unreachable(f"{host} broke the connection in mid-file.", transient=True) from error
+
+
+def _take(wrapped: ssl.SSLSocket, view: memoryview) -> int | None:
+    """What is there, without waiting for more; 0 at the end of the connection, None if only a part of a record came."""
+    count = 0
+    try:
+        while count < len(view) and (more := wrapped.recv_into(view[count:])):
+            count += more
+    except ssl.SSLWantReadError:
+        return count or None
+    except OSError:
+        if not count:
+            raise
+    return count
+
+
+@contextmanager
+def _unwaiting(wrapped: ssl.SSLSocket, seconds: float | None) -> Iterator[None]:
+    """Within the block a read that would have to wait fails instead."""
+    wrapped.settimeout(0)
+    try:
+        yield
+    finally:
+        wrapped.settimeout(seconds)

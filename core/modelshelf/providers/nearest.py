@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rapidfuzz import fuzz
-
 from modelshelf.providers.spec import ServedModel
 
 MOST = 5
@@ -83,6 +81,8 @@ def _distance(lost: str, purpose: str, traits: Traits, item: ServedModel) -> tup
         kin = 2
     else:
         kin = 3
+    from rapidfuzz import fuzz  # slow to load; only a model that is gone needs it
+
     like = fuzz.token_sort_ratio(family(lost).replace("-", " "), family(item.name).replace("-", " "))
     if traits.architecture and item.architecture == traits.architecture:
         like += SAME_ARCHITECTURE

@@ -71,6 +71,8 @@ def file_entry(file: HubFile, commit: Commit, *, expand: bool) -> dict[str, Any]
     entry: dict[str, Any] = {"type": "file", "oid": file.oid, "size": file.size, "path": file.path}
     if file.lfs:
         entry["lfs"] = {"oid": file.sha256, "size": file.size, "pointerSize": len(file.pointer)}
+    if file.xet:
+        entry["xetHash"] = file.xet
     if expand:
         entry["lastCommit"] = {"id": commit.id, "title": "Add the files", "date": commit.date}
         entry["securityFileStatus"] = _scans(file)

@@ -36,7 +36,7 @@ def asked(request: web.Request, file: HubFile) -> Span | None:
     if match is None or match.group() == "bytes=-":
         return whole
     condition = request.headers.get("If-Range")
-    if condition is not None and condition != f'"{file.etag}"':
+    if condition is not None and condition != f'"{file.content_etag}"':
         return whole
     first, last = match.groups()
     start = int(first) if first else max(0, file.size - int(last))
@@ -57,7 +57,7 @@ class Delivery:
 
     async def answer(self, headers: dict[str, str]) -> web.StreamResponse:
         """Send the file, or the part of it that was asked for."""
-        headers = {**headers, "ETag": f'"{self.file.etag}"', "Accept-Ranges": "bytes"}
+        headers = {**headers, "ETag": f'"{self.file.content_etag}"', "Accept-Ranges": "bytes"}
         span = asked(self.request, self.file)
         if span is None:
             return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{self.file.size}"})

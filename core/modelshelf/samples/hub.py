@@ -141,18 +141,22 @@ class SampleHub:
         private: bool = False,
         tags: tuple[str, ...] = (),
         security: Mapping[str, str] | None = None,
+        xet: Mapping[str, str] | None = None,
         date: str = FIRST_DAY,
         **fields: Any,
     ) -> HubRepo:
         """Publish a repository, or a new commit of one; a Path is served from where it lies, not copied.
 
-        `security` gives the scanners' verdicts by path; `fields` are further fields of `HubRepo` (task, library,
-        card, downloads …). Returns the repository with the new commit as its head.
+        `security` gives the scanners' verdicts by path, `xet` the hashes of what is in the Xet store; `fields` are
+        further fields of `HubRepo` (task, library, card, downloads …). Returns the repository with the new commit as
+        its head.
         """
-        verdicts = security or {}
-        made = await asyncio.to_thread(
-            lambda: {p: hub_file(p, content, security=verdicts.get(p, "safe")) for p, content in files.items()}
-        )
+        verdicts, hashes = security or {}, xet or {}
+
+        def hashed(path: str) -> HubFile:
+            return hub_file(path, files[path], security=verdicts.get(path, "safe"), xet=hashes.get(path, ""))
+
+        made = await asyncio.to_thread(lambda: {path: hashed(path) for path in files})
         old = self.repos.get(repo)
         commit = make_commit(made, old.head.id if old else "", date)
         gate: Gate = "auto" if gated is True else gated

@@ -21,6 +21,7 @@ class HubFile:
 
     `oid` is the git id of the blob; for a file in LFS that is the id of its pointer, and `sha256` is published too.
     `security` is what the Hub's scanners are said to have found: safe | unsafe | suspicious | caution | queued.
+    `xet` is the hash of a file that the Hub keeps in pieces in its Xet store; who does not speak Xet gets it over HTTP.
     """
 
     path: str
@@ -30,11 +31,17 @@ class HubFile:
     lfs: bool
     content: bytes | Path = field(repr=False)
     security: str = "safe"
+    xet: str = ""
 
     @property
     def etag(self) -> str:
         """What stands between the quotes of the ETag: SHA-256 in LFS, else the git id."""
         return self.sha256 if self.lfs else self.oid
+
+    @property
+    def content_etag(self) -> str:
+        """The same on the content server, which knows a file of the Xet store by its hash there."""
+        return self.xet or self.etag
 
     @property
     def pointer(self) -> bytes:
@@ -88,7 +95,7 @@ class HubRepo:
         return self if commit.id == self.head.id else replace(self, commits=(*self.commits, commit))
 
 
-def hub_file(path: str, content: bytes | Path, *, security: str = "safe") -> HubFile:
+def hub_file(path: str, content: bytes | Path, *, security: str = "safe", xet: str = "") -> HubFile:
     """Hash a file as the Hub does: into LFS by its suffix, or because it is large.
 
     Raises:
@@ -102,7 +109,7 @@ def hub_file(path: str, content: bytes | Path, *, security: str = "safe") -> Hub
         oid = _digest(hashlib.sha1(b"blob %d\0" % len(text), usedforsecurity=False), text)
     else:
         oid = _digest(hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False), content)
-    return HubFile(path, size, sha256, oid, lfs, content, security)
+    return HubFile(path, size, sha256, oid, lfs, content, security, xet)
 
 
 def make_commit(files: Mapping[str, HubFile], parent: str = "", date: str = FIRST_DAY) -> Commit:

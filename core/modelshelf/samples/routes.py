@@ -163,6 +163,9 @@ class Routes:
             "ETag": f'"{file.etag}"',
             "Accept-Ranges": "bytes",
         }
+        if file.xet:
+            told = f'<{self._hub.url}/api/models/{repo.id}/xet-read-token/{commit.id}>; rel="xet-auth"'
+            headers |= {"X-Xet-Hash": file.xet, "Link": told}
         if not file.lfs:
             where = f"/api/resolve-cache/models/{repo.id}/{commit.id}/{quote(file.path)}"
             return web.Response(status=307, headers={**headers, "Location": where})

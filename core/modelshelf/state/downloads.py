@@ -1,10 +1,10 @@
 """Downloads as views see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import param
 
-from modelshelf.downloads.types import ENDED, Job, JobStatus
+from modelshelf.downloads.types import ENDED, RUNNING, Job, JobStatus, News
 from modelshelf.events import JobProgress
 
 
@@ -32,6 +32,7 @@ class DownloadState(param.Parameterized):
     until = param.Date(default=None, allow_None=True, doc="when a job goes on that waits for its budget, in UTC")
     created = param.Date(default=None, allow_None=True, doc="when, in UTC")
     ended = param.Date(default=None, allow_None=True, doc="when, in UTC")
+    batch = param.String(doc="what those share that were asked for together")
 
     @param.depends("done", "total")
     def percent(self) -> int:
@@ -60,10 +61,14 @@ class DownloadState(param.Parameterized):
 
 
 class DownloadsState(param.Parameterized):
-    """All jobs, newest first."""
+    """The jobs, newest first: what has not ended before all others, as many as a page can hold."""
 
     jobs = param.List(default=[], item_type=DownloadState, doc="one state per job; the list is replaced, not changed")
     error = param.String(doc="why the jobs cannot be read, empty when they can")
+    open = param.Integer(default=0, bounds=(0, None), doc="how many have not ended; `jobs` may hold fewer of them")
+    news = param.ClassSelector(default=News(), class_=News, doc="what ended or waits and nobody has seen yet")
+    _seen: Mapping[str, Job] = {}
+    turn = param.Integer(default=0, doc="raised whenever something became of some job, also of one not in `jobs`")
 
     @property
     def active(self) -> list[DownloadState]:
@@ -74,20 +79,29 @@ class DownloadsState(param.Parameterized):
         """The job of this id."""
         return next((state for state in self.jobs if state.id == job), None)
 
-    def take(self, jobs: Sequence[Job]) -> None:
-        """Follow the jobs as they are now; the states of known ones stay the same objects."""
+    def line(self, most: int) -> list[DownloadState]:
+        """Those that have not ended, in the order they are worked off."""
+        order = sorted(self.active, key=lambda job: (job.status not in RUNNING, -job.priority, job.position))
+        return order[:most]
+
+    def take(self, jobs: Sequence[Job], total: int | None = None, news: News | None = None) -> None:
+        """Follow the jobs as they are now; the states of known ones stay the same objects. `total`: of open ones."""
         known = {state.id: state for state in self.jobs}
+        before, self._seen = self._seen, {job.id: job for job in jobs}
         for job in jobs:
-            if job.id in known:
+            # Most of a long queue is as it was: to write every field of each anew would hold up the loop.
+            if job.id in known and before.get(job.id) != job:
                 known[job.id].take(job)
         states = [known.get(job.id) or DownloadState.of(job) for job in jobs]
         if [state.id for state in states] != [state.id for state in self.jobs] or self.error:
             self.param.update(jobs=states, error="")
+        opened = total if total is not None else len(self.active)
+        self.param.update(open=opened, news=news or News(), turn=self.turn + 1)
 
 
 def _changing(job: Job) -> dict[str, object]:
     names = (
         "commit", "files", "status", "detail", "done", "total", "rate", "eta", "error", "remedy", "principal",
-        "priority", "position", "rate_limit", "retries", "until",
+        "priority", "position", "rate_limit", "retries", "until", "batch",
     )  # fmt: skip
     return {name: getattr(job, name) for name in names} | {"created": job.created, "ended": job.ended}

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JOBS_APART = 0.1  # seconds between readings of jobs: when a thousand are paused, it is read a few times, not a thousand
+
 OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
 
@@ -86,10 +88,14 @@ class StateKeeper:
                 await read()
             except (ModelshelfError, OSError) as error:
                 log.warning("%s could not be read: %s", name, error)
+            if name == "jobs":
+                await asyncio.sleep(JOBS_APART)
 
     async def _read_jobs(self) -> None:
         try:
-            self._shelf.downloads_state.take(await self._shelf.downloads.jobs())
+            downloads = self._shelf.downloads
+            jobs, queue, news = await downloads.jobs(), await downloads.queue(1), await downloads.news()
+            self._shelf.downloads_state.take(jobs, queue.total, news)
         except ModelshelfError as error:
             self._shelf.downloads_state.error = f"{error} {error.remedy}"
             raise

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from modelshelf.errors import StoreError, StoreTooNew, UsageError
-from modelshelf.store.tables import EventRow
+from modelshelf.store.tables import AUDIT_TRIGGERS, Base, EventRow
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
@@ -136,7 +136,9 @@ class Store:
         found, known = _revision(connection), revisions()
         if found is not None and found not in known:
             raise StoreTooNew(f"The database {_place(self.url)} was written by a newer Modelshelf (revision {found}).")
-        if found != known[-1]:
+        if found is None and not inspect(connection).get_table_names():
+            _create(connection, known[-1])
+        elif found != known[-1]:
             from alembic import command  # slow to load, and needed once for each version
 
             config = alembic_config()
@@ -172,6 +174,15 @@ def _revision(connection: Connection) -> str | None:
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
+
+
+def _create(connection: Connection, revision: str) -> None:
+    """The tables as they are now, at once: a new home need not go the way of the old ones."""
+    Base.metadata.create_all(connection)
+    for trigger in AUDIT_TRIGGERS:
+        connection.execute(text(trigger))
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
 
 
 def revisions() -> Sequence[str]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import false as sa_false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -46,6 +47,14 @@ class EventRow(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
 
+# By the first migration too; whoever changes a trigger writes a migration and changes it here.
+AUDIT_TRIGGERS = tuple(
+    f"CREATE TRIGGER audit_{deed.lower()} BEFORE {deed} ON audit "
+    "BEGIN SELECT RAISE(ABORT, 'audit rows are only ever added'); END"
+    for deed in ("UPDATE", "DELETE")
+)
+
+
 class AuditRow(Base):
     """A deed or a refusal; rows are only ever added (a trigger refuses the rest)."""
 
@@ -78,6 +87,8 @@ class JobRow(Base):
 
     The highest `priority` goes first, then the lowest `position`. `held` are the files, with why they failed, that
     are not tried again. `copied` are the bytes that engines will hold besides. `rate_limit` is in bytes per second.
+    Those that were asked for together share a `batch`. `unseen` means that nobody has said yet that they saw how it
+    ended, or that it waits.
     """
 
     __tablename__ = "job"
@@ -111,7 +122,18 @@ class JobRow(Base):
     retries: Mapped[int] = mapped_column(default=0, server_default="0")
     fetched: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
-    __table_args__ = (Index("job_status", "status", "priority", "created"), Index("job_created", "created"))
+    batch: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    unseen: Mapped[bool] = mapped_column(default=False, server_default=sa_false())
+    # The first holds all that the order of the queue goes by: plans are long, and need not be read past for that.
+    __table_args__ = (
+        Index("job_line", "status", "priority", "position", "created", "id"),
+        Index("job_created", "created", "id"),
+        Index("job_ended", "ended"),
+        Index("job_owner", "owner"),
+        Index("job_repo", "repo", "commit"),
+        Index("job_batch", "batch"),
+        Index("job_unseen", "unseen", "status"),
+    )
 
 
 class TrafficRow(Base):

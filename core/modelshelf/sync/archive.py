@@ -14,6 +14,7 @@ from typing import IO, Protocol
 from modelshelf.downloads.part import disk_errors
 from modelshelf.errors import ChecksumMismatch, FormatError, NotFound, UsageError
 from modelshelf.sync.lockfile import LONGEST, NAME, Lock, LockedFile, dumps
+from modelshelf.sync.types import Gauge
 
 BLOBS = "blobs"
 _CHUNK = 4 * 2**20
@@ -86,7 +87,7 @@ def opened(place: Path) -> Iterator[Archive]:
             raise FormatError(f"{place} is damaged: {error}.", remedy="Export it again.") from None
 
 
-def copy_checked(source: IO[bytes], target: Path, file: LockedFile) -> None:
+def copy_checked(source: IO[bytes], target: Path, file: LockedFile, gauge: Gauge | None = None) -> None:
     """Copy bytes to the disk and compare them with what the lock says of them.
 
     Raises:
@@ -101,6 +102,8 @@ def copy_checked(source: IO[bytes], target: Path, file: LockedFile) -> None:
             sha256.update(chunk)
             git.update(chunk)
             handle.write(chunk)
+            if gauge is not None:
+                gauge.add(len(chunk))
         handle.flush()
         os.fsync(handle.fileno())
     if left != 1 or sha256.hexdigest() != file.sha256 or (file.git_sha1 or git.hexdigest()) != git.hexdigest():
@@ -113,7 +116,7 @@ def copy_checked(source: IO[bytes], target: Path, file: LockedFile) -> None:
         )
 
 
-def write(lock: Lock, files: Mapping[str, Path], to: Path) -> None:
+def write(lock: Lock, files: Mapping[str, Path], to: Path, gauge: Gauge | None = None) -> None:
     """Write a bundle: `files` by their SHA-256. It gets its name when it is whole. For threads.
 
     Raises:
@@ -122,14 +125,16 @@ def write(lock: Lock, files: Mapping[str, Path], to: Path) -> None:
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"{to} is there already.", remedy="Choose another place, or remove it first.")
+    gauge = gauge or Gauge()
+    gauge.expect(sum(file.size for file in _unique(lock)))
     temporary = to.with_name(f".{to.name}-{uuid.uuid4().hex[:8]}")
     with disk_errors(to):
         to.parent.mkdir(parents=True, exist_ok=True)
         try:
             if to.suffix == ".tar":
-                _write_tar(lock, files, temporary)
+                _write_tar(lock, files, temporary, gauge)
             else:
-                _write_folder(lock, files, temporary)
+                _write_folder(lock, files, temporary, gauge)
                 if to.is_dir():
                     to.rmdir()
             temporary.replace(to)
@@ -137,21 +142,21 @@ def write(lock: Lock, files: Mapping[str, Path], to: Path) -> None:
             _sweep(temporary)
 
 
-def _write_folder(lock: Lock, files: Mapping[str, Path], folder: Path) -> None:
+def _write_folder(lock: Lock, files: Mapping[str, Path], folder: Path, gauge: Gauge) -> None:
     (folder / BLOBS).mkdir(parents=True)
     for locked in _unique(lock):
         with files[locked.sha256].open("rb") as source:
-            copy_checked(source, folder / BLOBS / locked.sha256, locked)
+            copy_checked(source, folder / BLOBS / locked.sha256, locked, gauge)
     (folder / NAME).write_text(dumps(lock), "utf-8")
 
 
-def _write_tar(lock: Lock, files: Mapping[str, Path], place: Path) -> None:
+def _write_tar(lock: Lock, files: Mapping[str, Path], place: Path, gauge: Gauge) -> None:
     text = dumps(lock).encode()
     with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, NAME, len(text), io.BytesIO(text))
         for locked in _unique(lock):
             with files[locked.sha256].open("rb") as source:
-                reader = _Hashing(source)
+                reader = _Hashing(source, gauge)
                 _add(tar, f"{BLOBS}/{locked.sha256}", locked.size, reader)
                 if reader.sha256.hexdigest() != locked.sha256 or source.read(1):
                     raise ChecksumMismatch(
@@ -165,8 +170,9 @@ def _write_tar(lock: Lock, files: Mapping[str, Path], place: Path) -> None:
 class _Hashing(io.RawIOBase):
     """A file that is hashed as it is read."""
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: IO[bytes], gauge: Gauge) -> None:
         self.sha256 = hashlib.sha256()
+        self._gauge = gauge
         self._source = source
 
     def readable(self) -> bool:
@@ -175,6 +181,7 @@ class _Hashing(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         data = self._source.read(size)
         self.sha256.update(data)
+        self._gauge.add(len(data))
         return data
 
 

@@ -21,8 +21,11 @@ from modelshelf.errors import Blocked, NeedsReview, NotEnoughDisk
 from modelshelf.library import ModelLibrary
 from modelshelf.store.tables import FileRow
 from modelshelf.sync.archive import Archive, copy_checked, opened, write
+from modelshelf.sync.errands import Errands
 from modelshelf.sync.lockfile import Lock, LockedFile, LockedModel, loads
 from modelshelf.sync.service import SyncService
+from modelshelf.sync.types import Gauge
+from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.types import Verdict
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class Imported:
 
 
 class BundleService:
-    """Writes bundles and brings them into the library, whole or not at all."""
+    """Writes bundles and brings them into the library, whole or not at all. `errands` does so in the background."""
 
     def __init__(
         self,
@@ -55,9 +58,10 @@ class BundleService:
         self._downloads = downloads
         self._vetting = vetting
         self._sync = sync
+        self.errands = Errands(access, self, downloads.worker.places.parts.parent / FOLDER)
 
     @require(Role.OPERATOR, "library.export")
-    async def export(self, models: Sequence[str], to: Path) -> Lock:
+    async def export(self, models: Sequence[str], to: Path, gauge: Gauge | None = None) -> Lock:
         """Write models to a folder, or to a tar file if its name ends in `.tar`; every byte is verified on the way.
 
         Raises:
@@ -70,7 +74,7 @@ class BundleService:
         for locked in lock.models:
             places = {file.path: file.file for file in installed[locked.repo, locked.commit].files}
             files |= {file.sha256: places[file.path] for file in locked.files}
-        await asyncio.to_thread(write, lock, files, to)
+        await asyncio.to_thread(write, lock, files, to, gauge)
         return lock
 
     async def read(self, place: Path) -> Lock:
@@ -82,7 +86,7 @@ class BundleService:
         return await asyncio.to_thread(_lock_of, place)
 
     @require(Role.OPERATOR, "library.import")
-    async def bring(self, place: Path, only: Lock | None = None) -> Imported:
+    async def bring(self, place: Path, only: Lock | None = None, gauge: Gauge | None = None) -> Imported:
         """Bring a bundle into the library: all its models, or those that a lock names too.
 
         Nothing is published before every file of every model is verified and passed.
@@ -101,26 +105,29 @@ class BundleService:
             stage.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(guard.acquire)
         try:
-            return await self._bring(place, wanted, stage)
+            return await self._bring(place, wanted, stage, gauge or Gauge())
         finally:
             await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
             guard.release()
 
-    async def _bring(self, place: Path, models: Sequence[LockedModel], stage: Path) -> Imported:
+    async def _bring(self, place: Path, models: Sequence[LockedModel], stage: Path, gauge: Gauge) -> Imported:
         await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
-        staged = await asyncio.to_thread(self._stage, place, models, stage)
+        staged = await asyncio.to_thread(self._stage, place, models, stage, gauge)
         await self._vet(models, staged)
         for model in models:
             await self._land(model, staged)
         fetched = sum({arrival.part: arrival.size for arrival in staged.values() if arrival.part}.values())
         return Imported(tuple(str(model.id) for model in models), fetched)
 
-    def _stage(self, place: Path, models: Sequence[LockedModel], stage: Path) -> dict[tuple[str, str], Arrival]:
+    def _stage(
+        self, place: Path, models: Sequence[LockedModel], stage: Path, gauge: Gauge
+    ) -> dict[tuple[str, str], Arrival]:
         """Every file, verified: in the cache already, or copied from the bundle. For threads."""
         places = self._downloads.worker.places
         wanted = [(model, file) for model in models for file in model.files]
         lacking = [(m, f) for m, f in wanted if not _is_here(places.repo(m.repo).blob(f.blob), f)]
         need = sum(file.size for file in {(m.repo, f.blob): f for m, f in lacking}.values())
+        gauge.expect(need)
         total, free = usage(stage)
         if need and need + reserve(need, total) > free:
             raise NotEnoughDisk(
@@ -136,16 +143,16 @@ class BundleService:
             for model, file in lacking:
                 key = model.repo, file.blob
                 if key not in copies:
-                    copies[key] = self._copy(archive, file, stage)
+                    copies[key] = self._copy(archive, file, stage, gauge)
                 found[model.repo, file.path, model.commit] = Arrival(
                     file.path, file.size, file.blob, file.sha256, copies[key]
                 )
         return {(f"{repo}@{commit}", path): arrival for (repo, path, commit), arrival in found.items()}
 
-    def _copy(self, archive: Archive, file: LockedFile, stage: Path) -> Path:
+    def _copy(self, archive: Archive, file: LockedFile, stage: Path, gauge: Gauge) -> Path:
         target = stage / uuid.uuid4().hex
         with archive.open(file.sha256) as source:
-            copy_checked(source, target, file)
+            copy_checked(source, target, file, gauge)
         return target
 
     async def _vet(self, models: Sequence[LockedModel], staged: dict[tuple[str, str], Arrival]) -> None:
@@ -154,7 +161,10 @@ class BundleService:
             for file in model.files:
                 arrival = staged[f"{model.repo}@{model.commit}", file.path]
                 blob = self._downloads.worker.places.repo(model.repo).blob(file.blob)
-                report = await self._vetting.scan(arrival.part or blob, name=file.path, sha256=file.sha256)
+                origin = Origin(model.source, model.repo, model.commit)
+                report = await self._vetting.scan(
+                    arrival.part or blob, name=file.path, sha256=file.sha256, origin=origin
+                )
                 if report.verdict is Verdict.BLOCK:
                     await self._hold(model, arrival, report.findings)
                     raise Blocked(f"{file.path} of {model.repo} in the bundle is unsafe; nothing was imported.")

@@ -15,7 +15,7 @@ from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.ids import ModelId
 from modelshelf.library import ModelLibrary
 from modelshelf.library.types import InstalledModel
-from modelshelf.updates.types import Rollback, Update
+from modelshelf.updates.types import Rollback, Update, Updating
 
 AT_ONCE = 8
 MAIN = "main"
@@ -66,6 +66,24 @@ class UpdateService:
         if detail.commit == installed.commit and installed.complete:
             return ""
         return await self._downloads.start_plan(await self._plan(installed, detail, name))
+
+    @require(Role.OPERATOR, "download.update")
+    async def update_all(self) -> Updating:
+        """Fetch the newest commit of everything that is outdated; what cannot be begun keeps nothing else from it."""
+        jobs: list[str] = []
+        failed: list[Update] = []
+        for found in await self.outdated():
+            if found.status == "unknown":
+                failed.append(found)
+            if found.status != "outdated":
+                continue
+            try:
+                job = await self.update(found.repo, found.ref)
+            except ModelshelfError as error:
+                failed.append(replace(found, error=error.message, remedy=error.remedy))
+            else:
+                jobs += [job] if job else []
+        return Updating(tuple(dict.fromkeys(jobs)), tuple(failed))
 
     @require(Role.OPERATOR, "download.rollback")
     async def rollback(self, model: str, ref: str | None = None, *, verify: bool = True) -> Rollback:

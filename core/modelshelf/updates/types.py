@@ -29,3 +29,11 @@ class Rollback:
     ref: str
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Updating:
+    """The jobs that fetch newer commits, and what could not be looked at or begun, with why."""
+
+    jobs: tuple[str, ...]
+    failed: tuple[Update, ...]

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from typing import NoReturn, Self
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from modelshelf.vault import redaction
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -49,7 +49,7 @@ class Key:
     def seal(self, plain: bytes, *place: str) -> Sealed:
         """Encrypt for one place: table, row, field."""
         nonce = os.urandom(NONCE_BYTES)
-        return Sealed(nonce, AESGCM(self._raw).encrypt(nonce, plain, _bound(place)))
+        return Sealed(nonce, self._cipher().encrypt(nonce, plain, _bound(place)))
 
     def open(self, sealed: Sealed, *place: str) -> bytes:
         """Decrypt what was sealed for this place.
@@ -57,8 +57,10 @@ class Key:
         Raises:
             NotGenuine: it is not what was sealed here with this key.
         """
+        from cryptography.exceptions import InvalidTag
+
         try:
-            return AESGCM(self._raw).decrypt(sealed.nonce, sealed.text, _bound(place))
+            return self._cipher().decrypt(sealed.nonce, sealed.text, _bound(place))
         except (InvalidTag, ValueError):
             raise NotGenuine from None
 
@@ -73,6 +75,11 @@ class Key:
             NotGenuine: as `open`.
         """
         return Key(self.open(sealed, *place))
+
+    def _cipher(self) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # most commands need no secret
+
+        return AESGCM(self._raw)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"

@@ -6,15 +6,17 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from modelshelf.vetting.rules import WALL_SECONDS
 from modelshelf.vetting.types import Finding, ScanReport, Verdict, worst
 
 _START = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from modelshelf.vetting.child import main; main()"
 START_SECONDS = 30
+
+_Answer = tuple[str, tuple[Finding, ...]]
 
 
 class SecurityScanner:
@@ -32,6 +34,14 @@ class SecurityScanner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def begin(self) -> None:
+        """Start the process now; afterwards `confined` says how it is kept from the network.
+
+        Raises:
+            OSError, ValueError: it does not start.
+        """
+        self._start()
+
     def close(self) -> None:
         """End the process, whatever it is doing."""
         process, self._process = self._process, None
@@ -42,24 +52,44 @@ class SecurityScanner:
             _kill_group(process)
             process.wait()
 
-    def scan_open(self, fd: int, name: str, path: str) -> ScanReport:
+    def scan_open(self, fd: int, name: str, path: str, *, start: int = 0) -> ScanReport:
         """Scan an open file called `name`; `path` is its name in the repository, which the content is held against.
+
+        With `start`, only that many of its first bytes are there: what the others would tell is left out.
 
         Never raises for what the file does: a scan that fails, in whatever way, blocks.
         """
-        before = os.fstat(fd)
+        before = _stamp(fd)
         try:
-            answer = self._ask(fd, path)
+            [answer] = self._ask([(fd, path)], start)
         except (OSError, ValueError, KeyError) as error:
             self.close()
             late = isinstance(error, TimeoutError)
             why = f"it took longer than {self._seconds:.0f} seconds" if late else f"the scanner stopped ({error})"
             answer = ("", (Finding("SCAN_FAILED", path, f"The scan did not come to an end: {why}."),))
+        return self._report(name, path, answer, changed=_stamp(fd) != before)
+
+    def scan_together(self, files: Sequence[tuple[int, str, str]]) -> list[ScanReport]:
+        """As `scan_open` for each, `(fd, name, path)`, in one process for all: at most MOST_TOGETHER small files.
+
+        Files that keep the others from being scanned are scanned by themselves.
+        """
+        before = [_stamp(fd) for fd, _, _ in files]
+        try:
+            answers = self._ask([(fd, path) for fd, _, path in files], 0)
+        except (OSError, ValueError, KeyError):
+            self.close()
+            return [self.scan_open(*file) for file in files]
+        return [
+            self._report(name, path, answer, changed=_stamp(fd) != stamp)
+            for (fd, name, path), answer, stamp in zip(files, answers, before, strict=True)
+        ]
+
+    def _report(self, name: str, path: str, answer: _Answer, *, changed: bool) -> ScanReport:
         kind, findings = answer
-        after = os.fstat(fd)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        if changed:
             findings = (*findings, Finding("FILE_CHANGED", path, "The file changed while it was scanned."))
-        return ScanReport(name, worst(findings), findings, kind)
+        return ScanReport(name, worst(findings), findings, kind, self.confined)
 
     def scan_file(self, file: Path, *, name: str | None = None, inside: Path | None = None) -> ScanReport:
         """Scan a file on disk. A link is followed only when it stays within `inside`, the blobs of its own cache."""
@@ -81,14 +111,13 @@ class SecurityScanner:
         finally:
             os.close(fd)
 
-    def _ask(self, fd: int, path: str) -> tuple[str, tuple[Finding, ...]]:
+    def _ask(self, files: Sequence[tuple[int, str]], start: int) -> list[_Answer]:
         channel = self._start()
         channel.settimeout(self._seconds)
-        request = json.dumps({"path": path[-4000:]}).encode("ascii")
-        socket.send_fds(channel, [request], [fd])
-        answer = json.loads(_line(channel))
-        found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in answer["findings"])
-        return str(answer["kind"]), tuple(found)
+        request = json.dumps([{"path": path[-4000:], "start": start} for _, path in files]).encode("ascii") + b"\n"
+        sent = socket.send_fds(channel, [request], [fd for fd, _ in files])
+        channel.sendall(request[sent:])
+        return [_answer(one) for one, _ in zip(json.loads(_line(channel)), files, strict=True)]
 
     def _start(self) -> socket.socket:
         if self._channel is not None:
@@ -97,7 +126,7 @@ class SecurityScanner:
         with theirs:
             # No environment, no site: nothing of the user's is read before the scanner runs.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
+                [sys.executable, "-I", "-S", "-c", _START, "\n".join(_paths()), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -129,7 +158,7 @@ def scan_path(path: Path | str, *, each: bool = False) -> Iterator[ScanReport]:
             yield from reports
             return
         findings = tuple(finding for report in reports for finding in report.findings)
-        yield ScanReport(str(root), worst(findings), findings, "folder")
+        yield ScanReport(str(root), worst(findings), findings, "folder", scanner.confined)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -162,6 +191,16 @@ def _not_plain(file: Path, inside: Path | None) -> str:
 
 def _paths() -> list[str]:
     return [entry for entry in (str(Path(__file__).parents[2]), *sys.path) if entry and Path(entry).exists()]
+
+
+def _stamp(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_size, found.st_mtime_ns
+
+
+def _answer(said: dict[str, Any]) -> _Answer:
+    found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in said["findings"])
+    return str(said["kind"]), tuple(found)
 
 
 def _line(channel: socket.socket) -> bytes:

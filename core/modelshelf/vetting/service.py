@@ -1,40 +1,69 @@
-"""Vetting as a service: verdicts remembered by bytes and rules, quarantine, checksums."""
+"""Vetting as a service: verdicts remembered by bytes and rules, the policy, quarantine, checksums, looks beforehand."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
-from sqlalchemy.orm import Session
-
-from modelshelf.access import AccessService
+from modelshelf.access import AccessService, Role, require
+from modelshelf.catalog.source import TellsSecurity
+from modelshelf.catalog.types import RepoDetail, RepoFile
 from modelshelf.config import ConfigManager
-from modelshelf.errors import NotFound
+from modelshelf.errors import Blocked, ModelshelfError, NotFound, UsageError
 from modelshelf.events import EventBus
+from modelshelf.ids import ModelId
+from modelshelf.network import Network
 from modelshelf.store import Store
-from modelshelf.store.tables import VerdictRow
-from modelshelf.vetting import rules
+from modelshelf.vetting import memory, rules
+from modelshelf.vetting.checks import Checks
 from modelshelf.vetting.checksums import ValidationService, digests
+from modelshelf.vetting.crew import Crew, OpenFile
+from modelshelf.vetting.origin import Origin
+from modelshelf.vetting.policy import FILE, Policy, load_policy
+from modelshelf.vetting.prescan import Prescan, Prescanner
 from modelshelf.vetting.quarantine import Quarantine
 from modelshelf.vetting.scanner import SecurityScanner
-from modelshelf.vetting.types import Finding, ScanReport, Verdict
+from modelshelf.vetting.signals import Signal, signal
+from modelshelf.vetting.sweep import Sweep
+from modelshelf.vetting.types import FileToScan, Finding, ScanReport, Verdict
+
+if TYPE_CHECKING:
+    from modelshelf.catalog import CatalogService
+    from modelshelf.downloads.types import DownloadPlan
+    from modelshelf.library import ModelLibrary
+    from modelshelf.library.types import InstalledFile, InstalledModel
+
+
+OPEN_FILES = 8
 
 
 class VettingService:
-    """Says of a file whether it may be used: `scan`; `quarantine` and `validation` belong to it."""
+    """Says of a file whether it may be used: `scan`; `quarantine` and `validation` belong to it.
+
+    `prescan` looks at a model before its download; `accept` lets through what only waits for a person.
+    """
 
     name = "vetting"
 
-    def __init__(self, config: ConfigManager, store: Store, events: EventBus, access: AccessService) -> None:
+    def __init__(
+        self,
+        config: ConfigManager,
+        store: Store,
+        events: EventBus,
+        access: AccessService,
+        catalog: "CatalogService | None" = None,
+    ) -> None:
         self.access = access
+        self._config, self._events, self._catalog = config, events, catalog
+        self._policy: tuple[tuple[int, int] | None, Policy] = (None, Policy())
         self.quarantine = Quarantine(config, store, events, access)
         self.validation = ValidationService()
+        self.checks = Checks(self)
         self._store = store
-        self._turns = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 1))))
-        self._queued = 0
-        self._free: list[SecurityScanner] = []
+        self._crew = Crew()
 
     @property
     def scanner(self) -> SecurityScanner:
@@ -43,93 +72,232 @@ class VettingService:
 
     async def start(self) -> None:
         """Forget verdicts of former rules: what they said no longer holds."""
-        await self._store.write(_forget_others)
+        await self._store.write(memory.forget_others)
 
     async def stop(self) -> None:
-        """End the scanners that are left."""
-        free, self._free = self._free, []
-        await asyncio.to_thread(_close, free)
+        """End the check that runs, and the scanners that are left."""
+        await self.checks.stop()
+        await self._crew.stop()
 
-    async def scan(self, path: Path | str, *, name: str | None = None, sha256: str | None = None) -> ScanReport:
+    @property
+    def policy_file(self) -> Path:
+        """Where the policy is written."""
+        return self._config.home / FILE
+
+    async def policy(self) -> Policy:
+        """The policy in force; it is read anew when its file changed.
+
+        Raises:
+            ConfigError: it says something that is not allowed.
+        """
+        return await asyncio.to_thread(self._read_policy)
+
+    async def confinement(self) -> str:
+        """How the scanning process is kept from network and programs here: `seccomp`, or empty where it is not."""
+        async with self._crew.one() as scanner:
+            await asyncio.to_thread(scanner.begin)
+            return scanner.confined
+
+    async def scan(
+        self, path: Path | str, *, name: str | None = None, sha256: str | None = None, origin: Origin | None = None
+    ) -> ScanReport:
         """The verdict on a file; `name` is its name in the repository, by which its content is judged too.
 
         The file is hashed and scanned through one descriptor, unless `sha256` says that it was hashed already. A
-        verdict on the same bytes under the same name's ending and the same rules is taken from memory.
+        verdict on the same bytes under the same name's ending and the same rules is taken from memory. With its
+        `origin` the policy has its say; what a person accepted of these bytes passes.
 
         Raises:
             NotFound: there is no such file.
+            FormatError: it changed while it was hashed, or cannot be read.
+            ConfigError: the policy cannot be read.
         """
         path = Path(path)
-        try:
-            fd = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            raise NotFound(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
-        try:
-            digest = sha256 or (await asyncio.to_thread(digests, fd, name=path.name)).sha256
-            key = rules.key(name or path.name)
-            known = await self._store.read(_recall, digest, key, name or str(path))
-            return known or await self._fresh(fd, name or path.name, str(path), digest, key)
-        finally:
-            os.close(fd)
+        [report] = await self.scan_all([FileToScan(path, name or path.name, sha256)], origin)
+        return report if name else replace(report, path=str(path))
 
-    async def _fresh(self, fd: int, name: str, shown: str, digest: str, key: str) -> ScanReport:
-        async with self._scanner() as scanner:
-            report = await asyncio.to_thread(scanner.scan_open, fd, shown, name)
+    async def scan_all(self, files: Sequence[FileToScan], origin: Origin | None = None) -> list[ScanReport]:
+        """As `scan`, of several files that are from one place; many small ones take far less than one after another.
+
+        The reports are in the order of the files and show their names.
+
+        Raises:
+            As `scan`; then nothing is said of any file.
+        """
+        with ExitStack() as stack:
+            opened = await asyncio.to_thread(lambda: [_open(file.file, stack) for file in files])
+            before = [_stamp(fd) for fd in opened]
+            sums = [file.sha256 or await _sha256(fd, file.name) for file, fd in zip(files, opened, strict=True)]
+            keys = [rules.key(file.name) for file in files]
+            wanted = list(zip(sums, keys, (file.name for file in files), strict=True))
+            reports = await self._store.read(memory.recall_all, wanted)
+            new = [number for number, report in enumerate(reports) if report is None]
+            fresh = await self._crew.scan([OpenFile(opened[i], files[i].name, files[i].name) for i in new])
+            after = [_stamp(fd) for fd in opened]
+        fresh = [_unless(before[i] == after[i], report) for i, report in zip(new, fresh, strict=True)]
         # A scan that failed says nothing of the bytes; it is tried again.
-        if not any(finding.rule in {"SCAN_FAILED", "FILE_CHANGED"} for finding in report.findings):
+        kept = [(sums[i], keys[i], found) for i, found in zip(new, fresh, strict=True) if not _failed(found)]
+        if kept:
             with suppress(asyncio.CancelledError):
-                await self._store.write(_remember, digest, key, report)
+                await self._store.write(memory.remember, kept)
+        found = dict(zip(new, fresh, strict=True))
+        judged = [found.get(number) or report for number, report in enumerate(reports)]
+        return await self._judged([report for report in judged if report], sums, origin)
+
+    async def _judged(
+        self, reports: Sequence[ScanReport], sums: Sequence[str], origin: Origin | None
+    ) -> list[ScanReport]:
+        """The reports after what the policy and a person say."""
+        policy = await self.policy() if origin is not None else None
+        found = [policy.apply(one, origin, one.path) if policy and origin else one for one in reports]
+        if any(report.findings for report in found):
+            found = await self._store.read(memory.with_acceptances, list(zip(sums, found, strict=True)))
+        return found
+
+    async def scan_installed(self, model: "InstalledModel") -> tuple[ScanReport, ...]:
+        """The verdicts on the files of an installed model, under the present rules and policy.
+
+        Raises:
+            ConfigError: the policy cannot be read.
+        """
+        origin, turns = Origin(model.source or "", model.repo, model.commit), asyncio.Semaphore(OPEN_FILES)
+
+        async def scan(file: "InstalledFile") -> ScanReport:
+            async with turns:
+                return replace(await self.scan(file.file, name=file.path, origin=origin), path=file.path)
+
+        return tuple(await asyncio.gather(*(scan(file) for file in model.files)))
+
+    def sweep(self, library: "ModelLibrary") -> Sweep:
+        """A check of everything in the library, to be run, paused and resumed."""
+        return Sweep(library, self, self._events)
+
+    @require(Role.ADMIN, "vetting.accept")
+    async def accept(self, sha256: str, path: str, reason: str) -> ScanReport:
+        """Let a file pass that waits for a person's decision: these bytes, under names with this ending.
+
+        What the rules find beyond what is accepted counts again. A file that is unsafe is not accepted here, but
+        released from quarantine.
+
+        Raises:
+            RoleRequired: only an administrator may.
+            UsageError: there is no reason, or the file is unsafe.
+            NotFound: nothing is known of these bytes.
+        """
+        said = memory.checked_reason(reason)
+        report = await self._store.read(memory.recall, sha256, rules.key(path), path)
+        if report is None:
+            raise NotFound(f"Nothing is known of the bytes {sha256[:12]}… as {path}.", remedy="Scan the file first.")
+        if report.verdict is Verdict.BLOCK:
+            raise UsageError(f"{path} is unsafe; that is not accepted here.", remedy="Release it from quarantine.")
+        await self._store.write(memory.accept, sha256, path, report.findings, said)
+        await self.access.record("vetting.accept", path, detail=f"{sha256}: {said}")
         return report
 
-    @asynccontextmanager
-    async def _scanner(self) -> AsyncIterator[SecurityScanner]:
-        """A scanner, when it is one's turn. It goes on to the next who waits: each file has a process of its own below
-        it anyway, and starting it takes ten times as long as a scan. When nobody waits none is kept.
+    async def admit(self, origin: Origin) -> None:
+        """Ask the policy before anything is fetched.
+
+        Raises:
+            Blocked: it forbids what comes from there.
+            ConfigError: it cannot be read.
         """
-        self._queued += 1
+        found = [finding for finding in (await self.policy()).about(origin) if finding.verdict is Verdict.BLOCK]
+        if found:
+            raise Blocked(found[0].detail, remedy=f"An administrator can change the policy in {self.policy_file}.",
+                          findings=[finding.as_dict() for finding in found])  # fmt: skip
+
+    async def prescan(self, model: str | ModelId, files: Sequence[str] = ()) -> Prescan:
+        """Look at a model before its download; `files` are as for a download.
+
+        Raises:
+            NotFound, AccessError, Unreachable: it cannot be had.
+            ConfigError: the policy cannot be read.
+        """
+        from modelshelf.downloads.choose import choose
+
+        if self._catalog is None:
+            raise UsageError("There is no catalogue to look up models in.")
+        source, name = await self._catalog.resolve(model)
+        detail = await self._catalog.detail(name)
+        wanted = files or ((name.file,) if name.file else ())
+        chosen = await asyncio.to_thread(choose, [file.path for file in detail.files], wanted)
+        return await self._prescan(source.name, detail, set(chosen))
+
+    async def prescan_plan(self, plan: "DownloadPlan") -> Prescan:
+        """As `prescan`, of the files that a plan would fetch.
+
+        Raises:
+            As `prescan`.
+        """
+        if self._catalog is None:
+            raise UsageError("There is no catalogue to look up models in.")
+        detail = await self._catalog.detail(ModelId(plan.repo, plan.source, plan.commit))
+        return await self._prescan(plan.source, detail, {file.path for file in plan.files})
+
+    async def _prescan(self, source: str, detail: RepoDetail, paths: set[str]) -> Prescan:
+        assert self._catalog is not None  # noqa: S101 - asked by those who call
+        place, network = self._catalog.source(source), Network(self._config)
+        origin = Origin(source, detail.card.repo, detail.commit, detail.card.licence)
+        policy = await self.policy()
+        files: list[RepoFile] = [file for file in detail.files if file.path in paths]
+        scanner = Prescanner(network, place, detail.card.repo, detail.commit)
         try:
-            await self._turns.acquire()
+            (reports, unseen), hub = await asyncio.gather(scanner.look(files), self._signal(source, detail, paths))
         finally:
-            self._queued -= 1
-        scanner = self._free.pop() if self._free else SecurityScanner()
-        good = False
+            await network.aclose()
+        judged = tuple(
+            policy.apply(report, Origin(source, origin.repo, origin.commit), report.path) for report in reports
+        )
+        return Prescan(
+            source, origin.repo, origin.commit, judged, unseen, hub, tuple(policy.about(origin)), scanner.fetched
+        )
+
+    async def _signal(self, source: str, detail: RepoDetail, paths: set[str]) -> Signal:
+        assert self._catalog is not None  # noqa: S101 - as above
+        place = self._catalog.source(source)
+        if not isinstance(place, TellsSecurity):
+            return Signal("unavailable")
         try:
-            yield scanner
-            good = True
-        finally:
-            self._turns.release()
-            if good and self._queued > len(self._free):
-                self._free.append(scanner)
-            else:
-                # Also when this task is cancelled: the thread then sees its process end.
-                await asyncio.shield(asyncio.to_thread(_close, [scanner, *self._spare()]))
+            return signal(await place.security(detail.card.repo, detail.commit), paths)
+        except ModelshelfError:
+            return Signal("unavailable")
 
-    def _spare(self) -> list[SecurityScanner]:
-        """The free scanners that nobody waits for, taken out."""
-        kept, spare = self._free[: self._queued], self._free[self._queued :]
-        self._free = kept
-        return spare
+    def _read_policy(self) -> Policy:
+        try:
+            found = self.policy_file.stat()
+        except OSError:
+            return load_policy(self.policy_file)
+        stamp = (found.st_mtime_ns, found.st_size)
+        if self._policy[0] != stamp:
+            self._policy = (stamp, load_policy(self.policy_file))
+        return self._policy[1]
 
 
-def _close(scanners: Sequence[SecurityScanner]) -> None:
-    for scanner in scanners:
-        scanner.close()
+def _open(file: Path, stack: ExitStack) -> int:
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read: {error.strerror}.", remedy="Check the path.") from error
+    stack.callback(os.close, fd)
+    return fd
 
 
-def _recall(session: Session, digest: str, key: str, shown: str) -> ScanReport | None:
-    row = session.get(VerdictRow, (digest, key))
-    if row is None:
-        return None
-    findings = tuple(
-        Finding(item["rule"], item["where"], item["detail"], Verdict(item["verdict"])) for item in row.findings
-    )
-    return ScanReport(shown, Verdict(row.verdict), findings)
+async def _sha256(fd: int, name: str) -> str:
+    return (await asyncio.to_thread(digests, fd, name=name)).sha256
 
 
-def _remember(session: Session, digest: str, key: str, report: ScanReport) -> None:
-    findings = [{**finding.as_dict(), "verdict": finding.verdict.value} for finding in report.findings]
-    session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings))
+def _stamp(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_size, found.st_mtime_ns
 
 
-def _forget_others(session: Session) -> None:
-    session.execute(delete(VerdictRow).where(~VerdictRow.rules.startswith(rules.RULES)))
+def _unless(same: bool, report: ScanReport) -> ScanReport:
+    """The report, if the file is still as it was before it was hashed."""
+    if same or any(finding.rule == "FILE_CHANGED" for finding in report.findings):
+        return report
+    changed = Finding("FILE_CHANGED", report.path, "The file changed between its hashing and its scan.")
+    return replace(report, verdict=Verdict.BLOCK, findings=(*report.findings, changed))
+
+
+def _failed(report: ScanReport) -> bool:
+    return any(finding.rule in {"SCAN_FAILED", "FILE_CHANGED"} for finding in report.findings)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Verdict(StrEnum):
@@ -32,13 +33,26 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class FileToScan:
+    """A file on disk, its name in the repository, and its SHA-256 if it was hashed already."""
+
+    file: Path
+    name: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScanReport:
-    """The verdict on one file or folder."""
+    """The verdict on one file or folder.
+
+    `confined` says by what the scanning process was kept from the network, empty for nothing, None if no process ran.
+    """
 
     path: str
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     format: str = ""
+    confined: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """As JSON, `{path, verdict, findings}`."""

@@ -34,7 +34,7 @@ export function render({model, el}) {
     announce('ms-progress', {
       rate: moving.reduce((sum, job) => sum + (job.rate || 0), 0),
       eta: etas.length ? Math.max(...etas) : null,
-      jobs: jobs.map((job) => ({id: job.id, percent: percent(job), told: told(job)})),
+      jobs: jobs.map((job) => ({id: job.id, percent: percent(job), told: told(job), moving: job.moving, done: job.done, total: job.total, rate: job.rate, eta: job.eta})),
     })
   }
   const html = (job) => `
@@ -43,7 +43,8 @@ export function render({model, el}) {
     <span class="buttons"><button type="button" data-do="${job.status === 'paused' ? 'resume' : 'pause'}" data-help="downloadProcess" aria-label="${esc(job.status === 'paused' ? w.resume : w.pause)}: ${esc(job.title)}">${esc(job.status === 'paused' ? w.resume : w.pause)}</button><button type="button" data-do="cancel" data-help="downloadProcess" aria-label="${esc(w.cancel)}: ${esc(job.title)}">${esc(w.cancel)}</button></span></div>`
   const draw = () => {
     const first = model.jobs.slice(0, SHOWN), ids = new Set(first.map((job) => job.id))
-    for (const id of live.keys()) if (!model.jobs.some((job) => job.id === id)) live.delete(id)
+    // What a job that stands still did before says nothing of how it goes on.
+    for (const id of live.keys()) if (!model.jobs.some((job) => job.id === id && job.moving)) live.delete(id)
     for (const [id, known] of kept) if (!ids.has(id)) { known.node.remove(); kept.delete(id) }
     for (const job of first) {
       const text = html(job)
@@ -57,10 +58,10 @@ export function render({model, el}) {
       }
       if (known.text !== text) { known.node.innerHTML = text; known.text = text }
     }
-    const more = model.jobs.length - first.length
+    const more = model.jobs.length - first.length + model.more
     rest.innerHTML = more > 0 ? `<small>${esc(fill(w.more, {n: more}))}</small> <button type="button" class="link" data-do="all" data-help="downloadProcess">${esc(w.all)}</button>` : ''
-    root.hidden = !model.jobs.length
-    el.parentNode?.host?.classList.toggle('idle', !model.jobs.length)
+    root.hidden = !model.jobs.length || model.quiet
+    el.parentNode?.host?.classList.toggle('idle', root.hidden)
     follow()
     tick()
   }
@@ -79,7 +80,7 @@ export function render({model, el}) {
   const act = (b) => model.send_msg({do: b.dataset.do, id: idOf(b)})
   root.onclick = (event) => { const b = event.target.closest('button'); if (b) act(b) }
   keepPresses(root, (b) => `${b.dataset.do} ${idOf(b)}`, act)
-  model.on('jobs', draw)
+  model.on(['jobs', 'more', 'quiet'], draw)
   model.on('remove', () => source?.close())
   draw()
 }

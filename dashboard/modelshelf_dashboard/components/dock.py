@@ -18,8 +18,10 @@ class Dock(Piece):
     jobs = param.List(
         default=[],
         item_type=dict,
-        doc="`{id, title, status, word, detail, done, total, rate, eta}` of what has not ended",
+        doc="`{id, title, status, word, detail, done, total, rate, eta}` of the first that have not ended",
     )
+    more = param.Integer(default=0, doc="how many others have not ended")
+    quiet = param.Boolean(default=False, doc="not shown, since a list above says the same; it ticks all the same")
     events = param.String(default="", doc="where the server's events are; empty: none, figures come in `jobs`")
 
     _esm = script("dock")

@@ -2,9 +2,9 @@ export function render({model, el}) {
   adopt(model, el)
   const w = model.words, root = document.createElement('div')
   root.className = 'listing'
-  root.innerHTML = `<div class="note" hidden></div><small role="status" class="status"></small><div role="grid" class="grid"><div role="rowgroup"><div role="row" class="row head"></div></div><div role="rowgroup" class="rows"></div></div>`
+  root.innerHTML = `<div class="note" hidden></div><small role="status" class="status"></small><div class="bar-of-picks" role="region" hidden></div><div role="grid" class="grid"><div role="rowgroup"><div role="row" class="row head"></div></div><div role="rowgroup" class="rows"></div></div>`
   el.append(root)
-  const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note')
+  const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note'), bar = root.querySelector('.bar-of-picks')
   const kept = new Map()
   let current = 0, lost = null
   // A point of -1 did not answer: the line breaks there and a mark stands at the bottom, since colour is not enough.
@@ -25,8 +25,9 @@ export function render({model, el}) {
     return `<span class="${esc(cell.tone || '')}">${esc(moment)}</span>${cell.sub ? `<small>${esc(cell.sub)}</small>` : ''}`
   }
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
+  const tick = (row) => model.picks ? `<input type="checkbox" class="pick" data-help="batchSelection" aria-label="${esc(w.pick)}: ${esc(row.title)}" tabindex="-1">` : ''
   const rowOf = (row) => `
-    <span role="gridcell" class="name">${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
+    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
     ${model.columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key], row)}</span>`).join('')}
     <span role="gridcell" class="actions">${(row.actions || []).map((a) => button({label: `${a.word}: ${row.title}`, help: model.topic, ...a})).join('')}${model.opens ? `<button type="button" class="details" data-do="open" data-help="${esc(model.topic)}" aria-label="${esc(w.details)}: ${esc(row.title)}">${esc(w.details)}</button>` : ''}</span>`
   const make = (row) => {
@@ -67,9 +68,31 @@ export function render({model, el}) {
     const chosen = node.dataset.id === model.chosen
     node.setAttribute('aria-selected', chosen)
     node.tabIndex = i === current ? 0 : -1
-    node.querySelectorAll('button').forEach((b) => { b.tabIndex = i === current ? 0 : -1 })
+    node.querySelectorAll('button,.pick').forEach((b) => { b.tabIndex = i === current ? 0 : -1 })
+    const pick = node.querySelector('.pick')
+    if (pick) { pick.checked = model.picked.includes(node.dataset.id); node.classList.toggle('picked', pick.checked) }
     node.querySelector('[data-do=download]')?.classList.toggle('primary', chosen)
   })
+  // What is ticked stays ticked while the rows change; what is not shown any more is not counted.
+  const shownPicks = () => model.rows.map((row) => row.id).filter((id) => model.picked.includes(id))
+  const barred = () => {
+    const all = head.querySelector('.pick'), n = shownPicks().length
+    if (all) { all.checked = n > 0 && n === model.rows.length; all.indeterminate = n > 0 && n < model.rows.length }
+    bar.hidden = !n || !model.bar.text
+    bar.setAttribute('aria-label', w.picked)
+    const html = bar.hidden ? '' : `<span role="status">${esc(model.bar.text)}</span><span class="buttons">${(model.bar.actions || []).map((a) => button({help: 'batchSelection', ...a})).join('')}${n < model.rows.length ? `<button type="button" data-do="pick-all" data-help="batchSelection">${esc(w.pickAll)}</button>` : ''}<button type="button" data-do="unpick" data-help="batchSelection">${esc(w.unpick)}</button></span>`
+    if (bar.drawn !== html) { bar.innerHTML = html; bar.drawn = html }
+  }
+  const setPicks = (ids) => { model.picked = ids; mark(); barred() }
+  const pick = (id) => setPicks(model.picked.includes(id) ? model.picked.filter((one) => one !== id) : [...model.picked, id])
+  const pickAll = () => setPicks(shownPicks().length === model.rows.length ? [] : model.rows.map((row) => row.id))
+  head.onclick = (event) => { if (event.target.closest('.pick')) pickAll() }
+  bar.onclick = (event) => {
+    const b = event.target.closest('button')
+    if (b?.dataset.do === 'unpick') setPicks([])
+    else if (b?.dataset.do === 'pick-all') pickAll()
+    else if (b) model.send_msg({do: b.dataset.do, id: '', context: {ids: shownPicks()}})
+  }
   const noted = () => {
     const n = model.note, shows = ['empty', 'error', 'stale'].includes(model.state) && n.text
     note.hidden = !shows
@@ -83,12 +106,13 @@ export function render({model, el}) {
     root.style.setProperty('--few', `minmax(0,1fr) ${model.columns.filter((c) => !c.wide).map((c) => c.width).join(' ')} auto`)
     grid.setAttribute('aria-label', model.label)
     grid.setAttribute('aria-busy', loading)
-    head.innerHTML = `<span role="columnheader">${esc(model.heading)}</span>${model.columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`
+    head.innerHTML = `<span role="columnheader" class="name">${model.picks ? `<input type="checkbox" class="pick all" data-help="batchSelection" aria-label="${esc(w.pickAll)}">` : ''}${esc(model.heading)}</span>${model.columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`
     root.querySelector('.status').textContent = loading ? w.loading : model.status
     grid.hidden = !loading && !model.rows.length
     if (loading) ghosts()
     else drawRows()
     noted()
+    barred()
   }
   const focus = (i) => {
     const items = list.querySelectorAll('.item')
@@ -130,12 +154,14 @@ export function render({model, el}) {
     const node = event.target.closest('.item') ?? kept.get(pressed?.id)?.node
     const name = event.target.closest('.item') ? event.target.closest('button')?.dataset.do : pressed?.name
     pressed = null
+    if (event.target.closest('.pick')) { current = indexOf(node); pick(node.dataset.id); return }
     if (node) choose(node, name)
   }
   list.onkeydown = (event) => {
     const step = {ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity}[event.key]
     const node = list.querySelectorAll('.item')[current], on = event.target.closest('button')
-    if (step) { event.preventDefault(); focus(Number.isFinite(step) ? current + step : step < 0 ? 0 : 1e9) }
+    if (event.key === ' ' && model.picks && !on && !event.target.closest('.pick')) { event.preventDefault(); pick(node.dataset.id) }
+    else if (step) { event.preventDefault(); focus(Number.isFinite(step) ? current + step : step < 0 ? 0 : 1e9) }
     else if (event.key === 'Enter' && !on && model.opens) model.send_msg({do: 'open', id: node.dataset.id})
     else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
       const buttons = [...node.querySelectorAll('button')].filter(shown), place = buttons.indexOf(on) + (event.key === 'ArrowRight' ? 1 : -1)
@@ -160,5 +186,6 @@ export function render({model, el}) {
   })
   model.on(['rows', 'state', 'columns', 'note', 'status'], draw)
   model.on("chosen", mark)
+  model.on(['picked', 'bar'], () => { mark(); barred() })
   draw()
 }

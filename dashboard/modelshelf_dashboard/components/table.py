@@ -31,6 +31,9 @@ class Table(Piece):
     status = param.String(default="", doc="what was found, in a line")
     chosen = param.String(default="", doc="id of the row that is open")
     opens = param.Boolean(default=True, doc="whether rows can be opened")
+    picks = param.Boolean(default=False, doc="whether rows can be ticked")
+    picked = param.List(default=[], item_type=str, doc="ids of the rows that are ticked; set by the browser")
+    bar = param.Dict(default={}, doc="`{text, actions}` of what is ticked; its actions tell `{do, context: {ids}}`")
     label = param.String(default="", doc="what is listed")
     heading = param.String(default="", doc="what the first column is called")
     topic = param.String(default="", doc="the help topic of its rows")
@@ -39,7 +42,15 @@ class Table(Piece):
     _stylesheets = style("badge", "table")
 
     def __init__(self, **params: Any) -> None:
-        words = {"actions": _("Actions"), "details": _("Details"), "loading": _("Loading")}
+        words = {
+            "actions": _("Actions"),
+            "details": _("Details"),
+            "loading": _("Loading"),
+            "pick": _("Choose"),
+            "pickAll": _("Choose all that are shown"),
+            "picked": _("What is chosen"),
+            "unpick": _("Choose none"),
+        }
         super().__init__(words={**words, **badge_words()}, sizing_mode="stretch_width", **params)
 
     def fill(self, rows: list[dict[str, Any]], *, status: str = "", empty: dict[str, Any] | None = None) -> None:

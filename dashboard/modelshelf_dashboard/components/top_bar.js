@@ -9,6 +9,7 @@ export function render({model, el}) {
     <span class="grow"></span>
     <button type="button" class="pill providers" data-do="providers" data-help="providerHealth" hidden></button>
     <button type="button" class="pill downloads" data-do="downloads" data-help="downloadProcess" hidden></button>
+    <button type="button" class="icon bell" data-do="news" data-help="news"></button>
     ${model.embedded ? '' : `<button type="button" class="icon" data-do="theme" data-help="theme" aria-label="${esc(w.theme)}"><svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6.5" fill="none" stroke="currentColor" stroke-width="1.4"/><path d="M8 1.5a6.5 6.5 0 0 1 0 13z" fill="currentColor"/></svg></button>`}
     <button type="button" class="icon" data-do="help" data-help="help" aria-label="${esc(w.help)}">?</button>`
   el.append(root)
@@ -39,12 +40,18 @@ export function render({model, el}) {
     const rate = told?.rate ? rateOf(told.rate) + (told.eta != null ? ` · ${spanOf(told.eta)}` : '') : ''
     pill.innerHTML = `<b aria-hidden="true">↓ ${model.active}</b><span class="hidden">${model.active} ${esc(w.downloads)}</span><span class="more">${esc(rate)}</span>`
   }
+  const news = () => {
+    const bell = $('.bell'), n = model.news
+    bell.setAttribute('aria-label', `${w.news}: ${n || w.nothing}`)
+    bell.innerHTML = `<svg width="17" height="17" viewBox="0 0 17 17" aria-hidden="true"><path d="M8.5 1.8a4.6 4.6 0 0 0-4.6 4.6c0 4-1.6 5-1.6 5.9h12.4c0-.9-1.6-1.9-1.6-5.9a4.6 4.6 0 0 0-4.6-4.6zM6.8 14.3a1.8 1.8 0 0 0 3.4 0" fill="none" stroke="currentColor" stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"/></svg>${n ? `<b aria-hidden="true">${n > 99 ? '99+' : n}</b>` : ''}`
+  }
   const act = (b) => {
     if (b.dataset.tab) { model.tab = b.dataset.tab; mark() }
     else if (b.dataset.do === 'theme') {
       turn(!model.dark)
       try { localStorage.setItem('modelshelf-theme', model.dark ? 'dark' : 'light') } catch { /* a browser that keeps nothing */ }
-    } else if (b.dataset.do === 'help') announce('ms-help', {topic: ''})
+    } else if (b.dataset.do === 'news') announce('ms-news')
+    else if (b.dataset.do === 'help') announce('ms-help', {topic: ''})
     else model.send_msg({do: b.dataset.do})
   }
   root.onclick = (event) => { const b = event.target.closest('button'); if (b) act(b) }
@@ -59,6 +66,7 @@ export function render({model, el}) {
   model.on('tab', mark)
   model.on('providers', providers)
   model.on('active', () => downloads())
+  model.on('news', news)
   listen(model, window, 'ms-progress', downloads)
-  mark(); providers(); downloads()
+  mark(); providers(); downloads(); news()
 }

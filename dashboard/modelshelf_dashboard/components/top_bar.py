@@ -16,6 +16,7 @@ class TopBar(Piece):
     theme = param.String(default="system", doc="system | light | dark")
     embedded = param.Boolean(default=False, doc="in a notebook, which has a theme of its own")
     providers = param.Dict(default={}, doc="tone and text of the providers' pill; empty: not known yet")
+    news = param.Integer(default=0, doc="what ended or waits and nobody has seen yet")
     active = param.Integer(default=0, doc="downloads that have not ended")
     person = param.Dict(default={}, doc="name and role of who is signed in; empty: nobody has to be")
 
@@ -31,5 +32,7 @@ class TopBar(Piece):
             "help": _("Help"),
             "downloads": _("Downloads"),
             "waiting": _("waiting"),
+            "news": _("News"),
+            "nothing": _("nothing new"),
         }
         super().__init__(words=words, sizing_mode="stretch_width", height=51, **params)

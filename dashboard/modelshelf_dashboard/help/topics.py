@@ -109,7 +109,26 @@ TOPICS = (
         N_(
             "Files arrive in pieces beside the library, are compared with the published checksum, scanned, and only "
             "then get their names. Pause, close the lid, lose the network: it goes on where it stopped. Three run at "
-            "once, others wait their turn."
+            "once, others wait their turn: the highest priority first, then in the order of the list. Unfold a row to "
+            "see its files and to change its place."
+        ),
+    ),
+    Topic(
+        "news",
+        N_("News"),
+        N_(
+            "The bell counts what ended and what needs a decision: downloads that are done or failed, files that were "
+            "held back, and what waits for a budget. It is kept until somebody marks it as seen, also while no page is "
+            "open. Each entry has one button, which leads to where it belongs."
+        ),
+    ),
+    Topic(
+        "batchSelection",
+        N_("Several at once"),
+        N_(
+            "Tick several models of a list, with the mouse or with the space bar, and do the same with all of them. "
+            "Before anything is fetched the sizes, the disks, the licences and the gates are told; at the end, what "
+            "could not be done and why."
         ),
     ),
     Topic(

@@ -11,6 +11,7 @@ from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf_dashboard import figures
 from modelshelf_dashboard import fits as fit_words
+from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.filters import Filters
 from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.components.search import Search
@@ -19,6 +20,7 @@ from modelshelf_dashboard.library import facets, rows
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.marks import Best, marks
+from modelshelf_dashboard.library.picking import DownloadPicks
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
@@ -49,7 +51,7 @@ KNOWN = (
 class Discover:
     """Search box, filters and results of one session."""
 
-    def __init__(self, shelf: "Shelf", session: Session, transfers: Transfers) -> None:
+    def __init__(self, shelf: "Shelf", session: Session, transfers: Transfers, dialog: Dialog | None = None) -> None:
         self._shelf = shelf
         self._session = session
         self._transfers = transfers
@@ -71,6 +73,7 @@ class Discover:
             topic="modelLibrary",
             chosen=nav.model,
         )
+        self.picks = DownloadPicks(shelf, session, transfers, dialog or Dialog(), self.table, lambda: self.found)
         self.search.param.watch(self._typed, ["text", "tokens"])
         nav.param.watch(self._asked, ["q"])
         nav.param.watch(self._narrowed, ["filters"])
@@ -243,6 +246,8 @@ class Discover:
                 self._transfers.do({"do": message["do"], "id": context.get("job", "")})
             case "quarantine":
                 nav.view = "quarantine"
+            case "download-picked":
+                self.picks.ask()
             case "clear":
                 nav.filters = []
 

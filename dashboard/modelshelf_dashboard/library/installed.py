@@ -8,6 +8,7 @@ from modelshelf.library.types import InstalledModel
 from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.caring import InstalledPicks
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.marks import BUILTIN, best_of, marks
@@ -41,6 +42,7 @@ class Installed:
             heading=_("Model"),
             topic="storageManagement",
         )
+        self.picks = InstalledPicks(shelf, session, dialog, self.table)
         state = shelf.models_state
         session.follower.watch(state, ["installed", "loaded", "error"], self._draw)
         session.follower.watch(shelf.providers_state, ["providers"], self._draw)
@@ -123,6 +125,8 @@ class Installed:
                 self.fixing.make(model.partition("@")[0], answer, one)
             case "remove":
                 self._session.run(self._ask(model), what="remove")
+            case "verify-picked" | "update-picked" | "remove-picked" as deed:
+                self.picks.do(deed)
             case "discover":
                 nav.view = "discover"
 

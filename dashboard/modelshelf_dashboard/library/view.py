@@ -29,7 +29,7 @@ class ModelLibrary:
         self._shelf = shelf
         self._session = session
         nav = session.navigation
-        self.discover = Discover(shelf, session, transfers)
+        self.discover = Discover(shelf, session, transfers, dialog)
         self.installed = Installed(shelf, session, dialog, transfers)
         self.compare = Compare(shelf, session, self.discover)
         self.downloads = Downloads(shelf, session, transfers)
@@ -42,7 +42,7 @@ class ModelLibrary:
             "discover": found,
             "installed": self.installed.table,
             "compare": self.compare.view,
-            "downloads": self.downloads.table,
+            "downloads": self.downloads.view,
             "quarantine": self.quarantine.table,
         }
         self.side = self.discover.filters
@@ -59,7 +59,7 @@ class ModelLibrary:
         self.discover.search.param.watch(self._searched, ["text", "tokens"])
         nav.param.watch(self._switch, ["view"])
         session.follower.watch(shelf.models_state, ["installed", "quarantined"], self._count)
-        session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self._count)
+        session.follower.watch(shelf.downloads_state, ["open"], self._count)
         self._switch()
         self._count()
 
@@ -93,7 +93,7 @@ class ModelLibrary:
             {
                 "key": "downloads",
                 "label": _("Downloads"),
-                "count": len(self._shelf.downloads_state.active),
+                "count": self._shelf.downloads_state.open,
                 "topic": "downloadProcess",
             },
             {"key": "quarantine", "label": _("Quarantine"), "count": models.quarantined, "topic": "quarantine"},

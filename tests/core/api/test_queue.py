@@ -42,11 +42,21 @@ async def test_a_batch_is_planned_started_ordered_limited_and_stopped(owner: Bro
     files = (await owner.get(f"/api/downloads/{first}/files")).json()
     assert {file["status"] for file in files} == {"waiting"}
 
+    page = await owner.get("/api/downloads?state=open&limit=1&offset=1")
+    assert ([job["id"] for job in page.json()], page.headers["x-total-count"]) == ([second], "2")
+    assert {job["batch"] for job in listed} == {page.json()[0]["batch"]} != {""}
+
     assert set((await owner.send("POST", "/api/downloads/pause")).json()["jobs"]) == {first, second}
     assert {job["status"] for job in (await owner.get("/api/downloads")).json()} == {"paused"}
     assert set((await owner.send("POST", "/api/downloads/resume")).json()["jobs"]) == {first, second}
     assert (await owner.send("POST", f"/api/downloads/{first}/retry", json={"files": []})).status == 200
     assert (await owner.send("POST", f"/api/downloads/{first}/cancel")).json()["status"] == "cancelled"
+    assert (await owner.get("/api/downloads/news")).json() == {
+        "count": 0, "ended": [], "ended_total": 0, "waiting": []
+    }  # fmt: skip
+    assert (await owner.send("POST", "/api/downloads/news/seen")).json() == {"seen": 0}
+    numbers = (await owner.get("/api/downloads/numbers")).json()
+    assert (numbers["summary"]["received"], numbers["transfers"]) == (0, [])
     past = (await owner.get("/api/downloads/history")).json()
     assert {job["id"] for job in past} == {first, second}
     assert (await owner.send("DELETE", "/api/downloads/history")).json() == {"cleared": 1}

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, inspect, select, text
 from sqlalchemy.orm import Session
 
 from modelshelf.errors import StoreError, StoreTooNew
@@ -44,6 +44,36 @@ async def test_every_revision_reaches_the_present_tables_with_its_rows(tmp_path:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+async def test_a_new_database_is_what_the_revisions_arrive_at(tmp_path: Path) -> None:
+    upgrade(tmp_path / "grown.db", "head")
+    store = Store.at(tmp_path / "new.db")
+    await store.start()
+    await store.stop()
+    assert contents(tmp_path / "new.db") == contents(tmp_path / "grown.db")
+
+
+def contents(file: Path) -> dict[str, object]:
+    """The columns, keys and indices of every table, the triggers, and the revision."""
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        looked = inspect(connection)
+        tables: dict[str, object] = {
+            name: (
+                sorted((c["name"], str(c["type"]), c["nullable"], c["default"]) for c in looked.get_columns(name)),
+                looked.get_pk_constraint(name)["constrained_columns"],
+                sorted(map(str, looked.get_indexes(name))),
+                sorted(map(str, looked.get_unique_constraints(name))),
+                sorted(map(str, looked.get_foreign_keys(name))),
+            )
+            for name in looked.get_table_names()
+        }
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"))
+        tables["the triggers"] = rows.all()
+        tables["the revision"] = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    engine.dispose()
+    return tables
 
 
 def test_the_revisions_are_known_by_their_files() -> None:

@@ -53,6 +53,10 @@ def tar(name: str, data: bytes, kind: bytes = tarfile.REGTYPE) -> bytes:
     return file.getvalue()
 
 
+def bytes_of_noise() -> bytes:
+    return bytes((index * 7919 + 13) % 251 for index in range(4000))
+
+
 def layer(class_name: str, module: str | None = "keras.layers", config: Any = None) -> dict[str, Any]:
     return {"module": module, "class_name": class_name, "config": config or {}, "registered_name": None}
 

@@ -109,6 +109,60 @@ BAD: dict[str, str] = {
     "get": "{% set l = {'a': '_' ~ '_class__'} %}{{ ''[l.get('a')] }}",
 }
 
+# What only happens with tools, or late in a long talk, must be seen without being tried out.
+LATER: dict[str, str] = {
+    "doubling": "{% set n = namespace(s='aaaa') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}",
+    "adding": "{% set n = namespace(s='a') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
+    "doubling by two": "{% set n = namespace(s='a', t='') %}{% for m in messages %}{% set n.t = n.s ~ n.s %}"
+    "{% set n.s = n.t %}{% endfor %}",
+    "doubling by a variable": "{% set n = namespace(s='a') %}{% for m in messages %}{% set t = n.s ~ n.s %}"
+    "{% set n.s = t %}{% endfor %}",
+    "growing list": "{% set n = namespace(s=[1]) %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
+    "growing by replace": "{% set n = namespace(s='a') %}{% for i in range(60) %}"
+    "{% set n.s = n.s.replace('a', 'aa') %}{% endfor %}",
+    "growing by join": "{% set n = namespace(s='a') %}{% for i in range(60) %}"
+    "{% set n.s = [n.s, n.s] | join %}{% endfor %}",
+    "much of little": "{% for a in range(90000) %}{{ 'x' * 9999 }}{% endfor %}",
+    "far": "{% for a in range(900000) %}x{% endfor %}",
+    "written out": "{% set a0 = 'aaaaaaaaaa' %}"
+    + "".join(f"{{% set a{i + 1} = a{i} ~ a{i} %}}" for i in range(40))
+    + "{{ a40 }}",
+    "the same data": "{% for a in messages %}" * 9 + "x" + "{% endfor %}" * 9,
+    "two loops": "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
+    "branching": "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(90) }}",
+    "branching by two": "{% macro f(n) %}{{ g(n) }}{% endmacro %}"
+    "{% macro g(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(90) }}",
+    "endless": "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}",
+}
+BAD |= {
+    f"later {name}": "{% if tools and messages | length > 50 %}" + text + "{% endif %}" for name, text in LATER.items()
+}
+BAD |= {
+    "dict of an argument": "{% for k in dict(__class__=1) %}{{ ''[k] }}{% endfor %}",
+    "namespace of an argument": "{% set n = namespace(__class__=1) %}{{ n }}",
+    "setdefault": "{% set d = {} %}{{ d.setdefault('k', '__class__') }}{{ ''[d.k] }}",
+    "update": "{% set d = {} %}{{ d.update({'k': '_' ~ '_class__'}) }}{{ ''[d.k] }}",
+    "append": "{% set l = [] %}{{ l.append('_' ~ '_class__') }}{{ ''[l[0]] }}",
+    "insert": "{% set l = [] %}{{ l.insert(0, '_' ~ '_class__') }}{{ ''[l[0]] }}",
+    "extend": "{% set l = [] %}{{ l.extend(['_' ~ '_class__']) }}{{ ''[l.pop()] }}",
+    "frame item": "{{ x['gi_frame'] }}",
+    "kwargs": "{% macro f() %}{{ ''[kwargs.k] }}{% endmacro %}{{ f(k='__cl' ~ 'ass__') }}",
+    "varargs": "{% macro f() %}{{ ''[varargs[0]] }}{% endmacro %}{{ f('__cl' ~ 'ass__') }}",
+    "caller": "{% macro k() %}{{ ''[caller()] }}{% endmacro %}{% call k() %}__class__{% endcall %}",
+    "from_json": "{{ ''['\"\\\\u005f_class__\"' | from_json] }}",
+    "truncate": "{{ ''['__class__xx' | truncate(9, true, '')] }}",
+    "strftime": "{{ ''[strftime_now('__class__')] }}",
+    "first of a list": "{{ ''[['__class__'] | first] }}",
+    "unpacked": "{% set a, b = ('_' ~ '_class__', 1) %}{{ ''[a] }}",
+    "list of no macros": "{% set l = [messages.append] %}{{ l[0]('x') }}",
+    "macros and more": "{% macro f() %}x{% endmacro %}{% set l = [f] %}{% set l = l + tools %}{{ l[0](*tools) }}",
+    "context": "{{ context.environment.loader.__init__ }}",
+    "center": "{{ 'a' | center(999999999) }}",
+    "zfill": "{{ 'a'.zfill(999999999) }}",
+    "batch": "{{ [1] | batch(999999999, 'x') | list }}",
+    "width by a star": "{{ '%0*d' % (999999999, 1) }}",
+}
+
 FOLDER = Path(__file__).parents[2] / "data" / "chat_templates"
 GOOD: dict[str, str] = {file.stem: file.read_text("utf-8") for file in sorted(FOLDER.glob("*.jinja"))}
 

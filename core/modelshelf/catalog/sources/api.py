@@ -23,6 +23,7 @@ from modelshelf.errors import (
     Unreachable,
     UnsafeAddress,
 )
+from modelshelf.network.answers import refused_by_proxy
 
 BODY_LIMIT = 64 * 2**20
 REDIRECTS = 5
@@ -211,7 +212,7 @@ class HubApi:
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             return Unreachable(f"The name of {self.endpoint} cannot be found.")
         if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-            return Unreachable("The proxy of the setting network.proxy does not answer.")
+            return refused_by_proxy(error)
         number = error.os_error.errno if isinstance(error, aiohttp.ClientConnectorError) else None
         reason = f": {os.strerror(number).lower()}" if number else ""
         return Unreachable(f"{self.label} ({self.endpoint}) does not answer{reason}.")

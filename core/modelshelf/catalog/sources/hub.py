@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 from yarl import URL
 
 from modelshelf.catalog.source import ListOrder, ListPage
-from modelshelf.catalog.sources import cards
+from modelshelf.catalog.sources import cards, scans
 from modelshelf.catalog.sources.api import Access, HubApi, Params
 from modelshelf.catalog.sources.tokens import Secrets, environment_token, find_token, hub_endpoint, saved_token
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import ModelshelfError, StoreError, Unreachable
 from modelshelf.network.addresses import is_loopback
@@ -61,6 +61,11 @@ class HubSource:
         """One commit of a repository with its files."""
         await self._prepare()
         return await detail(self._api, self.name, repo, revision)
+
+    async def security(self, repo: str, commit: str) -> SecurityStatus | None:
+        """What the Hub's own scanners say."""
+        await self._prepare()
+        return await scans.security(self._api, repo, commit)
 
     async def locate(self, repo: str, commit: str, path: str) -> Location:
         """The address of a file, with the token for it."""

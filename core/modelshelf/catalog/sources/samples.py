@@ -5,9 +5,9 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelshelf.catalog.sources import hub
+from modelshelf.catalog.sources import hub, scans
 from modelshelf.catalog.sources.api import Access, HubApi
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import FolderNotWritable, ModelshelfError, NotEnoughDisk, RepositoryNotFound, Unreachable
 from modelshelf.samples import SampleHub
@@ -39,6 +39,11 @@ class SampleSource:
             raise RepositoryNotFound(f"{self.label} has no {repo}.")
         _, api = await self._start()
         return await hub.detail(api, self.name, repo, revision)
+
+    async def security(self, repo: str, commit: str) -> SecurityStatus | None:
+        """What the sample hub's scanners are said to have found."""
+        _, api = await self._start()
+        return await scans.security(api, repo, commit)
 
     async def locate(self, repo: str, commit: str, path: str) -> Location:
         """The address of a file on the running hub."""

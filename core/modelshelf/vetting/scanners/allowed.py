@@ -24,6 +24,8 @@ _SCALARS = words(
     "bool_ int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 complex64 complex128 longlong intc"
 )
 _BUILTINS = ("builtins", "__builtin__")
+_LIGHTNING = ("pytorch_lightning.callbacks.model_checkpoint", "lightning.pytorch.callbacks.model_checkpoint")
+ARRAY_TYPES = frozenset({("numpy", "ndarray")})
 
 STORAGES = frozenset({("torch", name) for name in _STORAGES}) | frozenset(
     {("torch.cuda", name) for name in _STORAGES}
@@ -37,6 +39,10 @@ NAMED = (
         | {("numpy.dtypes", name) for name in _DTYPES}
         | {("numpy", name) for name in _SCALARS}
         | set(product(_BUILTINS, ("int", "float", "str", "bool", "bytes", "list", "dict", "tuple")))
+        | {("torch", "Tensor"), ("numpy", "ndarray"), ("numpy.random.bit_generator", "SeedSequence")}
+        | {("__builtin__", "long"), ("__builtin__", "unicode")}
+        # Lightning names what its checkpoints are of, as a key.
+        | set(product(_LIGHTNING, ("ModelCheckpoint",)))
     )
     | STORAGES
 )
@@ -61,18 +67,20 @@ CALLED = frozenset(
         ("torch._tensor", "_rebuild_from_type_v2"),
         ("torch.nn.parameter", "Parameter"),
         ("torch.nn.parameter", "Buffer"),
-        ("torch", "Tensor"),
         ("torch", "Size"),
         ("torch", "device"),
         ("torch.serialization", "_get_layout"),
         ("torch.torch_version", "TorchVersion"),
-        ("numpy", "ndarray"),
         ("numpy", "dtype"),
         ("numpy.random._pickle", "__randomstate_ctor"),
         ("numpy.random._pickle", "__generator_ctor"),
         ("numpy.random._pickle", "__bit_generator_ctor"),
         ("numpy.random._mt19937", "MT19937"),
         ("numpy.random._pcg64", "PCG64"),
+        ("numpy.random._pcg64", "PCG64DXSM"),
+        ("numpy.random._philox", "Philox"),
+        ("numpy.random._sfc64", "SFC64"),
+        ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"),
         ("datetime", "datetime"),
         ("datetime", "date"),
         ("datetime", "time"),
@@ -80,13 +88,9 @@ CALLED = frozenset(
         ("datetime", "timezone"),
         ("decimal", "Decimal"),
         ("fractions", "Fraction"),
-        ("uuid", "UUID"),
         ("argparse", "Namespace"),
-        ("pathlib", "PosixPath"),
-        ("pathlib", "PurePosixPath"),
-        ("pathlib", "WindowsPath"),
-        ("pathlib", "PureWindowsPath"),
     }
+    | set(product(("pathlib", "pathlib._local"), ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")))
 )
 
 # Whose instances may be filled after they were made, and how.
@@ -103,8 +107,8 @@ BUILD = frozenset(
         ("numpy.random._pickle", "__randomstate_ctor"),
         ("numpy.random._pickle", "__generator_ctor"),
         ("numpy.random._pickle", "__bit_generator_ctor"),
+        ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"),
         ("argparse", "Namespace"),
-        ("uuid", "UUID"),
     }
 )
 
@@ -139,4 +143,33 @@ HARM = {
     "timeit": "runs code",
     "pdb": "runs code",
     "pip": "installs packages",
+    "dill": "runs code",
+    "cloudpickle": "runs code",
+    "joblib": "loads further pickles",
+    "marshal": "loads code",
+    "types": "makes functions",
+    "platform": "runs commands",
+    "cProfile": "runs code",
+    "profile": "runs code",
+    "trace": "runs code",
+    "bdb": "runs code",
+    "doctest": "runs code",
+    "codeop": "runs code",
+    "ensurepip": "installs packages",
+    "pkgutil": "reaches any function",
+    "pydoc": "runs code",
+    "zipimport": "loads code",
+    "posixpath": "reaches files",
+    "io": "reaches files",
+    "_io": "reaches files",
+    "glob": "reaches files",
+    "ftplib": "opens connections",
+    "smtplib": "opens connections",
+    "httpx": "opens connections",
+    "aiohttp": "opens connections",
+    "signal": "changes the interpreter",
+    "gc": "changes the interpreter",
+    "inspect": "reaches any function",
+    "exec": "runs code",
+    "eval": "runs code",
 }

@@ -1,34 +1,42 @@
 """JSON and YAML: what a loader could be led to import, run or choke on."""
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
+from modelshelf.vetting.rules import words
 from modelshelf.vetting.scanners.allowed import HARM
-from modelshelf.vetting.scanners.keras import check_layer
-from modelshelf.vetting.scanners.patterns import is_catastrophic
-from modelshelf.vetting.scanners.templates import check_template
+from modelshelf.vetting.scanners.walk import Walk, load, target
 from modelshelf.vetting.spec import Content, Desk
 from modelshelf.vetting.types import Finding, Verdict
 
 MAX_JSON = 96 << 20
-MAX_DEPTH = 100
-MAX_DIGITS = 100
-_REMOTE_CODE = frozenset({"auto_map", "custom_pipelines", "custom_generate"})
-_LIBRARIES = frozenset({"diffusers", "transformers", "onnxruntime", "optimum", "flax"})
-_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+MAX_YAML = 32 << 20
+MAX_ANCHORS = 2000
+MAX_UNFOLDED = 1_000_000  # values that the aliases of a YAML document may stand for
 _YAML_CODE = re.compile(
-    r"!!?python\b|tag:yaml\.org,2002:python|^%TAG\b|!<|![\w!-]*%[0-9A-Fa-f]{2}|!!?ruby/", re.MULTILINE
+    r"(?:^|[\s\[{,:?-])(?:!!?(?:python|ruby|php|javax?|perl|com\.|org\.)|!<[^>\s]+>|![\w!-]*%[0-9A-Fa-f]{2})"
+    r"|tag:yaml\.org,2002:(?:python|ruby|php|java)|^%TAG\b",
+    re.MULTILINE,
 )
-_YAML_TARGET = re.compile(r"^[\s-]*[\"']?_target_[\"']?\s*:\s*[\"']?([\w.]+)", re.MULTILINE)
+# A tag where a value begins; in a comment or within quotes it is none.
+_YAML_TAG = re.compile(r"(?:^|[\s\[{,:?-])(?:&\S+\s+)?(!{1,2}[A-Za-z][^\s,\[\]{}]*)", re.MULTILINE)
+_PLAIN_TAGS = words(
+    "!!str !!int !!float !!bool !!null !!map !!seq !!set !!binary !!timestamp !!omap !!pairs !!merge !!value"
+)
+_MAKERS = re.compile(r"!(?:new|name|apply|module|obj|object|call|import|eval|exec):([\w.]+)")
+_YAML_TARGET = re.compile(r"(?:^|[\s{,\"'-])_target_[\"']?\s*:\s*[\"']?([\w.]+)", re.MULTILINE)
+_YAML_CLASS = re.compile(
+    r"(?:^|[\s{,\"'-])(?:target|class_path|_name_|func)[\"']?\s*:\s*[\"']?([\w.]+\.\w+)", re.MULTILINE
+)
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
+_ALIAS = re.compile(r"(?:^|[\s\[{,:-])([*&])([^\s,\[\]{}*&]+)", re.MULTILINE)
 
 
 class JsonScanner:
     """JSON documents, whatever they are called."""
 
     formats = frozenset({"json"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find double keys, references to code, unsafe templates, patterns and paths."""
@@ -39,8 +47,7 @@ class JsonScanner:
             return
         doubles: list[str] = []
         try:
-            text = content.read(0, content.size).decode("utf-8-sig")
-            document = json.loads(text, object_pairs_hook=lambda pairs: _pairs(pairs, doubles), parse_int=_integer)
+            document = load(content.read(0, content.size).decode("utf-8-sig"), doubles)
         except RecursionError:
             yield Finding("JSON_NESTING", content.name, "It nests too deeply.")
             return
@@ -49,7 +56,7 @@ class JsonScanner:
             return
         if doubles:
             yield Finding("JSON_DOUBLE_KEY", content.name, f"“{doubles[0][:60]}” is there twice: readers differ on it.")
-        yield from _Walk(content.name).findings(document)
+        yield from Walk(content.name).findings(document)
 
 
 class YamlScanner:
@@ -59,119 +66,88 @@ class YamlScanner:
     modules = ()
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
-        """Find tags that make objects, and aliases that unfold without end."""
+        """Find tags that make objects, functions to be called, and aliases that unfold without end."""
+        if content.size > MAX_YAML:
+            yield Finding("YAML_TOO_LARGE", content.name, f"It has {content.size:,} bytes.", Verdict.REVIEW)
+            return
         try:
-            text = content.read(0, 8 << 20).decode("utf-8-sig")
+            text = content.read(0, content.size).decode("utf-8-sig")
         except UnicodeDecodeError:
             yield Finding("YAML_BROKEN", content.name, "It is not UTF-8.")
             return
         if match := _YAML_CODE.search(text):
-            yield Finding(
-                "YAML_TAG", content.name, f"The tag {match.group()[:40]} can make any object, and so run code."
-            )
-        if len(re.findall(r"(?<![\w*])\*[\w-]+", text)) > 50 and len(re.findall(r"(?<![\w&])&[\w-]+", text)) > 5:
+            yield Finding("YAML_TAG", content.name, f"The tag {match.group()[:40]} can make any object and run code.")
+            return
+        if _unfolds(text):
             yield Finding("YAML_BOMB", content.name, "Its aliases refer to each other many times over.")
-        for target in _YAML_TARGET.findall(text):
-            yield _target(target, content.name)
+        # What begins as a comment may stand within quotes: what is unsafe counts there, too, what is doubtful does not.
+        for part, in_comments in ((text, True), (_COMMENT.sub("", text), False)):
+            found = dict.fromkeys(_named(part, content.name))
+            yield from (one for one in found if (one.verdict is Verdict.BLOCK) is in_comments)
 
 
-def _pairs(pairs: list[tuple[str, Any]], doubles: list[str]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        doubles.extend(key for key, _ in pairs if sum(other == key for other, _ in pairs[:1000]) > 1)
-        doubles[:] = doubles[:3] or ["a key"]
-    return found
+def _named(text: str, name: str) -> Iterator[Finding]:
+    """What the tags and targets of a document would call."""
+    yield from (_tag(tag, name) for tag in dict.fromkeys(_YAML_TAG.findall(text)) if tag not in _PLAIN_TAGS)
+    yield from (target(called, name) for called in dict.fromkeys(_YAML_TARGET.findall(text)))
+    for called in dict.fromkeys(_YAML_CLASS.findall(text)):
+        if called.partition(".")[0] in HARM:
+            yield target(called, name)
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits):,} digits")
-    return int(digits)
+def _tag(tag: str, name: str) -> Finding:
+    made = _MAKERS.match(tag)
+    module = made[1].partition(".")[0] if made else ""
+    if module in HARM:
+        return Finding("YAML_TAG", name, f"The tag {tag[:60]} would call what {HARM[module]}.")
+    return Finding("YAML_TAG", name, f"The tag {tag[:60]} makes an object on loading.", Verdict.REVIEW)
+
+
+def _unfolds(text: str) -> bool:
+    """Whether the values that aliases stand for, each in turn with its own, are more than a reader can hold."""
+    weights: dict[str, int] = {}
+    marks = list(_ALIAS.finditer(text))
+    if sum(mark[1] == "&" for mark in marks) > MAX_ANCHORS:
+        return True
+    for mark in marks:
+        if mark[1] == "&":
+            held = _aliases(text, mark.end(), _within(text, mark))
+            if mark[2] in held:
+                return True
+            weights[mark[2]] = 1 + sum(weights.get(name, 1) for name in held)
+            if weights[mark[2]] > MAX_UNFOLDED:
+                return True
+    return sum(weights.get(mark[2], 1) for mark in marks if mark[1] == "*") > MAX_UNFOLDED
+
+
+def _aliases(text: str, start: int, end: int) -> list[str]:
+    return [mark[2] for mark in _ALIAS.finditer(text, start, end) if mark[1] == "*"]
+
+
+def _within(text: str, anchor: re.Match[str]) -> int:
+    """Where the value that an anchor names ends: with its bracket, its line, or the lines that are set in below it."""
+    start = anchor.end()
+    line_end = text.find("\n", start)
+    line_end = len(text) if line_end < 0 else line_end
+    rest = text[start:line_end].strip()
+    if rest[:1] in {"[", "{"}:
+        depth = 0
+        for bracket in re.finditer(r"[\[\]{}]", text[start:]):
+            depth += 1 if bracket.group() in "[{" else -1
+            if depth == 0:
+                return start + bracket.end()
+        return len(text)
+    if rest:
+        return line_end
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    indent = len(line) - len(line.lstrip())
+    for following in re.finditer(r"^( *)(\S)", text[line_end + 1 :], re.MULTILINE):
+        if len(following[1]) < indent or (len(following[1]) == indent and following[2] != "-"):
+            return line_end + 1 + following.start()
+    return len(text)
 
 
 def _broken(content: Content, why: str) -> Iterator[Finding]:
     """A text that merely begins like JSON is no harm, unless it claims to be JSON."""
     if content.name.lower().endswith(".json"):
         yield Finding("JSON_BROKEN", content.name, f"It is not valid JSON: {why[:120]}.")
-
-
-class _Walk:
-    """Goes through a document without recursion."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def findings(self, document: Any) -> Iterator[Finding]:
-        waiting: list[tuple[str, Any, int]] = [("", document, 1)]
-        while waiting:
-            key, value, depth = waiting.pop()
-            if depth > MAX_DEPTH:
-                yield Finding("JSON_NESTING", self.name, f"It nests more than {MAX_DEPTH} deep.")
-                return
-            if isinstance(value, dict):
-                yield from self._object(key, value)
-                waiting.extend(
-                    (name, item, depth + 1) for name, item in value.items() if not isinstance(item, int | float)
-                )
-            elif isinstance(value, list):
-                # Long lists of words or numbers are vocabularies: only what has structure is looked into.
-                waiting.extend((key, item, depth + 1) for item in value if isinstance(item, dict | list))
-                if "template" in key:
-                    waiting.extend((key, item, depth + 1) for item in value if isinstance(item, str))
-            elif isinstance(value, str) and "template" in key and ("{%" in value or "{{" in value):
-                yield from check_template(value, f"{self.name}: {key}")
-
-    def _object(self, key: str, value: dict[str, Any]) -> Iterator[Finding]:
-        for name in _REMOTE_CODE & value.keys():
-            if value[name]:
-                yield self._review("REMOTE_CODE", name, "It names code in a repository that would be run on loading.")
-        if value.get("trust_remote_code") is True:
-            yield self._review("REMOTE_CODE", "trust_remote_code", "It asks to run code from repositories.")
-        if isinstance(target := value.get("_target_"), str):
-            yield _target(target, self.name)
-        if isinstance(value.get("class_name"), str) and ("config" in value or "module" in value):
-            yield from check_layer(value, self.name)
-        if isinstance(weights := value.get("weight_map"), dict) and not all(map(_is_basename, weights.values())):
-            yield Finding("INDEX_PATH", self.name, "Its weight map names files outside its own folder.")
-        if isinstance(pattern := value.get("Regex"), str) and is_catastrophic(pattern):
-            yield Finding("REGEX", self.name, f"The pattern {pattern[:60]!r} can take for ever on some texts.")
-        yield from self._libraries(key, value)
-
-    def _libraries(self, key: str, value: dict[str, Any]) -> Iterator[Finding]:
-        if "_class_name" in value and "_diffusers_version" in value:
-            for part, named in value.items():
-                library = (
-                    named[0] if isinstance(named, list) and len(named) == 2 and isinstance(named[1], str) else None
-                )
-                if isinstance(library, str) and library not in _LIBRARIES and not part.startswith("_"):
-                    yield self._review("REMOTE_CODE", part, f"It would load {library[:60]}.{named[1][:60]}.")
-        parent = value.get("parent_library")
-        if (
-            key == "auto_mapping"
-            and isinstance(parent, str)
-            and parent.partition(".")[0] not in {"transformers", "peft"}
-        ):
-            yield self._review("REMOTE_CODE", "auto_mapping", f"It would import {parent[:60]}.")
-        if {"idx", "type", "path"} <= value.keys() and isinstance(value["type"], str):
-            module = value["type"].partition(".")[0]
-            if module in HARM:
-                yield Finding("REMOTE_CODE", self.name, f"It would import {value['type'][:60]}, which {HARM[module]}.")
-            elif module != "sentence_transformers":
-                yield self._review("REMOTE_CODE", "type", f"It would import {value['type'][:60]}.")
-        for name in ("attn_implementation", "_attn_implementation"):
-            if isinstance(value.get(name), str) and "/" in value[name]:
-                yield self._review("REMOTE_CODE", name, "It names a kernel in another repository.")
-
-    def _review(self, rule: str, where: str, detail: str) -> Finding:
-        return Finding(rule, f"{self.name}: {where}", detail, Verdict.REVIEW)
-
-
-def _target(target: str, name: str) -> Finding:
-    module = target.partition(".")[0]
-    if module in HARM:
-        return Finding("TARGET", name, f"It would call {target[:60]}, which {HARM[module]}.")
-    return Finding("TARGET", name, f"It would call {target[:60]} on loading.", Verdict.REVIEW)
-
-
-def _is_basename(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and not value.startswith(".") and not set(value) & set("/\\:\0")

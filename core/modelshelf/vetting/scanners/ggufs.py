@@ -18,6 +18,16 @@ _LISTS = {
     "tokenizer.ggml.scores": {"array:f32"},
     "tokenizer.ggml.token_type": {"array:i32", "array:u32"},
 }
+# Numbers by which engines reserve memory or loop.
+_MOST = {
+    "block_count": 10_000,
+    "head_count": 100_000,
+    "head_count_kv": 100_000,
+    "expert_count": 100_000,
+    "expert_used_count": 100_000,
+    "embedding_length": 10_000_000,
+    "vocab_size": 16_000_000,
+}
 _TEMPLATES = ("tokenizer.chat_template", "tokenizer.ggml.chat_template")
 
 
@@ -25,7 +35,7 @@ class GgufScanner:
     """GGUF files."""
 
     formats = frozenset({"gguf"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find what a loader could stumble over, and templates that do more than write text."""
@@ -39,6 +49,8 @@ class GgufScanner:
                         yield from check_template(text, f"{content.name}: {key}")
                     else:
                         yield Finding("GGUF_TEMPLATE", f"{content.name}: {key}", "The chat template is no text.")
+            elif key == "tokenizer.huggingface.json" and isinstance(value, str):
+                yield from desk.nested(MemoryContent(value.encode(), f"{content.name}: {key}.json"))
             elif isinstance(value, str) and len(value) > 1 and value[0] == "\x80":
                 yield from desk.nested(MemoryContent(value.encode("latin-1", "replace"), f"{content.name}: {key}"))
 
@@ -72,5 +84,10 @@ def _numbers(header: GgufHeader, words: int | None) -> Iterator[tuple[str, str, 
         good = isinstance(split, int) and isinstance(count, int) and (0 <= split < count or count == 0)
         if not good:
             yield "GGUF_SPLIT", "split.no", f"Part {str(split)[:20]} of {str(count)[:20]} cannot be."
-    if not isinstance(header.metadata.get("general.architecture", ""), str):
-        yield "GGUF_KEY", "general.architecture", "The architecture is no text."
+    for key in ("general.architecture", "general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre"):
+        if not isinstance(header.metadata.get(key, ""), str):
+            yield "GGUF_KEY", key, "It is no text."
+    for key, value in header.metadata.items():
+        most = _MOST.get(key.rpartition(".")[2])
+        if most is not None and not key.startswith("tokenizer.") and isinstance(value, int) and not 0 <= value <= most:
+            yield "GGUF_NUMBER", key, f"{value:,} is more than any model has."

@@ -1,62 +1,94 @@
-"""Keras: layers that carry code, modules outside Keras; in JSON, in .keras archives and in HDF5 files."""
+"""HDF5: Keras keeps the configuration of a model in it, as text."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from json import JSONDecodeError, JSONDecoder
 
+from modelshelf.vetting.scanners.layers import is_harmless
+from modelshelf.vetting.scanners.walk import Walk, pairs_once, whole_number
 from modelshelf.vetting.spec import Content, Desk
 from modelshelf.vetting.types import Finding
 
-_CODE_CLASSES = frozenset(
-    {"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "get_file", "function"}
+_CODE = re.compile(
+    rb'"class_name"\s*:\s*"(?:[^"]{0,60}>)?'
+    rb'(?:Lambda|__lambda__|TorchModuleWrapper|TFSMLayer|JaxLayer|FlaxLayer|get_file|load_model)"'
 )
-_MODULES = re.compile(r"(?:tensorflow\.|tf_)?keras(?:_hub|_nlp|_cv)?(?:\.[\w.]+)?")
-_UTILITIES = re.compile(r"(?:^|\.)(?:utils|saving|export|config|backend)(?:\.|$)")
-_H5_CODE = re.compile(rb'"class_name"\s*:\s*"(?:Lambda|__lambda__|TorchModuleWrapper|get_file)"')
-_H5_MODULE = re.compile(rb'"module"\s*:\s*"([^"]{1,80})"')
+_MODULE = re.compile(rb'"module"\s*:\s*"([^"]{1,80})"')
+# A letter written as an escape: no writer does that, and it hides a name from those who only look for it.
+_HIDDEN = re.compile(rb"\\u00(?:4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9Aa])")
+_DOCUMENT = re.compile(rb'\{\s*"(?:[\w. -]|\\u[0-9A-Fa-f]{4}){1,60}"\s*:')
 _CHUNK = 8 << 20
-
-
-def check_layer(value: dict[str, Any], where: str) -> Iterator[Finding]:
-    """Check one serialised object `{class_name, module, config, registered_name}`."""
-    name, module = str(value["class_name"]), value.get("module")
-    if name.rpartition(">")[2] in _CODE_CLASSES:
-        yield Finding("KERAS_CODE", where, f"A {name[:40]} of Keras carries code or calls any function.")
-    if isinstance(module, str) and not is_harmless(module):
-        yield Finding("KERAS_MODULE", where, f"It would import {module[:60]}, which is no part of Keras.")
-
-
-def is_harmless(module: str) -> bool:
-    """Whether a module belongs to Keras and holds layers, not tools."""
-    return bool(_MODULES.fullmatch(module)) and not _UTILITIES.search(module)
+_OVERLAP = 512
+MAX_DOCUMENT = 16 << 20
 
 
 class Hdf5Scanner:
-    """HDF5 files: Keras keeps its configuration in them as text."""
+    """HDF5 files."""
 
     formats = frozenset({"hdf5"})
-    modules = ()
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Look for layers that carry code, and hold the file's length against its own."""
         end = _end(content)
         if end is not None and end != content.size:
             yield Finding("HDF5_LENGTH", content.name, f"It has {content.size:,} bytes instead of {end:,}.")
-        place, overlap = 0, b""
+        place, passed, overlap = 0, 0, b""
         while place < content.size:
             chunk = content.read(place, _CHUNK)
+            window, start = overlap + chunk, place - len(overlap)
             place += len(chunk)
-            window = overlap + chunk
-            if _H5_CODE.search(window):
-                yield Finding("KERAS_CODE", content.name, "A layer carries code or calls any function.")
+            for match in _DOCUMENT.finditer(window):
+                if start + match.start() >= passed:
+                    found, passed = _document(content, start + match.start())
+                    yield from found
+            if finding := _raw(window, content.name):
+                yield finding
                 return
-            for module in _H5_MODULE.findall(window):
-                if not is_harmless(module.decode("latin-1")):
-                    yield Finding("KERAS_MODULE", content.name, f"It would import {module.decode('latin-1')[:60]}.")
-                    return
-            overlap = window[-256:]
+            overlap = window[-_OVERLAP:]
             if not chunk:
                 return
+
+
+def _document(content: Content, start: int) -> tuple[list[Finding], int]:
+    """What is wrong in the document that begins here, and where it ends; a place within for what is none."""
+    doubles: list[str] = []
+    decoder = JSONDecoder(object_pairs_hook=lambda pairs: pairs_once(pairs, doubles), parse_int=whole_number)
+    size = 65_536
+    while True:
+        raw = content.read(start, size)
+        text = raw.decode("utf-8", "surrogateescape")
+        try:
+            document, end = decoder.raw_decode(text)
+            break
+        except RecursionError:
+            return [Finding("JSON_NESTING", content.name, "Its configuration nests too deeply.")], start + len(raw)
+        except JSONDecodeError as error:
+            # A text that is cut by the end of what was read may go on; what breaks before is none.
+            if error.pos < len(text) - 64 or len(raw) < size or size >= MAX_DOCUMENT:
+                return [], start + 1
+            size *= 16
+        except ValueError:
+            return [Finding("JSON_BROKEN", content.name, "Its configuration holds an enormous number.")], start + 1
+    found = list(Walk(content.name).findings(document))
+    if doubles:
+        found.append(Finding("JSON_DOUBLE_KEY", content.name, f"“{doubles[0][:60]}” is there twice."))
+    return found, start + len(text[:end].encode("utf-8", "surrogateescape"))
+
+
+def _raw(window: bytes, name: str) -> Finding | None:
+    """What stands out in bytes that need not be a whole document."""
+    if _CODE.search(window):
+        return Finding("KERAS_CODE", name, "A layer carries code or calls any function.")
+    for match in _MODULE.finditer(window):
+        module = match[1].decode("latin-1")
+        if module != "builtins" and not is_harmless(module):
+            return Finding("KERAS_MODULE", name, f"It would import {module[:60]}.")
+    for match in _HIDDEN.finditer(window):
+        around = window[max(0, match.start() - 60) : match.end() + 60]
+        if b"class" in around or b"module" in around:
+            return Finding("KERAS_HIDDEN", name, "It hides a name by escapes.")
+    return None
 
 
 def _end(content: Content) -> int | None:

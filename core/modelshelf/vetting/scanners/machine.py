@@ -180,6 +180,9 @@ class Machine:
             raise Refused("PICKLE_BUILD", f"sets the state of {what}")
         if state.kind not in {"dict", "tuple", "made"} or (state.kind == "made" and state.name not in allowed.SETITEM):
             raise Refused("PICKLE_BUILD", f"sets a state that is a {state.kind}")
+        if state.kind == "tuple" and not target.name[0].startswith("numpy"):
+            # Others take a tuple for two states, of which the second sets any attribute.
+            raise Refused("PICKLE_BUILD", "sets attributes by a pair of states")
         for key in state.items if state.kind == "dict" else ():
             if key.kind != "text" or key.text.startswith("__"):
                 raise Refused("PICKLE_BUILD", f"sets the attribute {key.text[:40] or key.kind}")
@@ -211,12 +214,26 @@ def check_call(name: Name, arguments: list[Thing]) -> None:
             raise Refused("PICKLE_CALL", "rebuilds by a function that is not on the list")
     elif name[1] in {"bytes", "bytearray"} and arguments and not _is_bytes(arguments[0]):
         raise Refused("PICKLE_CALL", f"makes {name[1]} of a size instead of bytes")
+    elif name[1] == "_reconstruct":
+        _check_array(arguments)
+    elif name == ("fractions", "Fraction"):
+        _check_fraction(arguments)
     elif name[1] == "scalar" and (not arguments or arguments[0].name != ("numpy", "dtype")):
         raise Refused("PICKLE_CALL", "makes a scalar of an unknown type")
-    elif name == ("collections", "defaultdict"):
-        bad = [item for item in arguments[:1] if item.kind not in {"none", "import"}]
-        if bad:
-            raise Refused("PICKLE_CALL", "makes a defaultdict with an unusual default")
+    elif name == ("collections", "defaultdict") and arguments and arguments[0].kind not in {"none", "import"}:
+        raise Refused("PICKLE_CALL", "makes a defaultdict with an unusual default")
+
+
+def _check_fraction(arguments: list[Thing]) -> None:
+    if any(item.kind not in {"number", "text"} or "e" in item.text.lower() for item in arguments):
+        raise Refused("PICKLE_CALL", "makes a fraction of something else than two numbers")
+
+
+def _check_array(arguments: list[Thing]) -> None:
+    """A pickler makes an array without room, and gives it its shape and its bytes as its state."""
+    empty = len(arguments) == 3 and arguments[1].kind == "tuple" and [i.text for i in arguments[1].items] == ["0"]
+    if not empty or arguments[0].name not in allowed.ARRAY_TYPES:
+        raise Refused("PICKLE_CALL", "makes an array of another kind or size than picklers do")
 
 
 def _is_bytes(thing: Thing) -> bool:

@@ -25,6 +25,8 @@ for _op in pickletools.opcodes:
     _entry = (_op.name, max(_n, 0), _LENGTHS.get(_n, 0), _LINES.get(_op.name, 1) if _n == -1 else 0)
     _OPCODES[ord(_op.code)] = _entry
 
+_BARE = frozenset(name for name, *sizes in _OPCODES.values() if not any(sizes))
+
 Opcode = tuple[str, bytes | None, int]
 
 
@@ -40,14 +42,15 @@ def decode(content: Content, start: int = 0) -> Iterator[Opcode]:
     """
     window = _Window(content, start)
     while True:
-        at = window.place
-        code = window.take(1)[0]
+        at, code = window.code()
         known = _OPCODES.get(code)
         if known is None:
             raise PickleError(f"{content.name}: byte {code:#04x} at {at:,} is no pickle opcode.")
         name, fixed, length_bytes, lines = known
         argument: bytes | None = b""
-        if fixed:
+        if name in _BARE:
+            pass
+        elif fixed:
             argument = window.take(fixed)
         elif lines:
             argument = b"\n".join(window.line() for _ in range(lines))
@@ -70,6 +73,15 @@ class _Window:
     @property
     def place(self) -> int:
         return self._base + self._pos
+
+    def code(self) -> tuple[int, int]:
+        """The place of the next byte, and the byte: most opcodes are nothing more."""
+        pos = self._pos
+        if pos < len(self._buffer):
+            self._pos = pos + 1
+            return self._base + pos, self._buffer[pos]
+        at = self.place
+        return at, self.take(1)[0]
 
     def take(self, length: int) -> bytes:
         end = self._pos + length

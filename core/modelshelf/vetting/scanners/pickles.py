@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from modelshelf.vetting.content import Slice
 from modelshelf.vetting.scanners.actions import run
 from modelshelf.vetting.scanners.machine import Machine, Name, Outcome, Refused
-from modelshelf.vetting.scanners.opcodes import MAX_OPCODES, PickleError
+from modelshelf.vetting.scanners.opcodes import KEPT, MAX_OPCODES, PickleError
 from modelshelf.vetting.spec import Content, Desk
 from modelshelf.vetting.types import Finding
 
@@ -46,6 +47,26 @@ class PickleScanner:
             budget -= machine.count
             outcomes.append(outcome)
             place = outcome.end
+
+
+def scan_start(content: Content, start: int) -> Iterator[Finding]:
+    """As `PickleScanner`, of the first `start` bytes: up to the fifth pickle, or to where the bytes end."""
+    window, place, budget = Slice(content, 0, start, content.name), 0, MAX_OPCODES
+    for _ in range(TORCH_PICKLES):
+        if place >= start:
+            return
+        machine = Machine(window, place, budget)
+        try:
+            place = run(machine).end
+        except Refused as refused:
+            yield Finding(refused.rule, _where(content, machine.at), f"The pickle {refused.detail}.")
+            return
+        except PickleError as error:
+            # At the end of what is here it may well go on.
+            if machine.at < start - KEPT and start < content.size:
+                yield Finding("PICKLE_BROKEN", _where(content, place), str(error))
+            return
+        budget -= machine.count
 
 
 def _where(content: Content, place: int) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from math import prod
 
@@ -63,11 +64,13 @@ class NumpyScanner:
             yield Finding("NPY_BROKEN", content.name, "Its header is none that NumPy writes.")
             return
         try:
-            header = ast.literal_eval(content.read(start - length, length).decode("latin-1").strip())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                header = ast.literal_eval(content.read(start - length, length).decode("latin-1").strip())
             descr, _, shape = (header.pop(key) for key in ("descr", "fortran_order", "shape"))
             size = _item_size(descr)
             values = prod(int(extent) for extent in shape)
-        except (ValueError, SyntaxError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):
+        except (ValueError, SyntaxError, TypeError, LookupError, AttributeError, RecursionError, MemoryError):
             yield Finding("NPY_BROKEN", content.name, "Its header is none that NumPy writes.")
             return
         if header or values < 0:

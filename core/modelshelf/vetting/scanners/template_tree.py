@@ -1,22 +1,25 @@
 """The syntax tree of a chat template: known parts only, nothing that reaches into objects or never ends."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.vetting.rules import words
+from modelshelf.vetting.scanners.template_flow import INNARDS, Flow
+from modelshelf.vetting.scanners.template_growth import MAX_SIZE, ROUNDS, SAME_LOOPS, Growth, targets
 
 if TYPE_CHECKING:
     from jinja2 import nodes
 
 MAX_INTEGER = 1_000_000
 MAX_REPEAT = 10_000
+MAX_RANGE = 100_000
 MAX_TURNS = 1_000_000  # of nested loops over constant ranges
 
 _NODES = words(
     "Template Output TemplateData Const Name NSRef Getattr Getitem Slice Call Filter Test If For Macro Assign "
     "AssignBlock CondExpr Compare Operand And Or Not Add Sub Mul Div FloorDiv Mod Neg Pos Concat List Tuple "
-    "Dict Pair Keyword FilterBlock CallBlock With ScopedEvalContextModifier Scope Break Continue ExprStmt"
+    "Dict Pair Keyword FilterBlock CallBlock With Scope Break Continue ExprStmt"
 )
 _FILTERS = words(
     "abs batch capitalize count d default dictsort e escape first float format from_json fromjson groupby "
@@ -37,15 +40,11 @@ _METHODS = words(
     "removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip setdefault split splitlines "
     "startswith strip swapcase title update upper values"
 )
-_FORBIDDEN_NAMES = words("self cycler joiner lipsum request config url_for get_flashed_messages g session application")
-_INNARDS = re.compile(
-    r"(?:gi|cr|ag|tb|f|im|func|co)_(?:frame|code|globals|locals|builtins|back|next|func|self|class)|mro"
+_FORBIDDEN_NAMES = words(
+    "self super varargs kwargs cycler joiner lipsum request config url_for get_flashed_messages g session application"
 )
 _FIELD = re.compile(r"\{[^{}]*[.\[!]")
 _WIDTH = re.compile(r"%[^a-zA-Z%]*\d{4}|\{[^{}]*:[^{}]*\d{4}")
-_TOKENS = re.compile(r"\w*_tokens?$")
-# Methods and filters that give back a part of a text, never a new one made of pieces.
-_PARTS = words("strip lstrip rstrip split rsplit get lower upper trim first last string keys list items")
 
 
 class Unsafe(Exception):
@@ -61,17 +60,20 @@ class TreeChecker:
         self.nodes = nodes
         self.tree = tree
         self.macros = {macro.name for macro in tree.find_all(nodes.Macro)}
-        # A macro may be handed to a macro: its parameters are called under their own names.
-        self.parameters = {arg.name for macro in tree.find_all(nodes.Macro) for arg in macro.args}
-        self.built = self._built()
+        self.flow = Flow(tree, nodes)
         self.sizes: dict[str, int] = {}
-        self._measure()
 
     def check(self) -> None:
         """Raise Unsafe if anything in the tree is not allowed."""
-        waiting: list[tuple[Any, int]] = [(self.tree, 1)]
+        self._measure()
+        growth = Growth(self.tree, self.nodes)
+        if growth.doubles():
+            raise Unsafe("doubles a text again and again")
+        if growth.branches():
+            raise Unsafe("has macros that call themselves twice each time")
+        waiting: list[tuple[Any, int, tuple[str, ...]]] = [(self.tree, 1, ())]
         while waiting:
-            node, turns = waiting.pop()
+            node, turns, loops = waiting.pop()
             kind = type(node).__name__
             if kind not in _NODES:
                 raise Unsafe(f"uses {kind.lower()}, which no chat template needs")
@@ -79,9 +81,12 @@ class TreeChecker:
                 check(self, node)
             if kind == "For":
                 turns *= max(self._size(node.iter), 1)
-                if turns > MAX_TURNS:
+                loops = (*loops, repr(node.iter))
+                if turns > MAX_TURNS or loops.count(loops[-1]) >= SAME_LOOPS:
                     raise Unsafe("loops for longer than anyone can wait")
-            waiting.extend((child, turns) for child in node.iter_child_nodes())
+            if kind == "Output" and turns * max(map(self._size, node.nodes), default=0) > MAX_SIZE:
+                raise Unsafe("writes more than anyone can hold")
+            waiting.extend((child, turns, loops) for child in node.iter_child_nodes())
 
     def _name(self, node: Any) -> None:
         if node.name in _FORBIDDEN_NAMES or (node.name.startswith("__") and node.ctx == "load"):
@@ -94,19 +99,23 @@ class TreeChecker:
             raise Unsafe("formats to an enormous width")
 
     def _attribute(self, node: Any) -> None:
-        if node.attr.startswith("_") or _INNARDS.fullmatch(node.attr):
+        if node.attr.startswith("_") or INNARDS.fullmatch(node.attr):
             raise Unsafe(f"reaches for .{node.attr[:60]}")
 
     def _item(self, node: Any) -> None:
-        if not isinstance(node.arg, self.nodes.Slice) and not self.is_plain(node.arg):
+        if not isinstance(node.arg, self.nodes.Slice) and not self.flow.is_plain(node.arg):
             raise Unsafe("reaches for an item whose name it puts together or hides")
 
     def _call(self, node: Any) -> None:
+        target = node.node
+        if any(keyword.key.startswith("_") for keyword in node.kwargs):
+            raise Unsafe("names an argument as Python names its innards")
+        if self._is_macro_of_a_list(target):
+            return
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             raise Unsafe("calls with arguments that it computes")
-        target = node.node
         if isinstance(target, self.nodes.Name):
-            if target.name not in _FUNCTIONS | self.macros | self.parameters:
+            if target.name not in _FUNCTIONS | self.macros | self.flow.parameters:
                 raise Unsafe(f"calls {target.name[:60]}")
             if target.name == "range":
                 self._range(node)
@@ -117,6 +126,23 @@ class TreeChecker:
                 self._format(target.node)
         else:
             raise Unsafe("calls something that it computes")
+
+    def _is_macro_of_a_list(self, target: Any) -> bool:
+        """Whether a call is of an item of a list that holds macros of this template and nothing else."""
+        nodes = self.nodes
+        if not isinstance(target, nodes.Getitem) or not isinstance(target.node, nodes.Name):
+            return False
+        name = target.node.name
+        given = [value for names, value in self.flow.given() if name in names]
+        return bool(given) and all(value is not None and self._holds_macros(value, name) for value in given)
+
+    def _holds_macros(self, value: Any, name: str) -> bool:
+        nodes = self.nodes
+        if isinstance(value, nodes.Add):
+            return self._holds_macros(value.left, name) and self._holds_macros(value.right, name)
+        if isinstance(value, nodes.List):
+            return all(isinstance(item, nodes.Name) and item.name in self.macros for item in value.items)
+        return isinstance(value, nodes.Name) and value.name == name
 
     def _filter(self, node: Any) -> None:
         if node.name not in _FILTERS:
@@ -144,121 +170,6 @@ class TreeChecker:
             if isinstance(statement, self.nodes.Output | self.nodes.Assign) and self._calls(statement, node.name):
                 raise Unsafe(f"calls {node.name[:60]} from within itself without end")
 
-    def is_plain(self, node: Any) -> bool:
-        """Whether an item's name is a number, a harmless text or a piece of the data, not put together from parts."""
-        nodes = self.nodes
-        if isinstance(node, nodes.Const):
-            return not isinstance(node.value, str) or not ("__" in node.value or node.value.startswith("_"))
-        if isinstance(node, nodes.Name):
-            return node.name not in self.built and not _TOKENS.match(node.name)
-        if isinstance(node, nodes.Getattr):
-            return f".{node.attr}" not in self.built and self._is_plain_piece(node.node)
-        if isinstance(node, nodes.Getitem):
-            return not isinstance(node.arg, nodes.Slice) and self._is_plain_piece(node.node)
-        if isinstance(node, nodes.Filter):
-            return node.name in {"length", "count", "int", "float", "abs", "round"} or (
-                node.name in _PARTS and node.node is not None and self.is_plain(node.node)
-            )
-        if isinstance(node, nodes.Call):
-            target = node.node
-            return isinstance(target, nodes.Getattr) and target.attr in _PARTS and self.is_plain(target.node)
-        if isinstance(node, nodes.CondExpr):
-            return self.is_plain(node.expr1) and (node.expr2 is None or self.is_plain(node.expr2))
-        if isinstance(node, nodes.Or | nodes.And):
-            return self.is_plain(node.left) and self.is_plain(node.right)
-        return self._is_number(node)
-
-    def _is_plain_piece(self, node: Any) -> bool:
-        return not isinstance(node, self.nodes.List | self.nodes.Dict | self.nodes.Tuple) and self.is_plain(node)
-
-    def _is_number(self, node: Any) -> bool:
-        nodes = self.nodes
-        if isinstance(node, nodes.Sub | nodes.FloorDiv | nodes.Div | nodes.Neg | nodes.Pos):
-            return True  # no text allows these
-        if isinstance(node, nodes.Mod):
-            return not self._is_text(node.left)
-        if isinstance(node, nodes.Add | nodes.Mul):
-            sides = (node.left, node.right)
-            number = any(self._is_whole(side) for side in sides)
-            return number and all(self.is_plain(side) for side in sides) and not any(map(self._is_text, sides))
-        return isinstance(node, nodes.Compare | nodes.Not)
-
-    def _is_whole(self, node: Any) -> bool:
-        if isinstance(node, self.nodes.Const):
-            return isinstance(node.value, int | float)
-        if isinstance(node, self.nodes.Getattr):
-            return node.attr in {"index", "index0", "length", "revindex", "revindex0"}
-        return self._is_number(node) or (
-            isinstance(node, self.nodes.Filter) and node.name in {"length", "count", "int"}
-        )
-
-    def _is_text(self, node: Any) -> bool:
-        return isinstance(node, self.nodes.Const) and isinstance(node.value, str)
-
-    def _built(self) -> set[str]:
-        """The variables that somewhere receive a text put together from parts; found anew until no more are found."""
-        self.built = set()
-        given = list(self._given())
-        while True:
-            found = {name for names, value in given if value is None or not self._is_harmless(value) for name in names}
-            if found <= self.built:
-                return self.built
-            self.built = self.built | found
-
-    def _given(self) -> Iterator[tuple[list[str], Any]]:
-        """Every place where variables receive a value: their names, and the value or None for a rendered text."""
-        nodes = self.nodes
-        macros = {macro.name: macro for macro in self.tree.find_all(nodes.Macro)}
-        for node in self.tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.Call)):
-            if isinstance(node, nodes.Assign):
-                yield list(_targets(node.target)), node.node
-            elif isinstance(node, nodes.AssignBlock):
-                yield list(_targets(node.target)), None
-            elif isinstance(node, nodes.For):
-                yield list(_targets(node.target)), node.iter
-            elif isinstance(node, nodes.With):
-                yield from (
-                    ([*_targets(target)], value) for target, value in zip(node.targets, node.values, strict=True)
-                )
-            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
-                yield from self._handed(node, macros.get(node.node.name))
-
-    def _handed(self, call: Any, macro: Any) -> Iterator[tuple[list[str], Any]]:
-        if call.node.name == "namespace":
-            yield from (([f".{keyword.key}"], keyword.value) for keyword in call.kwargs)
-        elif macro is not None:
-            yield from (([argument.name], value) for argument, value in zip(macro.args, call.args, strict=False))
-            yield from (([keyword.key], keyword.value) for keyword in call.kwargs)
-        elif call.node.name in self.parameters:
-            yield from ((sorted(self.parameters), value) for value in call.args)
-
-    def _is_harmless(self, node: Any) -> bool:
-        """Whether no text that this evaluates to was put together from parts."""
-        nodes = self.nodes
-        if isinstance(node, nodes.List | nodes.Tuple):
-            return all(self._is_harmless(item) for item in node.items)
-        if isinstance(node, nodes.Or | nodes.And | nodes.CondExpr):
-            return all(self._is_harmless(part) for part in node.iter_child_nodes(exclude=("test",)))
-        if isinstance(node, nodes.Add) and isinstance(node.left, nodes.List) | isinstance(node.right, nodes.List):
-            return self._is_harmless(node.left) and self._is_harmless(node.right)
-        if isinstance(node, nodes.Dict):
-            return all(self._is_harmless(pair.key) and self._is_harmless(pair.value) for pair in node.items)
-        if isinstance(node, nodes.Call):
-            target = node.node
-            if isinstance(target, nodes.Name):
-                return target.name in {"range", "namespace"} or (
-                    target.name == "dict" and all(self._is_harmless(keyword.value) for keyword in node.kwargs)
-                )
-            return (
-                isinstance(target, nodes.Getattr) and target.attr in _PARTS | {"values"} and self.is_plain(target.node)
-            )
-        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
-            return self._is_harmless(node.node)
-        if isinstance(node, nodes.Filter):
-            kept = {"dictsort", "sort", "selectattr", "rejectattr", "select", "reject", "unique", "reverse", "batch"}
-            return self.is_plain(node) or (node.name in kept and isinstance(node.node, nodes.Name | nodes.Getattr))
-        return self.is_plain(node)
-
     def _calls(self, node: Any, name: str) -> bool:
         for child in node.iter_child_nodes():
             if isinstance(child, self.nodes.CondExpr):
@@ -272,15 +183,22 @@ class TreeChecker:
         for argument in node.args:
             if any(argument.find_all(self.nodes.Mul)) or isinstance(argument, self.nodes.Mul):
                 raise Unsafe("counts over a computed range")
+            if self._size(argument) > MAX_RANGE:
+                raise Unsafe("counts further than any sandbox allows")
 
     def _measure(self) -> None:
         """Note how large the numbers and texts can be that are assigned to variables."""
-        self.sizes = {}
-        for _ in range(4):
-            for assign in self.tree.find_all(self.nodes.Assign):
+        assigns = list(self.tree.find_all(self.nodes.Assign))
+        for _ in range(ROUNDS):
+            before = dict(self.sizes)
+            for assign in assigns:
                 size = self._size(assign.node)
-                for name in _targets(assign.target):
+                if size > MAX_SIZE:
+                    raise Unsafe("puts an enormous text or number together")
+                for name in targets(assign.target):
                     self.sizes[name] = max(size, self.sizes.get(name, 1))
+            if self.sizes == before:
+                return
 
     def _size(self, node: Any) -> int:
         """How often a loop over this, or over a range up to it, can turn; what the data decide counts as once."""
@@ -290,10 +208,12 @@ class TreeChecker:
             return abs(value) if isinstance(value, int) else len(value) if isinstance(value, str) else 1
         if isinstance(node, nodes.Name):
             return self.sizes.get(node.name, 1)
+        if isinstance(node, nodes.Getattr):
+            return self.sizes.get(f".{node.attr}", 1)
         if isinstance(node, nodes.Add | nodes.Concat):
-            return min(sum(map(self._size, node.iter_child_nodes())), MAX_TURNS + 1)
+            return min(sum(map(self._size, node.iter_child_nodes())), MAX_SIZE + 1)
         if isinstance(node, nodes.Mul):
-            return min(max(self._size(node.left), 1) * max(self._size(node.right), 1), MAX_TURNS + 1)
+            return min(max(self._size(node.left), 1) * max(self._size(node.right), 1), MAX_SIZE + 1)
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "range":
             return max(map(self._size, node.args), default=1)
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
@@ -319,19 +239,9 @@ class TreeChecker:
                 if text in node.args[:1] or text is named.get("attribute"):
                     raise Unsafe(f"uses {node.name} with a name that it puts together")
             elif isinstance(text.value, str) and any(
-                part.startswith("_") or _INNARDS.fullmatch(part) for part in text.value.split(".")
+                part.startswith("_") or INNARDS.fullmatch(part) for part in text.value.split(".")
             ):
                 raise Unsafe(f"reaches for .{text.value[:60]}")
-
-
-def _targets(target: Any) -> Iterator[str]:
-    if hasattr(target, "items"):
-        for item in target.items:
-            yield from _targets(item)
-    elif type(target).__name__ == "Name":
-        yield target.name
-    elif type(target).__name__ == "NSRef":
-        yield f".{target.attr}"
 
 
 _CHECKS: dict[str, Callable[[TreeChecker, Any], None]] = {

@@ -29,7 +29,7 @@ class TemplateScanner:
     """Stand-alone template files."""
 
     formats = frozenset({"jinja"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Check the whole file as one template."""
@@ -87,6 +87,11 @@ def _environment() -> "Environment":
     )
     environment.filters |= {"from_json": json.loads, "fromjson": json.loads, "tojson": _to_json}
     return environment
+
+
+def warm() -> None:
+    """Make what every template needs, in a process that scans many: it takes longer than most templates do."""
+    _environment().from_string("{% for m in messages %}{{ m.role }}{% endfor %}").render(messages=_TALK)
 
 
 class _Late(Exception):

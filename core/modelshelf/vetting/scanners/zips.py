@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from modelshelf.errors import FormatError
@@ -16,10 +16,13 @@ MAX_DIRECTORY = 64 << 20
 MAX_RATIO = 100
 RATIO_FROM = 50 << 20
 CRC_UP_TO = 64 << 20
+CRC_IN_ALL = 256 << 20  # beyond, the bytes of tensors are taken as they are: their checksum is the whole file's
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 _LOCAL = struct.Struct("<4s2B4HL2L2H")
+_OTHER_NAME = 0x7075
+LOCAL_SIZE = _LOCAL.size
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIPTOR = 0x1, 0x8
 _RESERVED = words("con prn aux nul com1 com2 com3 com4 lpt1 lpt2 lpt3")
@@ -61,8 +64,9 @@ class ZipScanner:
         except ZipError as error:
             yield Finding(error.rule, content.name, str(error))
             return
+        summed = _summed(members)
         for member, place in places:
-            yield from _scan_member(content, member, place, desk)
+            yield from _scan_member(content, member, place, desk, summed=member.name in summed)
 
 
 def directory(content: Content) -> list[Member]:
@@ -149,6 +153,8 @@ def _large(extra: bytes, values: list[int]) -> list[int]:
     field, place = b"", 0
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, place)
+        if kind == _OTHER_NAME:
+            raise ZipError("ZIP_NAME", "The archive gives a member a second name.")
         if kind == 1:
             if field:
                 raise ZipError("ZIP_DIRECTORY", "The archive's directory gives a size twice.")
@@ -227,9 +233,7 @@ def _local(content: Content, member: Member) -> int:
     if flags & _ENCRYPTED:
         raise ZipError("ZIP_ENCRYPTED", f"{member.name[:80]} in the archive is encrypted: nothing can be said of it.")
     described = bool(flags & _DESCRIPTOR)
-    sizes = [size, packed]
-    if 0xFFFFFFFF in sizes:
-        sizes = _large(rest[name_length:], sizes)
+    sizes = _large(rest[name_length:], [size, packed])
     same = (crc, *sizes) == (member.crc, member.size, member.packed)
     if not same and not (described and all(value in {0, real} for value, real in _pairs(crc, sizes, member))):
         raise ZipError("ZIP_LOCAL", f"{member.name[:80]} has other sizes in its own header than in the directory.")
@@ -256,7 +260,34 @@ def _after(content: Content, member: Member, end: int) -> int:
     raise ZipError("ZIP_LOCAL", f"{member.name[:80]} is described differently after its data.")
 
 
-def _scan_member(content: Content, member: Member, place: int, desk: Desk) -> Iterator[Finding]:
+def member_bytes(content: Content, member: Member) -> bytes:
+    """What a member holds, unpacked; its own header must say what the directory says.
+
+    Raises:
+        ZipError: it breaks a rule.
+    """
+    place = _local(content, member)
+    inner = Slice(content, place, member.packed, member.name)
+    data = _inflate(inner, member.size) if member.method == _DEFLATED else inner.read(0, member.size)
+    if data is None or len(data) != member.size:
+        raise ZipError("ZIP_BROKEN", f"{member.name[:80]} does not unpack to the size that is written.")
+    if zlib.crc32(data) != member.crc:
+        raise ZipError("ZIP_CRC", f"The checksum of {member.name[:80]} is wrong.")
+    return data
+
+
+def _summed(members: Sequence[Member]) -> frozenset[str]:
+    """The members whose checksum is computed: the smallest first, as far as the time for it goes."""
+    left, chosen = CRC_IN_ALL, set()
+    for member in sorted(members, key=lambda member: member.size):
+        left -= member.size
+        if left < 0 or member.size > CRC_UP_TO:
+            break
+        chosen.add(member.name)
+    return frozenset(chosen)
+
+
+def _scan_member(content: Content, member: Member, place: int, desk: Desk, *, summed: bool) -> Iterator[Finding]:
     name = f"{content.name}:{member.name}"
     if member.name.endswith("/"):
         if member.size:
@@ -272,7 +303,7 @@ def _scan_member(content: Content, member: Member, place: int, desk: Desk) -> It
             yield Finding("ZIP_BROKEN", name, "The member does not unpack to the size that is written.")
             return
         inner = MemoryContent(data, name)
-    if member.size <= CRC_UP_TO and _crc(inner) != member.crc:
+    if (summed or member.method == _DEFLATED) and _crc(inner) != member.crc:
         yield Finding("ZIP_CRC", name, "The member's checksum is wrong.")
         return
     if member.size:
