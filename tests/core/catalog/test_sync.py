@@ -218,3 +218,21 @@ async def test_a_source_that_is_switched_off_is_searched_no_more(
     await sync._look_after()
     assert [row.card.repo for row in (await catalog.index.page("")).rows] == ["mine/one"]
     assert [one.status for one in await sync.progress()] == ["off", "whole"]
+
+
+async def test_the_most_downloaded_alone_are_kept_where_that_is_enough(
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub
+) -> None:
+    config.set("catalog.sync", "top")
+    fill(large_hub, 120)
+    large_hub.page = 50
+    for _ in range(2):
+        built = await sync.now()
+        assert built is not None
+        assert built.rows == 120
+    state = Holdings(config.paths.catalog, "hub").state()
+    assert (len(state.news), state.base, state.crawling) == (1, (), False)
+    assert [one.status for one in await sync.progress()] == ["partly"]
+    large_hub.faults = Faults(status=500, status_times=1000, status_on="api")
+    await sync.now()
+    assert (await catalog.index.page("")).total == 120
