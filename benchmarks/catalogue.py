@@ -127,9 +127,17 @@ def _press(catalogue: Catalogue, key: Keystroke) -> None:
 
 def _timed(work: "object") -> float:
     assert callable(work)
-    begun = time.perf_counter()
+    begun, waited = time.perf_counter(), _waited()
     work()
-    return (time.perf_counter() - begun) * 1e3
+    return (time.perf_counter() - begun - (_waited() - waited)) * 1e3
+
+
+def _waited() -> float:
+    """Seconds that this thread was ready but had no processor: what else a machine does is not measured."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def _spread(spans: Sequence[float]) -> tuple[float, float]:
@@ -140,7 +148,7 @@ def _memory(generation: Path, keys: Sequence[Keystroke]) -> Iterator[Figure]:
     """Two processes that type; what the second has to itself."""
     script = Path(__file__).with_name("catalogue_typist.py")
     typed = json.dumps([[key.text, key.sort] for key in keys])
-    command = [sys.executable, str(script), str(generation), typed]
+    command = [sys.executable, "-P", str(script), str(generation), typed]
     started = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     for child in started:
         assert child.stdout is not None
@@ -159,9 +167,7 @@ def _ranking(mapped: Mapped) -> Iterator[Figure]:
     column, spans = mapped.column("cells"), []
     for free in range(10, 25):
         askings = _providers(free)
-        begun = time.perf_counter()
-        Standing(spread(scores(cells, askings), column))
-        spans.append((time.perf_counter() - begun) * 1e3)
+        spans.append(_timed(lambda askings=askings: Standing(spread(scores(cells, askings), column))))
     what = f"{mapped.rows:,} models x {PROVIDERS} providers ranked for a changed machine"
     yield Figure(what, "modelshelf", statistics.median(spans), "ms", 50)
 
@@ -191,7 +197,8 @@ def _peers(data: Path, folder: Path) -> Iterator[Figure]:
     for peer in ("pandas", "sqlite", "duckdb", "tantivy"):
         python = sys.executable if peer == "pandas" else str(PEERS if PEERS.exists() else sys.executable)
         script = Path(__file__).with_name("catalogue_peers.py")
-        done = subprocess.run([python, str(script), peer, str(data), str(folder)], capture_output=True, text=True)
+        command = [python, "-P", str(script), peer, str(data), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or [""]
             print(f"{peer} was not measured: {last[0][:200]}", file=sys.stderr)

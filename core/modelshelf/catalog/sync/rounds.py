@@ -64,8 +64,7 @@ class Round:
         crawl = Crawl(self._holdings, pages, self._found)
         state = await asyncio.to_thread(self._holdings.state)
         if top_only:
-            await asyncio.to_thread(self._holdings.save, replace(state, news=()) if not state.base else state)
-            await crawl.top()
+            await crawl.top(alone=True)
             return
         if not state.top and await crawl.top():
             await self._partly()
