@@ -20,8 +20,8 @@ _PARTS = words(
 _ROOTS = words("keras tf_keras keras_hub keras_nlp keras_cv")
 _FUNCTIONS = words("activations losses metrics ops initializers random")
 _DEEDS = words(
-    "exec eval compile open input breakpoint getattr setattr delattr vars globals locals exit quit help map filter iter "
-    "next super type object memoryview classmethod staticmethod property callable dir id hash print"
+    "exec eval compile open input breakpoint getattr setattr delattr vars globals locals exit quit help map filter "
+    "iter next super type object memoryview classmethod staticmethod property callable dir id hash print"
 )
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _OWN_KEYS = words("class_name config module registered_name")
