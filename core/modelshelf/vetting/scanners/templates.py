@@ -52,6 +52,7 @@ def check_template(text: str, where: str) -> Iterator[Finding]:
     try:
         tree = _environment().parse(text)
         TreeChecker(tree).check()
+        ends = _ends(text)
     except TemplateSyntaxError as error:
         yield Finding("TEMPLATE_BROKEN", f"{where}, line {error.lineno}", f"It is no template: {error.message}.")
     except RecursionError:
@@ -59,7 +60,7 @@ def check_template(text: str, where: str) -> Iterator[Finding]:
     except Unsafe as unsafe:
         yield Finding("TEMPLATE_UNSAFE", where, f"The template {unsafe}.")
     else:
-        if not _ends(text):
+        if not ends:
             yield Finding(
                 "TEMPLATE_ENDLESS", where, f"The template does not come to an end within {SECONDS:.0f} seconds."
             )
@@ -109,6 +110,9 @@ def _ends(text: str) -> bool:
             _environment().from_string(text).render(known)
     except (_Late, MemoryError):
         return False
+    except (NameError, SyntaxError):
+        # What Jinja makes of it is no Python: an infinite number, or blocks in too many others.
+        raise Unsafe("cannot be compiled") from None
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return True
     return True
