@@ -39,6 +39,9 @@ class SourceConfig(_Section):
     url: str = ""
     path: str = ""
     enabled: bool = True
+    owner: Annotated[
+        str, Field(max_length=96, description="of a hub only what this organisation or person publishes")
+    ] = ""
     token_env: Annotated[str, Field(description="name of the environment variable that holds the token")] = ""
     hosts: Annotated[
         tuple[str, ...], Field(description="private origins its redirects may lead to, for example https://s3.lan:9000")
@@ -58,6 +61,14 @@ class CatalogConfig(_Section):
 
     timeout_seconds: Annotated[float, Field(gt=0, le=120, description="how long a search waits for one source")] = 5.0
     answer_hours: Annotated[float, Field(ge=0, description="how long an answer counts as fresh")] = 1.0
+    sync: Annotated[
+        Literal["all", "top", "off"],
+        Field(description="what is kept here of hubs for searching: all models, the 50,000 most downloaded, or none"),
+    ] = "all"
+    sync_hours: Annotated[float, Field(gt=0, description="between two rounds in which hubs are asked for news")] = 6.0
+    requests_per_minute: Annotated[
+        int, Field(ge=1, description="that a hub is asked while its models are listed; anonymous callers may 100")
+    ] = 100
 
 
 class DownloadsConfig(_Section):
@@ -187,6 +198,7 @@ class Paths:
         self.logs = home / "logs"
         self.samples = home / "samples"
         self.leader = home / "leader.lock"
+        self.catalog = home / "catalog"
         self.work = home if _device(home) == _device(cache) else _beside(cache)
         self.parts = self.work / "parts"
         self.quarantine = self.work / "quarantine"

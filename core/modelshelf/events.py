@@ -177,6 +177,38 @@ class SourceChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogChanged(Event):
+    """Another generation of the catalogue is in use, of so many models."""
+
+    kind: ClassVar[str] = "catalog"
+    generation: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncChanged(Event):
+    """How listing a source goes on; with an empty source, how a whole round does.
+
+    status: asking | waiting | building | done | failed. `found` models were listed so far; `error` says why it waits or
+    has failed.
+    """
+
+    kind: ClassVar[str] = "sync"
+    source: str
+    status: str
+    found: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncAsked(Event):
+    """Somebody wants the catalogue brought up to date now, by the process that leads; `full`: from the first model."""
+
+    kind: ClassVar[str] = "sync-asked"
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceChanged(Event):
     """A service of this process started, failed or stopped."""
 
@@ -201,6 +233,9 @@ KINDS: dict[str, type[Event]] = {
         SpeedMeasured,
         ProfileChanged,
         SourceChanged,
+        CatalogChanged,
+        SyncChanged,
+        SyncAsked,
         ServiceChanged,
     )
 }

@@ -13,9 +13,11 @@ from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog import CatalogService
 from modelshelf.catalog.manager import SourceManager
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
+from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import PREFIX, ConfigManager
+from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
@@ -107,6 +109,10 @@ class Shelf:
             fits=lambda card: bool(self.compatibility.quick(card).score),
             recommended=lambda card: (self.compatibility.quick(card).score or 0) >= RECOMMENDED_FROM,
         )
+        self.catalog.index.installed = self._installed
+        self.catalog.index.ranks = self.compatibility.ranks
+        self.catalog_sync = CatalogSync(config, self.events, self.access, self.catalog, lambda: self.health.leading)
+        self.discovery = DiscoveryService(self.store, self.catalog.index, self.library, self.catalog_sync)
         self.integration = IntegrationService(
             self.catalog, self.library, self.providers, self.health, self.compatibility
         )
@@ -129,6 +135,7 @@ class Shelf:
             self.compatibility,
             self.downloads.worker,
             self.bundles.errands,
+            self.catalog_sync,
             self._keeper,
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}
@@ -204,6 +211,10 @@ class Shelf:
     def __repr__(self) -> str:
         running = sum(status.status == "running" for status in self.services.values())
         return f"<Shelf in {self.config.home}, {running} of {len(self.services)} services running>"
+
+    async def _installed(self) -> frozenset[str]:
+        """The repositories of which some commit is whole."""
+        return frozenset(model.repo for model in await self.library.models() if model.complete)
 
     def _mark(self, status: ServiceStatus) -> None:
         self.services = {**self.services, status.name: status}

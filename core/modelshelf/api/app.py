@@ -8,10 +8,12 @@ from fastapi.openapi.utils import get_openapi
 from modelshelf import __version__
 from modelshelf.api import (
     account,
+    browse,
     bundles,
     catalog,
     chat,
     compatibility,
+    discovery,
     docs,
     downloads,
     events,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 PARTS = (
     catalog,
+    browse,
+    discovery,
     compatibility,
     queue,
     downloads,

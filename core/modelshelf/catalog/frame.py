@@ -1,8 +1,13 @@
 """A search's answer as a pandas table."""
 
-import pandas as pd
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from modelshelf.catalog.types import SearchAnswer
+import pandas as pd
+import pyarrow.parquet as pq
+
+from modelshelf.catalog.types import RepoCard, SearchAnswer
+from modelshelf.errors import UsageError
 
 TYPES = {
     "id": "string",
@@ -29,6 +34,13 @@ TYPES = {
 
 def to_frame(answer: SearchAnswer) -> pd.DataFrame:
     """One row a repository, sizes in bytes; what a source does not say is missing, not zero."""
+    frame = of_cards(answer.rows)
+    frame.attrs["sources"] = answer.sources
+    return frame
+
+
+def of_cards(cards: Iterable[RepoCard]) -> pd.DataFrame:
+    """Cards as a table, a row for each."""
     rows = [
         {
             **{name: getattr(card, name, None) for name in TYPES},
@@ -37,8 +49,18 @@ def to_frame(answer: SearchAnswer) -> pd.DataFrame:
             "format": ", ".join(card.formats) or None,
             "quantisations": ", ".join(card.quantisations) or None,
         }
-        for card in answer.rows
+        for card in cards
     ]
-    frame = pd.DataFrame(rows, columns=pd.Index(list(TYPES))).astype(TYPES)
-    frame.attrs["sources"] = answer.sources
-    return frame
+    return pd.DataFrame(rows, columns=pd.Index(list(TYPES))).astype(TYPES)
+
+
+def whole(file: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    """The catalogue as it lies in a generation; texts and lists stay in Arrow, which keeps them small.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    known = pq.read_schema(file).names
+    if odd := [name for name in columns or () if name not in known]:
+        raise UsageError(f"The catalogue has no column “{odd[0]}”.", remedy=f"Its columns: {', '.join(known)}.")
+    return pd.read_parquet(file, columns=list(columns) if columns else None, dtype_backend="pyarrow")

@@ -16,7 +16,10 @@ _HOUR = 3600
 _AGE = {"h": _HOUR, "d": 24 * _HOUR, "w": 168 * _HOUR, "mo": 730.5 * _HOUR, "y": 8766 * _HOUR}
 
 # Unit (lower case) -> how many bytes, parameters, tokens or seconds it is.
-MEASURES: Mapping[str, Mapping[str, float]] = {"ctx": _TOKENS, "params": _COUNT, "size": _BYTES, "updated": _AGE}
+MEASURES: Mapping[str, Mapping[str, float]] = {
+    "created": _AGE, "ctx": _TOKENS, "downloads": _COUNT, "likes": _COUNT, "params": _COUNT, "size": _BYTES,
+    "updated": _AGE,
+}  # fmt: skip
 
 _NUMBER = re.compile(r"^(?P<digits>\d{1,15}(?:\.(?P<after>\d{1,6}))?)(?P<unit>[a-z]*)$")
 _COMPARED = re.compile(r"^(?P<sign><=|>=|<|>|=)?(?P<rest>.+)$")

@@ -2,17 +2,21 @@
 
     tiny format:gguf size:<8GB params:3B..9B license:apache-2.0,mit ctx:>=32k updated:<30d is:fits -author:someone
 
+A word is looked for at the beginning of each part of a name, from three letters on inside them too
+(`modelshelf.catalog.words`).
+
 A value that the source does not say never matches a filter, and so always matches its negation.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from modelshelf.catalog.licences import COMMERCIAL
 from modelshelf.catalog.measures import MEASURES, Range, read_range
 from modelshelf.catalog.types import RepoCard
+from modelshelf.catalog.words import is_in
 from modelshelf.errors import UsageError
 
 LONGEST = 1000
@@ -20,10 +24,13 @@ TASKS: Mapping[str, frozenset[str]] = {
     "chat": frozenset({"text-generation", "image-text-to-text", "conversational"}),
     "embedding": frozenset({"feature-extraction", "sentence-similarity"}),
 }
+KNOWN = ("chat", "embed", "rerank", "vision", "audio")
+"""Abilities that lists of sources tell; the others only a model's own files."""
 CHECKS = ("fits", "installed", "gated", "recommended")
 Check = Callable[[RepoCard], bool]
 
 _VALUES: Mapping[str, Callable[[RepoCard], Sequence[str]]] = {
+    "ability": lambda card: sorted(abilities_of(card)),
     "author": lambda card: (card.id.author,),
     "format": lambda card: card.formats,
     "library": lambda card: (card.library,) if card.library else (),
@@ -33,16 +40,27 @@ _VALUES: Mapping[str, Callable[[RepoCard], Sequence[str]]] = {
     "tag": lambda card: card.tags,
     "task": lambda card: (card.task,) if card.task else (),
 }
-_ALIASES = {"licence": "license", "parameters": "params", "context": "ctx", "quantisation": "quant"}
-KEYS = tuple(sorted([*_VALUES, *MEASURES, "is"]))
+_ALIASES = {
+    "licence": "license",
+    "parameters": "params",
+    "context": "ctx",
+    "quantisation": "quant",
+    "modified": "updated",
+}
+KEYS = tuple(sorted([*_VALUES, *MEASURES, "is", "provider"]))
 
 _SUGGESTED = {
+    "ability": KNOWN,
     "author": ("qwen", "samples"),
+    "created": ("<7d", "<30d", "<1y"),
     "ctx": (">=8k", ">=32k", ">=128k"),
+    "downloads": (">100", ">10k", ">1M"),
     "format": ("gguf", "safetensors", "pytorch", "onnx"),
     "is": CHECKS,
     "license": ("commercial", "apache-2.0", "mit"),
+    "likes": (">10", ">100", ">1k"),
     "params": ("<1B", "1B..4B", "3B..9B", ">=30B"),
+    "provider": ("builtin", "ollama"),
     "quant": ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16"),
     "size": ("<2GB", "<8GB", "<16GB"),
     "task": ("chat", "embedding", "text-generation", "image-text-to-text"),
@@ -70,8 +88,11 @@ class Filter:
             return self.range.holds(_measured(self.key, card))
         if self.key == "is":
             return any(card.gated if value == "gated" else checks[value](card) for value in self.values)
+        if self.key == "provider":
+            asked = (checks.get(f"provider:{value}") for value in self.values)
+            return any(check is not None and check(card) for check in asked)
         found = [value.lower() for value in _VALUES[self.key](card)]
-        return any(_equals(self.key, value, wanted) for value in found for wanted in self.values)
+        return any(equals(self.key, value, wanted) for value in found for wanted in self.values)
 
     def __str__(self) -> str:
         value = str(self.range) if self.range else ",".join(_quoted(value) for value in self.values)
@@ -96,16 +117,27 @@ class Query:
 
         `checks` answer `is:installed`, `is:fits` and `is:recommended`.
         """
-        repo = card.repo.lower()
-        if any(word.lower() in repo for word in self.excluded):
+        if any(is_in(word, card.repo) for word in self.excluded):
             return False
         return all(item.matches(card, checks or {}) for item in self.filters)
 
-    def require(self, checks: Mapping[str, Check]) -> None:
+    def require(self, checks: Container[str]) -> None:
         """Raises UsageError if a filter needs a check that nobody provides."""
-        for value in (value for item in self.filters if item.key == "is" for value in item.values):
-            if value != "gated" and value not in checks:
-                raise UsageError(f"“is:{value}” cannot be answered here.", remedy="Leave it out.", word=f"is:{value}")
+        for word in self.marks:
+            if word not in checks:
+                shown = word if ":" in word else f"is:{word}"
+                raise UsageError(f"“{shown}” cannot be answered here.", remedy="Leave it out.", word=shown)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What has to be known beside the catalogue: words after `is:`, and `provider:…`."""
+        marked = [item for item in self.filters if item.key in {"is", "provider"}]
+        return tuple(
+            value if item.key == "is" else f"provider:{value}"
+            for item in marked
+            for value in item.values
+            if (item.key, value) != ("is", "gated")
+        )
 
     def __str__(self) -> str:
         excluded = (f'-"{word}"' if _NEEDS_QUOTES.search(word) else f"-{word}" for word in self.excluded)
@@ -123,11 +155,13 @@ def parse(text: str) -> Query:
     # What no text can hold (half a character from a broken page) would fail at every source.
     text = text.encode("utf-8", "replace").decode()
     if text.count('"') % 2:
-        raise _wrong(text[text.rindex('"') :], "lacks its closing quote", "Close the quote, or leave it out.")
+        at = text.rindex('"')
+        raise _wrong(text[at:], "lacks its closing quote", "Close the quote, or leave it out.", at)
     words: list[str] = []
     excluded: list[str] = []
     filters: list[Filter] = []
-    for word in _WORD.findall(text):
+    for match in _WORD.finditer(text):
+        word = match[0]
         negated = word.startswith("-") and len(word) > 1
         body = word[1:] if negated else word
         key, colon, value = body.partition(":")
@@ -135,7 +169,7 @@ def parse(text: str) -> Query:
             if _is_name(key, value):
                 words.append(value)
             else:
-                filters.append(_filter(word, key, value, negated))
+                filters.append(_filter(word, key, value, negated, match.start()))
         elif bare := body.replace('"', "").strip():
             (excluded if negated else words).append(bare)
     return Query(tuple(words), tuple(excluded), tuple(filters))
@@ -159,20 +193,22 @@ def complete(text: str) -> list[str]:
     ]
 
 
-def _filter(word: str, key: str, value: str, negated: bool) -> Filter:
+def _filter(word: str, key: str, value: str, negated: bool, at: int) -> Filter:
     name = _ALIASES.get(key.lower(), key.lower())
     if name not in KEYS:
-        raise _wrong(word, "is no filter", f'Filters are {", ".join(KEYS)}. Put "{word}" in quotes to search for it.')
+        raise _wrong(
+            word, "is no filter", f'Filters are {", ".join(KEYS)}. Put "{word}" in quotes to search for it.', at
+        )
     if name in MEASURES:
         span = read_range(MEASURES[name], value.replace('"', ""))
         if span is None:
-            raise _wrong(word, "has no value that can be read", f"Write for example {name}:{_SUGGESTED[name][0]}.")
+            raise _wrong(word, "has no value that can be read", f"Write for example {name}:{_SUGGESTED[name][0]}.", at)
         return Filter(name, range=span, negated=negated)
     values = tuple(dict.fromkeys(part.lower() for part in _members(value) if part))
     if not values:
-        raise _wrong(word, "has no value", f"Write for example {name}:{_SUGGESTED.get(name, ('word',))[0]}.")
+        raise _wrong(word, "has no value", f"Write for example {name}:{_SUGGESTED.get(name, ('word',))[0]}.", at)
     if name == "is" and (unknown := [part for part in values if part not in CHECKS]):
-        raise _wrong(f"is:{unknown[0]}", "is no filter", f"After is: {', '.join(CHECKS)}.")
+        raise _wrong(f"is:{unknown[0]}", "is no filter", f"After is: {', '.join(CHECKS)}.", at)
     return Filter(name, values, negated=negated)
 
 
@@ -187,12 +223,22 @@ def _is_name(key: str, value: str) -> bool:
 
 
 def _measured(key: str, card: RepoCard) -> float | None:
-    if key == "updated":
-        return (datetime.now(UTC) - card.modified).total_seconds() if card.modified else None
-    return {"ctx": card.context, "params": card.parameters, "size": card.size}[key]
+    if key in {"updated", "created"}:
+        moment = card.modified if key == "updated" else card.created
+        return (datetime.now(UTC) - moment).total_seconds() if moment else None
+    named = {"ctx": card.context, "params": card.parameters, "size": card.size}
+    return named[key] if key in named else {"downloads": card.downloads, "likes": card.likes}[key]
 
 
-def _equals(key: str, value: str, wanted: str) -> bool:
+def abilities_of(card: RepoCard) -> frozenset[str]:
+    """What a source's list tells of what a model can do."""
+    from modelshelf.metadata.listed import abilities_of  # which knows this package
+
+    return abilities_of(card)
+
+
+def equals(key: str, value: str, wanted: str) -> bool:
+    """Whether a value, in lower case, is what a filter wants: itself, or the kind that a word stands for."""
     if key == "license" and wanted == "commercial":
         return value in COMMERCIAL
     if key == "task" and wanted in TASKS:
@@ -204,6 +250,8 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if _NEEDS_QUOTES.search(word) else word
 
 
-def _wrong(word: str, what: str, remedy: str) -> UsageError:
+def _wrong(word: str, what: str, remedy: str, at: int) -> UsageError:
+    """`at` is where the word begins, counted from 0."""
     shown = word if len(word) <= 60 else f"{word[:60]}…"
-    return UsageError(f"“{shown}” {what}.", remedy=remedy, word=word)
+    place = f", the word at character {at + 1}," if at else ""
+    return UsageError(f"“{shown}”{place} {what}.", remedy=remedy, word=word, at=at)

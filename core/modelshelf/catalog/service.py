@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelshelf.catalog.answers import Answer, Answers, question
+from modelshelf.catalog.index import CatalogIndex
 from modelshelf.catalog.merge import merge
 from modelshelf.catalog.query import Query, parse
 from modelshelf.catalog.registry import BUILT_IN, SourceRegistry
@@ -24,6 +25,7 @@ from modelshelf.store.tables import now
 if TYPE_CHECKING:
     import pandas as pd
 
+    from modelshelf.catalog.columns.pages import Page
     from modelshelf.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -49,14 +51,21 @@ class CatalogService:
         self._registry = SourceRegistry(config, secrets)
         self._reports: dict[str, SourceReport] = {}
         self._resting: dict[str, tuple[float, ModelshelfError]] = {}
+        self.index = CatalogIndex(config.paths.catalog)
         self._details: dict[tuple[str, str, str | None], tuple[float, RepoDetail]] = {}
 
     async def start(self) -> None:
         """Make the sources; none is asked yet."""
         await asyncio.to_thread(self._registry.all)
 
+    @property
+    def registry(self) -> SourceRegistry:
+        """The sources in force, and their settings."""
+        return self._registry
+
     async def stop(self) -> None:
-        """Close every source."""
+        """Close every source, and let go of the catalogue."""
+        await asyncio.to_thread(self.index.close)
         await self._registry.aclose(everything=True)
 
     def source(self, name: str) -> Source:
@@ -126,11 +135,38 @@ class CatalogService:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def search(
-        self, text: str = "", *, limit: int = 50, sources: Sequence[str] | None = None, refresh: bool = False
+        self,
+        text: str = "",
+        *,
+        limit: int = 50,
+        sources: Sequence[str] | None = None,
+        refresh: bool = False,
+        sort: str = "downloads",
+        offset: int = 0,
     ) -> "pd.DataFrame":
-        """As `find`, as a table with a row per repository; `attrs["sources"]` holds the reports of the sources."""
-        answer = await self.find(text, limit=limit, sources=sources, refresh=refresh)
-        return await asyncio.to_thread(_to_frame, answer)
+        """A table with a row per repository: from the catalogue; where there is none yet, from the sources themselves.
+
+        With `sources` or `refresh` these are asked in any case; `attrs["sources"]` holds how they fared. From the
+        catalogue `attrs` has `total`, `facets` and `suggestion`; `sort` and `offset` are for it alone.
+
+        Raises:
+            UsageError: the query or the order makes no sense; the message names the word.
+            NotFound: a named source does not exist.
+        """
+        if sources or refresh or not await self.index.available():
+            answer = await self.find(text, limit=limit, sources=sources, refresh=refresh)
+            return await asyncio.to_thread(_to_frame, answer)
+        page = await self.index.page(text, sort=sort, offset=offset, limit=limit)
+        return await asyncio.to_thread(_page_frame, page)
+
+    async def to_frame(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """The whole catalogue, or some columns of it, a row for each model, the most downloaded first.
+
+        Raises:
+            NotFound: there is no catalogue yet.
+            UsageError: there is no such column.
+        """
+        return await self.index.to_frame(columns)
 
     async def detail(self, model: str | ModelId) -> RepoDetail:
         """One commit of a repository with its files; the newest commit if none is named.
@@ -297,3 +333,11 @@ def _to_frame(answer: SearchAnswer) -> "pd.DataFrame":
     from modelshelf.catalog.frame import to_frame
 
     return to_frame(answer)
+
+
+def _page_frame(page: "Page") -> "pd.DataFrame":
+    from modelshelf.catalog.frame import of_cards
+
+    frame = of_cards(row.card for row in page.rows)
+    frame.attrs |= {"total": page.total, "facets": dict(page.facets), "suggestion": page.suggestion}
+    return frame

@@ -1,7 +1,9 @@
 """The door for sources: whatever implements `Source` and is named in the entry points `modelshelf.sources`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from modelshelf.catalog.types import Location, RepoCard, RepoDetail, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
@@ -44,6 +46,60 @@ class Source(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and children."""
+        ...
+
+
+type ListOrder = Literal["created", "modified", "downloads"]
+"""How a whole list is gone through: the oldest first; the last changed first; the most downloaded first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page of everything that a source has, and where the next one is; empty when this was the last."""
+
+    cards: Sequence[RepoCard]
+    next: str = ""
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A source that can be gone through from its first model to its last, page by page."""
+
+    async def listing(self, order: ListOrder, cursor: str = "", *, size: int = 1000) -> ListPage:
+        """The first page, or the one that a cursor leads to; of at most `size` models where the source obeys.
+
+        Raises:
+            Unreachable: it does not answer; `facts` hold the status (`http`), the seconds to wait (`wait`) where it
+                says them, and `large` where the page was too large to take.
+            NotSignedIn: it refuses the token.
+        """
+        ...
+
+
+@runtime_checkable
+class Enumerated(Protocol):
+    """A source that can name all that it has at once, though it has no search."""
+
+    async def everything(self) -> Sequence[RepoCard]:
+        """Every repository, with what is known of it without asking for each.
+
+        Raises:
+            Unreachable: it does not answer, or does not tell what it has.
+        """
+        ...
+
+
+@runtime_checkable
+class Whole(Protocol):
+    """A source whose models come as one Parquet file."""
+
+    async def fetch(self, file: Path) -> None:
+        """Bring the file here.
+
+        Raises:
+            Unreachable: it cannot be had.
+            OSError: it cannot be written.
+        """
         ...
 
 

@@ -38,6 +38,7 @@ class RepoCard:
     quantisations: tuple[str, ...] = ()
     downloads: int | None = None
     likes: int | None = None
+    trending: int | None = None
     gated: bool = False
     private: bool = False
     created: datetime | None = None

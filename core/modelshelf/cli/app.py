@@ -19,6 +19,7 @@ from modelshelf import __version__
 from modelshelf.cli import (
     account,
     bring,
+    catalog,
     fetch,
     find,
     judge,
@@ -49,7 +50,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-PARTS = (find, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage)
+PARTS = (
+    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage,
+)  # fmt: skip
 for module in PARTS:
     module.register(app)
 

@@ -19,6 +19,29 @@ def never(stopped: Sequence[Reason]) -> bool:
 
 def gates(question: Question, used: Rating) -> Iterator[Reason]:
     """What makes the score 0, the first the most decisive."""
+    if (other := next(_of_its_kind(question), None)) is not None:
+        yield other
+        return
+    yield from _unknown(question)
+    if refused(question, used.settings):
+        told = f"{question.engine.label} keeps a cache in {question.settings.kv} only with flash attention."
+        yield Reason("FLASH_ATTENTION_NEEDED", told, {"kv": question.settings.kv})
+    elif not used.fits:
+        need, budget = used.estimate.high, used.placement.budget
+        yield Reason(
+            "MEM_EXCEEDS",
+            f"It needs {size(need)} of memory{_even(question, used)}; {size(budget)} are free.",
+            {"need": need, "budget": budget, "missing": need - budget},
+        )
+
+
+def barred(question: Question) -> bool:
+    """Whether something makes the score 0 whatever memory there is."""
+    return any(True for found in (_of_its_kind(question), _unknown(question)) for _ in found)
+
+
+def _of_its_kind(question: Question) -> Iterator[Reason]:
+    """What makes all other questions idle."""
     facts, engine = question.facts, question.engine
     if facts.format not in engine.formats:
         formats = ", ".join(sorted(engine.formats))
@@ -35,7 +58,11 @@ def gates(question: Question, used: Rating) -> Iterator[Reason]:
     hardware = engine.runs_on(question.machine, facts.format)
     if hardware.answer is False and hardware.reason is not None:
         yield hardware.reason
-        return
+
+
+def _unknown(question: Question) -> Iterator[Reason]:
+    """What the engine does not do, and what is not wanted here."""
+    facts, engine = question.facts, question.engine
     if engine.knows(facts) is False:
         yield Reason(
             "ARCH_UNSUPPORTED",
@@ -52,16 +79,6 @@ def gates(question: Question, used: Rating) -> Iterator[Reason]:
             "CTX_TOO_LONG",
             f"It was made for {facts.context:,} tokens of context, and {context:,} are asked for.",
             {"context": facts.context, "asked": context},
-        )
-    if refused(question, used.settings):
-        told = f"{engine.label} keeps a cache in {question.settings.kv} only with flash attention."
-        yield Reason("FLASH_ATTENTION_NEEDED", told, {"kv": question.settings.kv})
-    elif not used.fits:
-        need, budget = used.estimate.high, used.placement.budget
-        yield Reason(
-            "MEM_EXCEEDS",
-            f"It needs {size(need)} of memory{_even(question, used)}; {size(budget)} are free.",
-            {"need": need, "budget": budget, "missing": need - budget},
         )
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from modelshelf.catalog import CatalogService
+    from modelshelf.catalog.columns.mapped import Mapped
+    from modelshelf.compat.ranks import CatalogRanks, RankKeeper
     from modelshelf.config import ConfigManager
     from modelshelf.events import EventBus
     from modelshelf.library import ModelLibrary
@@ -68,6 +70,7 @@ class CompatibilityService:
         self._subjects = Subjects(catalog, metadata, library, self._places.served_by)
         self._learning = Learning(events, self.calibration, self._subjects, self._places)
         self._watch = MachineWatch(config.home / FOLDER, self._looked)
+        self._ranks: RankKeeper | None = None
 
     async def start(self) -> None:
         """See how much memory there is; the slower part, graphics cards and bandwidth, goes on beside."""
@@ -289,6 +292,18 @@ class CompatibilityService:
         if asking is None:
             return answers.elsewhere(str(card.id), provider, provider)
         return answers.gated(asking.judge(facts, str(card.id), fixes=False), card)
+
+    async def ranks(self, mapped: "Mapped") -> "CatalogRanks":
+        """How well every model of a generation of the catalogue does with the person's own providers here."""
+        from modelshelf.compat.ranks import RankKeeper  # which needs NumPy: not every command does
+
+        await self._places.refresh()
+        machine = await self.machine()
+        here = self._places.here or (BUILTIN,)
+        quick = {name: self._places.quick(name, machine, self._watch.seen_by) for name in here}
+        if self._ranks is None:
+            self._ranks = RankKeeper()
+        return await asyncio.to_thread(self._ranks.of, mapped, {name: one for name, one in quick.items() if one})
 
     def best(self, card: RepoCard) -> tuple[str, Compatibility] | None:
         """Of the person's own providers on this machine the one that does best with a card; None if none does well."""

@@ -37,7 +37,7 @@ def ways(
         yield known, place(known.memory, settings, machine, engine, facts.layers)
         return
     serves = family in {"vllm", "sglang"}
-    for chosen in _fewer(machine) if serves else (machine,):
+    for chosen in fewer(machine) if serves else (machine,):
         card = min((gpu.memory_total for gpu in chosen.cards), default=0)
         budget = budgets.room(family, settings, chosen)
         share = 1.0 if chosen.cards or family == "mlx" else 0.0
@@ -47,7 +47,7 @@ def ways(
             yield budgets.estimate(facts, settings, measures, family=family, card_memory=size, cards=count), placed
 
 
-def _fewer(machine: Machine) -> Iterator[Machine]:
+def fewer(machine: Machine) -> Iterator[Machine]:
     """The machine with all its cards, then with fewer of the largest: each card copies a part of what is held."""
     cards = sorted(machine.cards, key=lambda gpu: gpu.memory_free, reverse=True)
     counts = [len(cards), *(count for count in range(len(cards) - 1, 0, -1) if count <= MOST_TRIED)]

@@ -111,7 +111,7 @@ async def _services(config: ConfigManager) -> list[Check]:
     from modelshelf.shelf import open_shelf
 
     checks: list[Check] = []
-    async with open_shelf(config=config, without=frozenset({"health", "downloads", "state"})) as shelf:
+    async with open_shelf(config=config, without=frozenset({"health", "downloads", "catalog sync", "state"})) as shelf:
         failed = (service for service in shelf.services.values() if service.status == "failed")
         checks.extend(Check(service.name, "wrong", service.error, service.remedy) for service in failed)
         if shelf.services["store"].status == "failed":

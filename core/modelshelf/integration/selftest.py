@@ -99,7 +99,9 @@ class IntegrationTest:
         environ = {"HF_HUB_CACHE": str(folder / "hub"), **(self._environ or {})}
         config = ConfigManager(folder / "home", environ)
         config.set("sources", [{"name": "samples", "kind": "samples", "label": "Samples (offline)"}])
-        shelf = await stack.enter_async_context(open_shelf(config=config, without=frozenset({"health"})))
+        shelf = await stack.enter_async_context(
+            open_shelf(config=config, without=frozenset({"health", "catalog sync"}))
+        )
         for service in shelf.services.values():
             if service.status == "failed":
                 raise ModelshelfError(f"{service.name}: {service.error}", remedy=service.remedy)

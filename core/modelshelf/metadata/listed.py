@@ -30,7 +30,7 @@ BITS: Mapping[str, float] = {
 USUAL_BITS, WHOLE_BITS = 4.85, 16.0
 SOURCE = "source"
 
-_TASKS: Mapping[str, frozenset[str]] = {
+TASK_ABILITIES: Mapping[str, frozenset[str]] = {
     "feature-extraction": frozenset({abilities.EMBED}),
     "sentence-similarity": frozenset({abilities.EMBED}),
     "text-ranking": frozenset({abilities.RERANK}),
@@ -42,16 +42,16 @@ _TASKS: Mapping[str, frozenset[str]] = {
 }
 _BASE = "base_model:"
 _ADAPTER = "base_model:adapter:"
-_FORMATS = ("exl3", "exl2", "mlx")  # which lie in safetensors files, and are told by tags
+FORMATS_BY_TAG = ("exl3", "exl2", "mlx")  # which lie in safetensors files, and are told by tags
 
 
 def of_card(card: RepoCard) -> ModelFacts | None:
     """What a card tells of its model; None if it does not even tell a size."""
     if card.size is None and card.parameters is None:
         return None
-    kind = next((name for name in _FORMATS if name in {card.library, *card.tags}), None)
+    kind = next((name for name in FORMATS_BY_TAG if name in {card.library, *card.tags}), None)
     kind = kind or (card.formats[0] if card.formats else None)
-    quantisation = _usual(card.quantisations)
+    quantisation = usual(card.quantisations)
     size = _size(card, quantisation, kind)
     base = next((tag.rpartition(":")[2] for tag in card.tags if tag.startswith(_BASE)), None)
     told = {
@@ -73,7 +73,7 @@ def of_card(card: RepoCard) -> ModelFacts | None:
         gated=card.gated,
         role="adapter" if any(tag.startswith(_ADAPTER) for tag in card.tags) else "model",
         base=base,
-        abilities=_abilities(card),
+        abilities=abilities_of(card),
         chat_template="" if card.task == "text-generation" or card.task is None else None,
         weights=size,
         tier=0,
@@ -122,8 +122,9 @@ def _size(card: RepoCard, quantisation: str | None, kind: str | None) -> int:
     return min(size, expected * 5 // 4) if expected and len(card.quantisations) > 1 else size
 
 
-def _abilities(card: RepoCard) -> frozenset[str]:
-    found = _TASKS.get(card.task or "", frozenset())
+def abilities_of(card: RepoCard) -> frozenset[str]:
+    """What its task, library and tags say that it can do."""
+    found = TASK_ABILITIES.get(card.task or "", frozenset())
     if "sentence-transformers" in {card.library, *card.tags} and abilities.RERANK not in found:
         found |= {abilities.EMBED}
     return found | ({abilities.CHAT} if "conversational" in card.tags and not found & _NUMBERS else set())
@@ -132,7 +133,8 @@ def _abilities(card: RepoCard) -> frozenset[str]:
 _NUMBERS = frozenset({abilities.EMBED, abilities.RERANK})
 
 
-def _usual(quantisations: tuple[str, ...]) -> str | None:
+def usual(quantisations: tuple[str, ...]) -> str | None:
+    """Of several quantisations the one that most people would load."""
     for name in PREFERRED_QUANTISATIONS:
         if name in quantisations:
             return name

@@ -1,6 +1,6 @@
 """What the Hub's API says about repositories, in its own words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from modelshelf.samples.repository import Commit, HubFile, HubRepo
@@ -93,13 +93,18 @@ def found(repos: Iterable[HubRepo], query: Mapping[str, list[str]]) -> list[HubR
         and (not authors or repo.id.partition("/")[0] in authors)
         and (not gated or bool(repo.gated) == (gated == "true"))
     ]
-    return sorted(hits, key=_order((query.get("sort") or ["trendingScore"])[0]))
+    ordered = sorted(hits, key=lambda repo: repo.id)
+    ascending = query.get("direction", ["-1"])[0] == "1"
+    return sorted(ordered, key=_measure((query.get("sort") or ["trendingScore"])[0]), reverse=not ascending)
 
 
-def _order(sort: str) -> Any:
-    if sort in {"lastModified", "createdAt"}:
-        return lambda repo: (tuple(-ord(letter) for letter in repo.head.date), repo.id)
-    return lambda repo: (-(repo.downloads if sort == "downloads" else repo.likes), repo.id)
+def _measure(sort: str) -> Callable[[HubRepo], Any]:
+    """What an order goes by; of equals the name decides."""
+    if sort == "createdAt":
+        return lambda repo: repo.created
+    if sort == "lastModified":
+        return lambda repo: repo.head.date
+    return lambda repo: repo.downloads if sort == "downloads" else repo.likes
 
 
 def _sibling(file: HubFile, *, blobs: bool) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class Faults:
     lying_body: int = 0
     """Requests for a range that get the bytes of another one under the right Content-Range."""
 
+    repeat: int = 0
+    """Pages of the list of models, but the first, that are answered twice: the next one has the same models."""
+    endless: bool = False
+    """Whether the list of models begins anew after its last page, for ever."""
+
     revoked: bool = False
     """Whether no token is accepted any more."""
 

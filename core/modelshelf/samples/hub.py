@@ -32,13 +32,17 @@ class SampleHub:
     `repos` are by name, `accounts` by token.
 
     `folder` keeps the certificates and the sample models, which are made at the first start. `port` 0 takes a free one.
-    `samples=False` starts it empty, for tests that bring their own repositories.
+    `samples=False` starts it empty, for tests that bring their own repositories; `page` models are on a page of a list
+    at most.
     """
 
     name = "samples"
 
-    def __init__(self, folder: Path, *, faults: Faults | None = None, port: int = 0, samples: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, faults: Faults | None = None, port: int = 0, samples: bool = True, page: int = 20
+    ) -> None:
         self.folder = folder
+        self.page = page
         self.requests: deque[HubRequest] = deque(maxlen=REMEMBERED)
         self.active = 0
         self.peak = 0

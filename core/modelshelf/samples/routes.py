@@ -16,8 +16,6 @@ from modelshelf.samples.repository import Commit, HubFile, HubRepo
 if TYPE_CHECKING:
     from modelshelf.samples.hub import SampleHub
 
-PAGE = 20
-
 
 class Refused(Exception):
     """An error answer in the Hub's form."""
@@ -107,12 +105,15 @@ class Routes:
         query = {key: request.query.getall(key) for key in request.query}
         hits = answers.found(self._hub.repos.values(), query)
         wanted = _number(request.query.get("limit"), 1000)
-        start, size = _number(request.query.get("cursor"), 0), min(wanted, PAGE)
+        start, size = _number(request.query.get("cursor"), 0), min(wanted, self._hub.page)
         fields = query.get("expand") or (answers.SEARCH_FIELDS if "full" not in query else answers.DETAIL_FIELDS)
         page = [answers.model(repo, repo.head, fields) for repo in hits[start : start + size]]
         headers = {}
-        if start + size < len(hits):
-            following = request.url.update_query(cursor=str(start + size))
+        end, board = start + size, self._hub.switchboard
+        if start and board.take("repeat", board.faults.repeat):
+            end = start
+        if end < len(hits) or board.faults.endless:
+            following = request.url.update_query(cursor=str(end if end < len(hits) else 0), again=_again(request))
             headers["Link"] = f'<{self._hub.url}{following.raw_path_qs}>; rel="next"'
         return web.json_response(page, headers=headers)
 
@@ -243,6 +244,11 @@ class Routes:
             raise Refused(401, f"Access to model {repo.id} is restricted. {wanted}", "GatedRepo")
         if refusal := account.refusal(repo.id, self._hub.url):
             raise Refused(403, refusal, "GatedRepo")
+
+
+def _again(request: web.Request) -> str:
+    """A cursor is never the same as an earlier one."""
+    return str(_number(request.query.get("again"), 0) + 1)
 
 
 def _on(request: web.Request, name: str) -> bool:

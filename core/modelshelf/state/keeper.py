@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import (
+    CatalogChanged,
     Event,
     JobChanged,
     JobProgress,
@@ -17,6 +18,7 @@ from modelshelf.events import (
     ProviderLooked,
     QuarantineChanged,
     SourceChanged,
+    SyncChanged,
 )
 from modelshelf.providers.spec import needs_key
 from modelshelf.state.providers import UNSEEN, ProviderState
@@ -52,6 +54,7 @@ class StateKeeper:
             "providers": self._read_providers,
             "profiles": self._read_profiles,
             "sources": self._read_sources,
+            "catalog": self._read_catalog,
         }
         for name, read in readers.items():
             self._due[name] = asyncio.Event()
@@ -110,6 +113,11 @@ class StateKeeper:
 
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
+
+    async def _read_catalog(self) -> None:
+        shelf = self._shelf
+        listing = list(await shelf.catalog_sync.progress())
+        shelf.models_state.param.update(catalog=await shelf.catalog.index.status(), listing=listing)
 
     async def _read_profiles(self) -> None:
         state = self._shelf.profiles_state
@@ -192,6 +200,8 @@ def _touched(event: Event) -> tuple[str, ...]:
         case ProfileChanged():
             return ("profiles",)
         case SourceChanged():
-            return ("sources",)
+            return ("sources", "catalog")
+        case CatalogChanged() | SyncChanged():
+            return ("catalog",)
         case _:
             return ()

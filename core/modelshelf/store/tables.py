@@ -371,3 +371,25 @@ class FactsRow(Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     read_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class SavedSearchRow(Base):
+    """A search that a person keeps under a name; `looked` is when that person last looked at its answer."""
+
+    __tablename__ = "saved_search"
+    person: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    query: Mapped[str] = mapped_column(Text)
+    sort: Mapped[str] = mapped_column(String(40), default="downloads")
+    looked: Mapped[datetime] = mapped_column(default=now)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class MarkedModelRow(Base):
+    """A model, `source:org/name`, that a person likes (`favourite`) or looked at (`recent`)."""
+
+    __tablename__ = "marked_model"
+    person: Mapped[str] = mapped_column(String(128), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(20), primary_key=True)
+    model: Mapped[str] = mapped_column(String(300), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now)

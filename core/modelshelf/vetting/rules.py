@@ -9,6 +9,11 @@ MEMORY_BYTES = 1 << 30  # address space of a scan
 CPU_SECONDS = 60
 WALL_SECONDS = 90
 
+# Starting a process for each of many small files takes longer than scanning them: so many share one.
+MOST_TOGETHER = 16
+SMALL_BYTES = 1 << 20
+MAX_REQUEST = 512 << 10
+
 MAX_DEPTH = 3  # archives in archives
 MAX_FINDINGS = 100  # more would only repeat
 MAX_IN_MEMORY = 64 << 20  # a compressed member is unpacked up to here

@@ -162,6 +162,9 @@ amounts = {
     "size": st.from_regex(r"\A[1-9][0-9]{0,3}(\.[0-9])?(b|kb|mb|gb|tb|mib|gib)\Z"),
     "params": st.from_regex(r"\A[1-9][0-9]{0,3}(\.[0-9])?(k|m|b|t)\Z"),
     "ctx": st.from_regex(r"\A[1-9][0-9]{0,3}k?\Z"),
+    "downloads": st.from_regex(r"\A[1-9][0-9]{0,3}(k|m)?\Z"),
+    "likes": st.from_regex(r"\A[1-9][0-9]{0,3}(k|m)?\Z"),
+    "created": st.from_regex(r"\A[1-9][0-9]{0,2}(h|d|w|mo|y)\Z"),
     "updated": st.from_regex(r"\A[1-9][0-9]{0,2}(h|d|w|mo|y)\Z"),
 }
 word = st.text(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,37 @@ def test_a_scanner_that_fails_blocks_and_the_next_scan_works_as_well(tmp_path: P
     found = scanned(tmp_path)
     assert found["verdict"] == found["again"] == "block"
     assert "SCAN_FAILED" in json.dumps(found["findings"])
+
+
+def together(folder: Path, texts: Sequence[str], seconds: float = 30) -> list[str]:
+    """Scan texts in one process of another interpreter that has the plug-in installed; their verdicts in order."""
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_text(text)
+    code = (
+        "import os, sys; from modelshelf.vetting import SecurityScanner\n"
+        f"with SecurityScanner(seconds={seconds}) as scanner:\n"
+        "    files = [(os.open(name, os.O_RDONLY), name, name) for name in sys.argv[1:]]\n"
+        "    print(*(report.verdict for report in scanner.scan_together(files)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *(f"{number}.txt" for number in range(len(texts)))],
+        cwd=folder, env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "deed", ["raise RuntimeError('no')", "bytearray(4 << 30)", "import os; os._exit(3)", "import os; os.abort()"]
+)
+def test_one_that_fails_takes_no_other_with_it(tmp_path: Path, deed: str) -> None:
+    plugin(tmp_path, f"if content.read(0, 4) == b'evil':\n    {deed}\n")
+    assert together(tmp_path, ["one", "evil", "three"]) == ["pass", "block", "pass"]
+
+
+def test_one_that_never_ends_keeps_no_other_from_its_verdict(tmp_path: Path) -> None:
+    plugin(tmp_path, "if content.read(0, 4) == b'evil':\n    while True: pass\n")
+    assert together(tmp_path, ["one", "evil", "three"], seconds=2) == ["pass", "block", "pass"]
 
 
 def test_a_scanner_that_never_ends_is_ended(tmp_path: Path) -> None:

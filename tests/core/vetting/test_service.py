@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,22 @@ from modelshelf.vetting import Finding, ValidationService, Verdict, VettingServi
 from modelshelf.vetting.memory import recall
 from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.rules import RULES
+from tests.conftest import LoopRunner
 
 BAD = b"cos\nsystem\n(S'id'\ntR."
 
 
+@asynccontextmanager
+async def stopping(vetting: VettingService) -> AsyncIterator[VettingService]:
+    yield vetting
+    await vetting.stop()
+
+
 @pytest.fixture
-def vetting(config: ConfigManager, store: Store, events: EventBus, access: AccessService) -> VettingService:
-    return VettingService(config, store, events, access)
+def vetting(
+    loop: LoopRunner, config: ConfigManager, store: Store, events: EventBus, access: AccessService
+) -> VettingService:
+    return loop.enter(stopping(VettingService(config, store, events, access)))
 
 
 async def test_a_verdict_is_remembered_by_bytes_and_rules(

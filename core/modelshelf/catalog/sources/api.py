@@ -148,7 +148,9 @@ class HubApi:
             size += len(chunk)
             if size > limit:
                 response.close()
-                raise Unreachable(f"{self.label} ({self.endpoint}) answers with more than {limit // 2**20} MiB.")
+                raise Unreachable(
+                    f"{self.label} ({self.endpoint}) answers with more than {limit // 2**20} MiB.", large=True
+                )
             parts.append(chunk)
         return b"".join(parts)
 
@@ -197,8 +199,9 @@ class HubApi:
             remedy = (
                 f"Wait {wait} seconds, then try again." if wait.isdigit() else "Wait a few minutes, then try again."
             )
-            raise Unreachable(f"{self.label} has been asked too often.", remedy=remedy, http=status)
-        raise Unreachable(f"{self.label} ({self.endpoint}) answers with error {status}.", http=status)
+            raise Unreachable(f"{self.label} has been asked too often.", remedy=remedy, http=status, wait=wait)
+        told = f"{self.label} ({self.endpoint}) answers with error {status}."
+        raise Unreachable(told, http=status, wait=headers.get("Retry-After", ""))
 
     def _explained(self, error: aiohttp.ClientError) -> ModelshelfError:
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):

@@ -12,7 +12,7 @@ from modelshelf.ids import ModelId
 
 FIELDS = (
     "createdAt", "downloads", "gated", "gguf", "lastModified", "library_name", "likes", "pipeline_tag", "private",
-    "safetensors", "sha", "siblings", "tags",
+    "safetensors", "sha", "siblings", "tags", "trendingScore",
 )  # fmt: skip
 
 _FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "keras")
@@ -50,6 +50,7 @@ def card(source: str, data: Any) -> RepoCard | None:
         or tuple(label for tag, label in _QUANTISATION_TAGS.items() if tag in tags),
         downloads=amount(fields.get("downloads")),
         likes=amount(fields.get("likes")),
+        trending=amount(fields.get("trendingScore")),
         gated=fields.get("gated") not in (None, False, "false"),
         private=fields.get("private") is True,
         created=moment(fields.get("createdAt")),

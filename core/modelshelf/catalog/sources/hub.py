@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
+from yarl import URL
+
+from modelshelf.catalog.source import ListOrder, ListPage
 from modelshelf.catalog.sources import cards, scans
 from modelshelf.catalog.sources.api import Access, HubApi, Params
 from modelshelf.catalog.sources.tokens import Secrets, environment_token, find_token, hub_endpoint, saved_token
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 README_LIMIT = 2 * 2**20
 FILE_LIMIT = 100_000
 SEARCH_LIMIT = 1000
+_ORDERS = {"created": ("createdAt", "1"), "modified": ("lastModified", "-1"), "downloads": ("downloads", "-1")}
 
 
 class HubSource:
@@ -46,7 +50,12 @@ class HubSource:
     async def search(self, text: str, *, limit: int = 50) -> Sequence[RepoCard]:
         """The repositories whose names match, most downloaded first."""
         await self._prepare()
-        return await search(self._api, self.name, text, limit)
+        return await search(self._api, self.name, text, limit, owner=self._settings.owner)
+
+    async def listing(self, order: ListOrder, cursor: str = "", *, size: int = 1000) -> ListPage:
+        """A page of all that the hub, or the organisation, has."""
+        await self._prepare()
+        return await listing(self._api, self.name, order, cursor, size=size, owner=self._settings.owner)
 
     async def detail(self, repo: str, revision: str | None = None) -> RepoDetail:
         """One commit of a repository with its files."""
@@ -93,21 +102,47 @@ class HubSource:
         return Access(token, proxy or None, self._context)
 
 
-async def search(api: HubApi, source: str, text: str, limit: int) -> Sequence[RepoCard]:
-    """The first `limit` repositories of a Hub for these words."""
+async def search(api: HubApi, source: str, text: str, limit: int, *, owner: str = "") -> Sequence[RepoCard]:
+    """The first `limit` repositories of a Hub for these words, or of one organisation there."""
     base = [("limit", str(min(limit, SEARCH_LIMIT))), ("sort", "downloads"), ("direction", "-1")]
     base += [("search", text)] if text else []
+    base += [("author", owner)] if owner else []
+    found, _ = await _listed(api, source, base)
+    return found[:limit]
+
+
+async def listing(
+    api: HubApi, source: str, order: ListOrder, cursor: str, *, size: int = 1000, owner: str = ""
+) -> ListPage:
+    """A page of everything that a Hub has. Its own order, by trend, leaves models out: ours is always named."""
+    if cursor:
+        found, following = await _listed(api, source, (), _sized(cursor, size))
+    else:
+        sort, direction = _ORDERS[order]
+        base = [("limit", str(size)), ("sort", sort), ("direction", direction)]
+        found, following = await _listed(api, source, [*base, *([("author", owner)] if owner else [])])
+    return ListPage(found, following or "")
+
+
+def _sized(cursor: str, size: int) -> str:
+    """The address of a next page, asking for as many models as are wanted now."""
+    return str(URL(cursor, encoded=True).update_query(limit=str(size)))
+
+
+async def _listed(
+    api: HubApi, source: str, base: Params, path: str = "/api/models"
+) -> tuple[Sequence[RepoCard], str | None]:
     try:
-        data, _ = await api.json("/api/models", [*base, *(("expand", field) for field in cards.FIELDS)])
+        asked = [*base, *(("expand", field) for field in cards.FIELDS)] if base else ()
+        data, following = await api.json(path, asked)
     except Unreachable as error:
         # Mirrors and older hubs refuse fields that they do not know; `full` is the older way to ask for most of them.
-        if error.facts.get("http") not in (400, 422):
+        if error.facts.get("http") not in (400, 422) or not base:
             raise
-        data, _ = await api.json("/api/models", [*base, ("full", "true")])
+        data, following = await api.json(path, [*base, ("full", "true")])
     if not isinstance(data, list):
         raise Unreachable(f"{api.label} ({api.endpoint}) answers a search with something that is no list.")
-    found = await asyncio.to_thread(lambda: [card for item in data if (card := cards.card(source, item))])
-    return found[:limit]
+    return await asyncio.to_thread(lambda: [card for item in data if (card := cards.card(source, item))]), following
 
 
 async def with_sizes(api: HubApi, found: Sequence[RepoCard]) -> Sequence[RepoCard]:

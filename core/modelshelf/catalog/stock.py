@@ -1,0 +1,190 @@
+"""What sources said, kept as Parquet: one form for crawls, imports and exports.
+
+`id` is `org/name`; sizes in bytes, times in whole seconds UTC, a missing value is not said.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from modelshelf.catalog.types import RepoCard
+from modelshelf.errors import UsageError
+
+WORDS = ("commit", "pipeline_tag", "library", "license", "architecture")
+LISTS = ("tags", "formats", "quants")
+NUMBERS = ("downloads", "likes", "trending", "params", "size", "context")
+TIMES = ("created", "modified")
+FLAGS = ("gated", "private")
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        *(pa.field(name, pa.string()) for name in WORDS),
+        *(pa.field(name, pa.list_(pa.string())) for name in LISTS),
+        *(pa.field(name, pa.int64()) for name in NUMBERS),
+        *(pa.field(name, pa.timestamp("s", "UTC")) for name in TIMES),
+        *(pa.field(name, pa.bool_()) for name in FLAGS),
+    ]
+)
+NAME = r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_-])?/[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_-])?$"
+TWICE = r"\.\.|--"
+LONGEST = 500
+BATCH = 50_000
+MOST_BYTES = 1 << 30
+_CARD = {"pipeline_tag": "task", "license": "licence", "params": "parameters", "quants": "quantisations", "id": "repo"}
+_MEANT = {
+    **dict.fromkeys(("id", *WORDS), "text"),
+    **dict.fromkeys(LISTS, "lists of text"),
+    **dict.fromkeys(NUMBERS, "whole numbers"),
+    **dict.fromkeys(TIMES, "dates"),
+    **dict.fromkeys(FLAGS, "true or false"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a file: rows that were taken, and those left out because their id is no `org/name`."""
+
+    rows: int
+    left_out: int = 0
+    first: str = ""
+
+
+def table_of(cards: Iterable[RepoCard]) -> pa.Table:
+    """Cards as a table."""
+    rows = [{name: getattr(card, _CARD.get(name, name)) for name in SCHEMA.names} for card in cards]
+    for row in rows:
+        for name in TIMES:
+            row[name] = row[name] and row[name].replace(microsecond=0)
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def write(cards: Sequence[RepoCard], file: Path) -> None:
+    """Keep cards; the file is there whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = file.with_suffix(".tmp")
+    try:
+        pq.write_table(table_of(cards), beside, compression="zstd")
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def take(source: Path, file: Path, *, most_bytes: int = MOST_BYTES) -> Taken:
+    """Read a Parquet file of somebody's and keep it in our form; its names may take so many bytes together.
+
+    Raises:
+        UsageError: it is no Parquet, has no column `id`, a column is of the wrong type, or no row can be taken.
+        OSError: it cannot be read, or the other cannot be written.
+    """
+    beside = file.with_suffix(".tmp")
+    try:
+        with source.open("rb") as handle:
+            taken = _taken(_opened(handle, source), beside, source, most_bytes)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+    return taken
+
+
+def _opened(handle: Any, source: Path) -> pq.ParquetFile:
+    try:
+        found = pq.ParquetFile(handle)
+    except pa.ArrowException as error:
+        raise UsageError(f"{source} is no Parquet file: {str(error).splitlines()[0]}.") from None
+    names = found.schema_arrow.names
+    if "id" not in names:
+        shown = ", ".join(names[:10]) or "none"
+        raise UsageError(f"{source} has no column “id”.", remedy=f"It must name each model; its columns: {shown}.")
+    for name in names:
+        if name in _MEANT and not _fits(SCHEMA.field(name).type, found.schema_arrow.field(name).type, name):
+            kind = found.schema_arrow.field(name).type
+            raise UsageError(
+                f"The column “{name}” of {source} holds {kind}, where {_MEANT[name]} belong.",
+                remedy="Convert it, or leave the column out.",
+            )
+    return found
+
+
+def _taken(found: pq.ParquetFile, beside: Path, source: Path, most_bytes: int) -> Taken:
+    rows = left_out = letters = 0
+    first = ""
+    columns = [name for name in SCHEMA.names if name in found.schema_arrow.names]
+    with pq.ParquetWriter(beside, SCHEMA, compression="zstd") as writer:
+        for table in _batches(found, columns, source):
+            good = _named(table["id"])
+            kept = table.filter(good)
+            if kept.num_rows < table.num_rows:
+                left_out += table.num_rows - kept.num_rows
+                first = first or str(table.filter(pc.invert(good))["id"][0].as_py())
+            rows += kept.num_rows
+            letters += pc.sum(pc.binary_length(table["id"])).as_py() or 0
+            if letters > most_bytes:
+                raise UsageError(f"The names in {source} take more than {most_bytes:,} bytes.", remedy="Split it.")
+            writer.write_table(kept)
+    if not rows:
+        told = f"; the first is “{first[:80]}”" if left_out else ""
+        raise UsageError(f"No row of {source} has an id of the form org/name{told}.")
+    return Taken(rows, left_out, first[:200])
+
+
+def _batches(found: pq.ParquetFile, columns: Sequence[str], source: Path) -> Iterator[pa.Table]:
+    try:
+        for batch in found.iter_batches(BATCH, columns=columns):
+            table = pa.Table.from_batches([batch])
+            yield pa.table([_column(table, name) for name in SCHEMA.names], schema=SCHEMA)
+    except (pa.ArrowException, OverflowError) as error:
+        raise UsageError(f"{source} cannot be read to its end: {str(error).splitlines()[0][:200]}.") from None
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    field = SCHEMA.field(name)
+    if name not in table.column_names:
+        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    column = table[name]
+    if name == "gated" and pa.types.is_string(column.type):
+        return pc.and_(pc.not_equal(column, ""), pc.not_equal(column, "false"))
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if name == "id":
+        return pc.fill_null(column.cast(pa.string()), "")
+    if name in TIMES:
+        return _moments(column).cast(field.type, safe=False)
+    return column.cast(field.type)
+
+
+def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Days, and times without a zone, are taken to be UTC."""
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"), safe=False)
+    return column if column.type.tz else pc.assume_timezone(column, "UTC")
+
+
+def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
+    types: Any = pa.types
+    if types.is_null(kind):
+        return True
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_list(wanted):
+        of_lists = types.is_list(kind) or types.is_large_list(kind)
+        return of_lists and _fits(pa.string(), kind.value_type, "")
+    if types.is_string(wanted):
+        return bool(types.is_string(kind) or types.is_large_string(kind))
+    if types.is_timestamp(wanted):
+        return bool(types.is_timestamp(kind) or types.is_date(kind))
+    if types.is_boolean(wanted):
+        return bool(types.is_boolean(kind) or (name == "gated" and types.is_string(kind)))
+    return bool(types.is_integer(kind))
+
+
+def _named(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which are names as hubs allow them."""
+    return pc.and_(pc.match_substring_regex(ids, NAME), pc.invert(pc.match_substring_regex(ids, TWICE)))

@@ -1,0 +1,1 @@
+"""Keeps the catalogue up to date: lists sources, remembers how far it came, and has generations built."""

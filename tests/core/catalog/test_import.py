@@ -1,0 +1,132 @@
+"""Parquet files of others: what can be taken is taken, and what cannot is said clearly."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from modelshelf.access import AccessService
+from modelshelf.catalog import CatalogService, stock
+from modelshelf.catalog.builder import build
+from modelshelf.catalog.columns.generations import Generations
+from modelshelf.catalog.sync.service import CatalogSync
+from modelshelf.catalog.types import RepoCard
+from modelshelf.config import ConfigManager
+from modelshelf.errors import NotEnoughDisk, NotFound, UsageError
+from modelshelf.events import EventBus
+
+
+def parquet(file: Path, **columns_: Any) -> Path:
+    pq.write_table(pa.table(columns_), file)
+    return file
+
+
+@pytest.fixture
+def sync(config: ConfigManager, events: EventBus, access: AccessService, catalog: CatalogService) -> CatalogSync:
+    return CatalogSync(config, events, access, catalog, lambda: True)
+
+
+async def test_a_file_with_names_alone_makes_a_catalogue_and_bad_ones_leave_it(
+    sync: CatalogSync, catalog: CatalogService, tmp_path: Path
+) -> None:
+    taken, built = await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b", "🙂/b", "عربي/نموذج", ""]))
+    assert (taken.rows, taken.left_out, taken.first, built.rows) == (2, 3, "🙂/b", 2)
+    assert {row.card.id for row in (await catalog.index.page("")).rows} == {
+        row.card.id for row in (await catalog.index.page("org")).rows
+    }
+    bad = {
+        "has no column “id”": parquet(tmp_path / "b.parquet", name=["org/a"]),
+        "The column “downloads” of .* holds string, where whole numbers belong": parquet(
+            tmp_path / "c.parquet", id=["org/c"], downloads=["many"]
+        ),
+        "The column “tags” of .* holds string, where lists of text belong": parquet(
+            tmp_path / "d.parquet", id=["org/c"], tags=["a,b"]
+        ),
+        "No row of .* has an id of the form org/name; the first is “🙂”": parquet(tmp_path / "e.parquet", id=["🙂"]),
+        "is no Parquet file": tmp_path / "f.parquet",
+    }
+    (tmp_path / "f.parquet").write_bytes(b"PAR1 this is none")
+    for message, file in bad.items():
+        with pytest.raises(UsageError, match=message):
+            await sync.take(file)
+        assert (await catalog.index.page("")).total == 2
+    with pytest.raises(NotFound, match="There is no file"):
+        await sync.take(tmp_path / "nothing")
+    with pytest.raises(UsageError, match="cannot be a source's name"):
+        await sync.take(tmp_path / "a.parquet", "../up")
+
+
+def test_every_column_may_be_missing_or_of_a_kindred_type(tmp_path: Path) -> None:
+    file = parquet(
+        tmp_path / "in.parquet",
+        id=pa.array(["org/a", "org/b"]).dictionary_encode(),
+        downloads=pa.array([5, None], pa.uint32()),
+        likes=pa.array([-3, 7]),
+        license=pa.array(["mit", None]).dictionary_encode(),
+        tags=pa.array([["x", "license:mit"], None]),
+        formats=pa.array([["gguf"], []], pa.large_list(pa.string())),
+        created=[date(2026, 1, 2), None],
+        modified=[datetime(2026, 1, 2, 3, 4, 5, 678), None],
+        gated=["auto", "false"],
+        something=[1, 2],
+    )
+    assert stock.take(file, tmp_path / "out.parquet") == stock.Taken(2)
+    read = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["gated"] for row in read] == [True, False]
+    assert read[0]["created"] == datetime(2026, 1, 2, tzinfo=UTC)
+    assert read[0]["modified"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert (read[0]["formats"], read[0]["size"], read[1]["license"]) == (["gguf"], None, None)
+
+
+def test_names_without_measure_are_refused(tmp_path: Path) -> None:
+    file = parquet(tmp_path / "in.parquet", id=["x" * 1000] * 50)
+    with pytest.raises(UsageError, match="take more than 9,999 bytes"):
+        stock.take(file, tmp_path / "out.parquet", most_bytes=9_999)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("this account may mount nothing")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+async def test_a_full_disk_leaves_the_generation_in_use(tmp_path: Path, small_disk: Path) -> None:
+    models = [RepoCard("hub", f"org/m{number}") for number in range(10)]
+    await asyncio.to_thread(stock.write, models, tmp_path / "few.parquet")
+    many = [RepoCard("hub", f"org/model-{number}-{number**3}") for number in range(20_000)]
+    await asyncio.to_thread(stock.write, many, tmp_path / "many.parquet")
+    built = await build(small_disk / "catalog", {"hub": [tmp_path / "few.parquet"]})
+    with pytest.raises(NotEnoughDisk, match="The disk is full: the new catalogue was not made"):
+        await build(small_disk / "catalog", {"hub": [tmp_path / "many.parquet"]})
+    generations = Generations(small_disk / "catalog")
+    assert generations.current() == built.generation
+    assert {path.name for path in (small_disk / "catalog").iterdir() if path.is_dir()} == {built.generation}
+
+
+async def test_a_build_that_is_stopped_leaves_the_generation_in_use(tmp_path: Path) -> None:
+    await asyncio.to_thread(stock.write, [RepoCard("hub", "org/a")], tmp_path / "a.parquet")
+    task = asyncio.create_task(build(tmp_path / "catalog", {"hub": [tmp_path / "a.parquet"]}))
+    while not list(tmp_path.glob("catalog/building-*")) and not task.done():
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    generations = Generations(tmp_path / "catalog")
+    assert generations.current() == ""
+    assert len(generations.sweep(alone=True)) <= 1
+    assert not [path for path in (tmp_path / "catalog").iterdir() if path.is_dir()]
