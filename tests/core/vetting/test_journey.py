@@ -90,6 +90,16 @@ async def test_a_forbidden_publisher_is_not_even_fetched(shelf: Shelf) -> None:
     assert found.verdict is Verdict.BLOCK
 
 
+async def test_a_policy_that_is_wrong_lets_nothing_in_and_says_why(shelf: Shelf) -> None:
+    policy(shelf, 'decision = "perhaps"\n')
+    job = await ended(shelf, await shelf.downloads.start("samples/tiny-llama-GGUF"))
+    assert job.status == "failed"
+    assert "“decision” is 'perhaps'" in job.error
+    policy(shelf, "")
+    await shelf.downloads.retry(job.id)
+    assert (await ended(shelf, job.id)).status == "done"
+
+
 async def test_a_format_that_a_person_must_decide_on_waits_until_somebody_accepts_it(shelf: Shelf) -> None:
     policy(shelf, '[formats]\ngguf = "review"\n')
     job = await ended(shelf, await shelf.downloads.start("samples/tiny-llama-GGUF"))
