@@ -64,7 +64,7 @@ class Parts:
             settings_drawer=self.settings.drawer,
             notices=self.notices,
             dock=self.transfers.dock,
-            overlays=pn.Column(self.dialog, help_panel, self.bell.piece, margin=0),
+            overlays=pn.Column(self.library.verdicts.panel, self.dialog, help_panel, self.bell.piece, margin=0),
             tab=self.navigation.tab,
             embedded=self.embedded,
         )

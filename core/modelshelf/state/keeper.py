@@ -19,6 +19,7 @@ from modelshelf.events import (
     QuarantineChanged,
     SourceChanged,
     SyncChanged,
+    VerifyProgress,
 )
 from modelshelf.providers.spec import needs_key
 from modelshelf.state.providers import UNSEEN, ProviderState
@@ -76,6 +77,8 @@ class StateKeeper:
                     job.advance(event)
                 if isinstance(event, ProviderLooked) and (item := self._shelf.providers_state.find(event.provider)):
                     self._take_pulse(item)
+                if isinstance(event, VerifyProgress):
+                    self._shelf.models_state.check = self._shelf.vetting.checks.state
                 for name in _touched(event):
                     self._due[name].set()
 

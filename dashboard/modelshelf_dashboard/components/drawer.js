@@ -19,7 +19,7 @@ export function render({model, el}) {
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
   const first = (m) => `
     <h2>${esc(m.title)}</h2><div class="muted">${esc(m.sub)}</div>
-    ${m.chips?.length ? `<p class="chips">${m.chips.map(chip).join('')}</p>` : ''}
+    ${m.chips?.length || m.shield ? `<p class="chips">${(m.chips || []).map(chip).join('')}${shieldOf(m.shield, m.title)}</p>` : ''}
     ${(m.notes || []).map(note).join('')}
     ${m.fit ? fit(m.fit) : ''}${fixes(m.fixes)}`
   const second = (m) => `

@@ -15,10 +15,10 @@ class Drawer(Piece):
 
     Those buttons that are named `navigate-to-…` go out as events on window.
 
-    shown: `{title, sub, chips, fit, fixes, providers, files, notes, actions, pending}`; each part may be missing: fit
-    is `{where, score, verdict, how, sentence, facts, memory: [{label, told, share, colour}], quality, values}`, fixes
-    are `{text, score, action}`, providers `{id, title, sub, score, chosen, mark}`, files `{title, size, score, best,
-    action}`, notes `{tone, text, lines, link}`.
+    shown: `{title, sub, chips, shield, fit, fixes, providers, files, notes, actions, pending}`; each part may be
+    missing: the shield is that of a table's row, fit is `{where, score, verdict, how, sentence, facts, memory:
+    [{label, told, share, colour}], quality, values}`, fixes are `{text, score, action}`, providers `{id, title, sub,
+    score, chosen, mark}`, files `{title, size, score, best, action}`, notes `{tone, text, lines, link}`.
     """
 
     what_if = Child()

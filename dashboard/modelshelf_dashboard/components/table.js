@@ -27,7 +27,7 @@ export function render({model, el}) {
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
   const tick = (row) => model.picks ? `<input type="checkbox" class="pick" data-help="batchSelection" aria-label="${esc(w.pick)}: ${esc(row.title)}" tabindex="-1">` : ''
   const rowOf = (row) => `
-    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
+    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}${shieldOf(row.shield, row.title)}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
     ${model.columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key], row)}</span>`).join('')}
     <span role="gridcell" class="actions">${(row.actions || []).map((a) => button({label: `${a.word}: ${row.title}`, help: model.topic, ...a})).join('')}${model.opens ? `<button type="button" class="details" data-do="open" data-help="${esc(model.topic)}" aria-label="${esc(w.details)}: ${esc(row.title)}">${esc(w.details)}</button>` : ''}</span>`
   const make = (row) => {
@@ -124,6 +124,7 @@ export function render({model, el}) {
   }
   const indexOf = (node) => [...list.querySelectorAll('.item')].indexOf(node)
   const act = (node, name) => {
+    if ([...(node?.querySelectorAll('[aria-disabled=true]') ?? [])].some((b) => b.dataset.do === name)) return
     const known = node && kept.get(node.dataset.id), action = known?.actions.find((a) => a.do === name)
     if (name.startsWith('navigate-to-')) announce(name, action?.context ?? {})
     else model.send_msg({do: name, id: node?.dataset.id ?? '', context: action?.context ?? {}})

@@ -12,11 +12,13 @@ from modelshelf_dashboard.texts import _
 class Table(Piece):
     """Tells `{do: open, id}` and, for buttons, `{do, id}`; a `do` of `navigate-to-…` goes out as an event on window.
 
-    columns: `{key, label, kind, width, wide}`; kind is figure | fit | text | progress | line, `wide` gives way first.
-    rows: `{id, title, mark, sub, more, dot, chips, cells, actions}`; mark is `{text, tip}`, an action `{do, word, kind,
-    label, help, context}`. A cell is `{main, sub, score, tone, job, percent}` or, for a line, `{main, points, tone,
-    label}` (points: numbers, -1 where something failed, None where nothing is known). `more` is what a narrow list says
-    in place of its columns.
+    columns: `{key, label, kind, width, wide}`; kind is figure | fit | text | progress | line, or “text prose” for two
+    lines of text; `wide` gives way first.
+    rows: `{id, title, mark, sub, more, dot, chips, shield, cells, actions}`; mark is `{text, tip}`, a shield `{kind,
+    word, tip}` that tells `{do: shield, id}`, an action `{do, word, kind, label, help, context, why}`; one with a
+    `why` cannot be pressed, and says so. A cell is `{main, sub, score, tone, job, percent}` or, for a line, `{main,
+    points, tone, label}` (points: numbers, -1 where something failed, None where nothing is known). `more` is what a
+    narrow list says in place of its columns.
     A fit is `{score, explains}`: one that explains itself is a badge, which asks `{do: explain, id}` and is answered by
     `tell(explained=…)`, see `fits.told`.
     note: `{text, remedy, action}`, for the states empty, error and stale.

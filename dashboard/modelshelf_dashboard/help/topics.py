@@ -144,7 +144,37 @@ TOPICS = (
         N_("Quarantine"),
         N_(
             "Files that could run code when opened, or that are not what they claim, are held here and never reach the "
-            "library. Each says what was found. Choose a repository in GGUF or safetensors instead."
+            "library. Inspect says what was found in each. Choose a repository in GGUF or safetensors instead.\n"
+            "An administrator can release a file with a reason: these very bytes pass from then on, if they are still "
+            "those that were held. A download that waits for a decision is accepted or rejected here, too."
+        ),
+    ),
+    Topic(
+        "verdicts",
+        N_("Shields"),
+        N_(
+            "Every file is scanned before it gets its name in the library. “Scanned, nothing found” means all files by "
+            "today's rules; “nothing found so far”, what can be seen before the download; “needs a decision”, that a "
+            "person must look; “blocked”, that it is unsafe; “let through”, that an administrator said it may pass.\n"
+            "Press a shield to see what was found, where, what it could do and what to do, when it was scanned and "
+            "what the source's own scanners say. They can make a verdict worse, never better."
+        ),
+    ),
+    Topic(
+        "verifyEverything",
+        N_("Verify everything"),
+        N_(
+            "Reads every installed file again, compares it with its checksum, looks whether whole models are whole, "
+            "and scans by today's rules. It can be paused; models can be used meanwhile. What is not as it should be "
+            "is listed at the end."
+        ),
+    ),
+    Topic(
+        "vettingReport",
+        N_("Reports"),
+        N_(
+            "What the scanner found, as a file to hand on: JSON, or SARIF 2.1.0, which code hosts and editors read. "
+            "The one of the library names every installed file and all that is held; what was not looked at is said."
         ),
     ),
     Topic(

@@ -10,6 +10,7 @@ from modelshelf.ids import ModelId
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.drawer import Drawer
 from modelshelf_dashboard.library import explain, rows
+from modelshelf_dashboard.library.beforehand import Beforehand
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import Judged
 from modelshelf_dashboard.library.supposing import Supposing
@@ -38,6 +39,7 @@ class Detail:
         self._parts: dict[str, Any] = {}
         self.what_if = Supposing(shelf, session, applied=self.settle)
         self.judged = Judged(shelf, session, self.what_if, show=self._judge_shown)
+        self.beforehand = Beforehand(shelf, session, show=self._act)
         self.drawer = Drawer(heard=self._heard, what_if=self.what_if.piece)
         session.navigation.param.watch(self._open, ["model"])
         session.navigation.param.watch(lambda *_events: self.judged.choose(), ["by"])
@@ -82,6 +84,7 @@ class Detail:
         except ModelshelfError as error:
             self._parts["notes"] = [*self._parts.get("notes", []), _note(error)]
         await self.judged.ask(str(card.id))
+        await self.beforehand.look(model, best_files(self._ranked))
 
     async def _ask_access(self, card: RepoCard) -> None:
         """How far the publisher is with us; what cannot be found out changes nothing."""
@@ -128,8 +131,12 @@ class Detail:
         free = not standing.installed and not (job and job.active) and self._detail is not None
         closed = self._detail is not None and self._detail.card.gated and self._access != "granted"
         offer = free and not closed
+        before = self.beforehand.parts(self._model)
+        notes = [*self._parts.get("notes", []), *([before["note"]] if "note" in before else [])]
         shown = {
             **self._parts,
+            "notes": notes,
+            "shield": before.get("shield"),
             "files": explain.files(self._ranked, offer=offer),
             "actions": self._actions(standing, offer=offer),
         }
@@ -139,7 +146,8 @@ class Detail:
         if standing.installed:
             return [*self._try(), {"do": "installed", "word": _("Show in Installed"), "help": "storageManagement"}]
         if offer and self._detail is not None:
-            get = {"do": "download", "word": self._offer(self._detail), "kind": "primary", "help": "downloadProcess"}
+            kind = "" if self.beforehand.warns(self._model) else "primary"
+            get = {"do": "download", "word": self._offer(self._detail), "kind": kind, "help": "downloadProcess"}
             return [{**get, "context": {"files": list(best_files(self._ranked))}}]
         if standing.job is not None and standing.job.active and self._detail is not None:
             action = rows.action(self._detail.card, None, standing)
@@ -176,6 +184,8 @@ class Detail:
                 self._transfers.do({"do": message["do"], "id": context.get("job", "")})
             case "installed" | "quarantine" as view:
                 self._session.navigation.param.update(view=view, model="", by="")
+            case "shield":
+                self.beforehand.open(self._model)
             case "fix":
                 self._fixing.make(self._model, *self.judged.fix(context))
             case "provider":

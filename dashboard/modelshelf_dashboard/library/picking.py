@@ -10,6 +10,7 @@ from modelshelf.errors import ModelshelfError
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.beforehand import in_plan
 from modelshelf_dashboard.library.rows import latest, licence_word
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _, _n
@@ -74,12 +75,16 @@ class DownloadPicks:
         except ModelshelfError as error:
             self._dialog.ask(id=ASK, title=title, lines=[], error=f"{error} {error.remedy}")
             return
+        self._dialog.ask(
+            id=ASK, title=title, lines=[*lines_of(survey), _("Looking into the files …")], help="batchSelection"
+        )
+        looked = await in_plan(self._shelf, survey.plans[:NAMED])
         may = bool(survey.plans) and survey.fits_disk
         self._dialog.listen(lambda answer: self._answered(survey, answer))
         self._dialog.ask(
             id=ASK,
             title=title,
-            lines=lines_of(survey),
+            lines=[*lines_of(survey), *looked],
             word=_offer(len(survey.plans), survey.missing) if may else "",
             help="batchSelection",
             error="" if survey.fits_disk else _("There is not enough room. Free some, or choose fewer."),
