@@ -86,7 +86,8 @@ class Parts:
             self.top.tab = nav.tab
             self.shell.param.update(tab=nav.tab, drawer=drawer, wide=nav.tab == "settings" and bool(nav.beside))
             if changes and not self._reading:
-                typing = {change.name for change in changes} == {"q"}
+                names = {change.name for change in changes}
+                typing = "q" in names and names <= {"q", "page", "collection"}
                 self.router.place = {"address": nav.address(), "push": not typing}
             self.router.title = self._title()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import (
+    CatalogChanged,
     Event,
     JobChanged,
     JobProgress,
@@ -17,6 +18,8 @@ from modelshelf.events import (
     ProviderLooked,
     QuarantineChanged,
     SourceChanged,
+    SyncAsked,
+    SyncChanged,
 )
 from modelshelf.providers.spec import needs_key
 from modelshelf.state.providers import UNSEEN, ProviderState
@@ -52,6 +55,7 @@ class StateKeeper:
             "providers": self._read_providers,
             "profiles": self._read_profiles,
             "sources": self._read_sources,
+            "catalog": self._read_catalog,
         }
         for name, read in readers.items():
             self._due[name] = asyncio.Event()
@@ -73,6 +77,8 @@ class StateKeeper:
                     job.advance(event)
                 if isinstance(event, ProviderLooked) and (item := self._shelf.providers_state.find(event.provider)):
                     self._take_pulse(item)
+                if isinstance(event, SyncAsked | SyncChanged):
+                    self._take_listing(event)
                 for name in _touched(event):
                     self._due[name].set()
 
@@ -110,6 +116,18 @@ class StateKeeper:
 
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
+
+    async def _read_catalog(self) -> None:
+        found = await self._shelf.catalog.index.status()
+        told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
+        self._shelf.catalog_state.param.update(**told)
+
+    def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
+        state = self._shelf.catalog_state
+        if isinstance(event, SyncAsked):
+            state.begin("asked")
+        else:
+            state.take(event.status, event.source, event.found, event.error)
 
     async def _read_profiles(self) -> None:
         state = self._shelf.profiles_state
@@ -193,5 +211,7 @@ def _touched(event: Event) -> tuple[str, ...]:
             return ("profiles",)
         case SourceChanged():
             return ("sources",)
+        case CatalogChanged():
+            return ("catalog",)
         case _:
             return ()
