@@ -75,7 +75,7 @@ class Table(Piece):
         """Rows as they are now; the note of `empty` when there are none."""
         state = "ready" if rows else "empty"
         shown: dict[str, Any] = {"rows": rows, "state": state, "pages": pages or {}, "tools": tools or []}
-        self.param.update(**shown, status=status if rows else "", note={} if rows else (empty or {}))
+        self.change(**shown, status=status if rows else "", note={} if rows else (empty or {}))
 
     def trouble(self, text: str, remedy: str, action: dict[str, Any] | None = None) -> None:
         """Say why nothing can be shown; rows already there stay, as stale."""

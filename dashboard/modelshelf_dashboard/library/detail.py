@@ -10,10 +10,11 @@ from modelshelf.ids import ModelId
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.drawer import Drawer
 from modelshelf_dashboard.library import explain, rows
+from modelshelf_dashboard.library.around import Around
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import Judged
 from modelshelf_dashboard.library.supposing import Supposing
-from modelshelf_dashboard.session import TO_SETTINGS, Session
+from modelshelf_dashboard.session import MOST_COMPARED, TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers, best_files
 
@@ -38,6 +39,7 @@ class Detail:
         self._parts: dict[str, Any] = {}
         self.what_if = Supposing(shelf, session, applied=self.settle)
         self.judged = Judged(shelf, session, self.what_if, show=self._judge_shown)
+        self.around = Around(shelf, session, self._add)
         self.drawer = Drawer(heard=self._heard, what_if=self.what_if.piece)
         session.navigation.param.watch(self._open, ["model"])
         session.navigation.param.watch(lambda *_events: self.judged.choose(), ["by"])
@@ -51,6 +53,7 @@ class Detail:
     def _open(self, *_events: object) -> None:
         self._model = self._session.navigation.model
         self._detail, self._ranked, self._parts = None, (), {}
+        self.around.favourite = False
         self._access: RepoAccess = "unknown"
         self.judged.forget()
         if self._model:
@@ -58,6 +61,7 @@ class Detail:
             self._session.run(self._load(self._model), key="detail")
         else:
             self._session.stop("detail")
+            self._session.stop("around")
 
     async def _load(self, model: str) -> None:
         if (served := self.judged.served(model)) is not None:
@@ -77,6 +81,7 @@ class Detail:
         self._show()
         if card.gated and self._is_hub(card.source):
             await self._ask_access(card)
+        self._session.run(self.around.look(self._detail), key="around")
         try:
             self._ranked = await self._shelf.compatibility.rank(self._detail)
         except ModelshelfError as error:
@@ -112,6 +117,11 @@ class Detail:
         self._parts |= parts
         self._show()
 
+    def _add(self, parts: dict[str, Any]) -> None:
+        if self._detail is not None:
+            self._parts |= parts
+            self._show()
+
     def settle(self) -> None:
         """A setting was changed: everything that depends on it is looked at anew."""
         self._changed()
@@ -131,7 +141,7 @@ class Detail:
         shown = {
             **self._parts,
             "files": explain.files(self._ranked, offer=offer),
-            "actions": self._actions(standing, offer=offer),
+            "actions": [*self._actions(standing, offer=offer), *self._marks()],
         }
         self.drawer.param.update(state="ready", shown=shown, note={})
 
@@ -148,6 +158,14 @@ class Detail:
                 {"do": "cancel", "word": _("Cancel"), "context": action["context"], "help": "downloadProcess"},
             ]
         return []
+
+    def _marks(self) -> list[dict[str, Any]]:
+        """What one may do with any model that a source tells of."""
+        if self._detail is None:
+            return []
+        word = _("No favourite any more") if self.around.favourite else _("Keep as favourite")
+        keep = {"do": "favour", "word": word, "help": "keptSearches"}
+        return [keep, {"do": "compare", "word": _("Compare"), "help": "compareFits"}]
 
     def _offer(self, detail: RepoDetail) -> str:
         """Download in words: which file and how large, as soon as the best one is known."""
@@ -184,6 +202,19 @@ class Detail:
                 self.drawer.tell(explained=self.judged.explained(str(message.get("id", ""))))
             case "again":
                 self._open()
+            case "go" | "favour" | "compare" as deed:
+                self._turn_to(deed, str(message.get("id", "")))
+
+    def _turn_to(self, deed: str, other: str) -> None:
+        nav = self._session.navigation
+        match deed:
+            case "go" if other:
+                nav.param.update(model=other, by="")
+            case "favour":
+                self._session.run(self.around.favour(self._model), key="favour")
+            case "compare":
+                others = [one for one in nav.compare if one != self._model]
+                nav.param.update(compare=[*others, self._model][-MOST_COMPARED:], view="compare", model="", by="")
 
     def _repo(self) -> str:
         return self._model.partition(":")[2] or self._model

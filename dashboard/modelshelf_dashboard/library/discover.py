@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 MOST_KEPT = 2000  # judgements of cards
+JUDGED_FOR = 10.0  # seconds
 
 
 class Discover:
@@ -46,6 +48,8 @@ class Discover:
         self._shown: Found | None = None
         self.found: tuple[RepoCard, ...] = ()
         self._bests: dict[RepoCard, Best] = {}
+        self._fits: dict[RepoCard, Compatibility] = {}
+        self._judged = 0.0
         self._live, self._listed = Live(shelf, session, self._fit), Listed(shelf, session)
         self.listing = Listing(shelf, session)
         self.results_view: Callable[[], str] = lambda: "discover"  # where its results are looked at
@@ -100,12 +104,13 @@ class Discover:
 
     async def _look_up(self) -> None:
         self._live.forget()
-        async with aclosing(self._listed.follow()) as found:
-            async for one in found:
-                self._show(one)
         text = self._session.navigation.q
-        if text and text == self.search.text:
-            self.search.proposals = await self._listed.suggest(text)
+        async with aclosing(self._listed.follow()) as turns:
+            async for found in turns:
+                self._show(found)
+                if text and text == self.search.text:
+                    self.search.change(proposals=await self._listed.suggest(text))
+                    text = ""
 
     async def _ask_sources(self, refresh: bool) -> None:
         async with aclosing(self._live.follow(self._session.navigation.q, refresh=refresh)) as turns:
@@ -115,6 +120,7 @@ class Discover:
     async def _look_at_machine(self) -> None:
         machine = await self._shelf.compatibility.machine()
         cards = [_("{size} GPU", size=figures.memory(gpu.memory_total)) for gpu in machine.cards]
+        self.redo()  # without the machine nothing could be judged
         self.filters.machine = " · ".join([_("{size} memory", size=figures.memory(machine.ram_total)), *cards])
 
     def draw(self) -> None:
@@ -126,21 +132,21 @@ class Discover:
     def _show(self, found: Found) -> None:
         nav = self._session.navigation
         with pn.io.hold():
-            self.search.wrong = told_wrong(found.wrong, nav.q)
+            self.search.change(wrong=told_wrong(found.wrong, nav.q))
             if found.wrong is not None and found.groups is None:
                 return  # what is half written makes no sense yet: the rows of before stay
             self._shown = found
             if found.groups is not None:
                 fits = facets.FITS in nav.filters
-                self.filters.param.update(groups=found.groups, fits=fits, dirty=bool(nav.filters))
+                self.filters.change(groups=found.groups, fits=fits, dirty=bool(nav.filters))
             self._show_notices()
             self._show_rows(found)
 
     def _show_notices(self) -> None:
         listed = self._shown.notices if self._shown is not None else []
         with pn.io.hold():
-            self.sources.items = [*self.listing.notices(), *listed]
-            self.filters.foot = self.listing.age()
+            self.sources.change(items=[*self.listing.notices(), *listed])
+            self.filters.change(foot=self.listing.age())
 
     def _renewed(self) -> None:
         """Another generation is in use."""
@@ -150,7 +156,7 @@ class Discover:
     def _show_rows(self, found: Found) -> None:
         nav = self._session.navigation
         self.found = found.rows
-        judged = [(str(card.id), card.parameters or card.size or 0, self._best(card)) for card in self.found]
+        judged = [(str(card.id), card.parameters or card.size or 0, self._best(card, found)) for card in self.found]
         best = marks(judged, own_providers(self._shelf))
         shown = [rows.row(card, self._fit(card), self._standing(card), best.get(str(card.id))) for card in self.found]
         pages = {"offset": found.offset, "size": PAGE, "total": found.total} if found.whole else {}
@@ -163,18 +169,27 @@ class Discover:
         )
 
     def _fit(self, card: RepoCard) -> Compatibility:
-        return self._shelf.compatibility.quick(card)
+        """How well it does here, as of some seconds ago at most: free memory moves all the time."""
+        if monotonic() - self._judged > JUDGED_FOR:
+            self._fits, self._judged = {}, monotonic()
+        fit = self._fits.get(card)
+        if fit is None:
+            fit = self._fits[card] = self._shelf.compatibility.quick(card)
+        return fit
 
-    def _best(self, card: RepoCard) -> Best:
+    def _best(self, card: RepoCard, found: Found) -> Best:
         """Which provider does best with a card: asked once, since a list is drawn at every key that is pressed."""
-        found = self._bests.get(card) or self._shelf.compatibility.best(card)
-        if found is not None and len(self._bests) < MOST_KEPT:
-            self._bests[card] = found
-        return found
+        best = self._bests.get(card)
+        if best is None and found.settled:
+            best = self._shelf.compatibility.best(card)
+            if best is not None and len(self._bests) < MOST_KEPT:
+                self._bests[card] = best
+        return best
 
     def redo(self) -> None:
         """Settings or providers are others now: judge anew."""
         self._bests.clear()
+        self._fits.clear()
         self.draw()
 
     def _explain(self, model: str) -> None:

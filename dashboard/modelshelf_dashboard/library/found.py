@@ -24,3 +24,5 @@ class Found:
     wrong: Wrong | None = None
     whole: bool = True
     """Whether these are some rows of a list that goes on, to be looked through page by page."""
+    settled: bool = True
+    """Whether nobody waits for it: what is typed on is answered first, and judged in full when typing pauses."""

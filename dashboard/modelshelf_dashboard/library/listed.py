@@ -1,5 +1,6 @@
 """Asks the catalogue: a page of rows at once, then what the filters that no facet counts would leave."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 PAGE = 50
+PAUSE = 0.15  # seconds
 
 
 class Listed:
@@ -31,7 +33,8 @@ class Listed:
 
     async def available(self) -> bool:
         """Whether there is a catalogue."""
-        return await self._shelf.catalog.index.available()
+        state = self._shelf.catalog_state
+        return bool(state.generation) if state.loaded else await self._shelf.catalog.index.available()
 
     async def follow(self) -> AsyncGenerator[Found, None]:
         """The page that the session is at; once more when all filters have been counted.
@@ -52,10 +55,11 @@ class Listed:
             return
         found = self._found(page, begun)
         yield found
+        await asyncio.sleep(PAUSE)  # who goes on typing does not wait for any of the rest
         counted: dict[str, int] = {}
         for token in counts.own_counts(own_providers(self._shelf)):
             counted[token] = await self._count(query, token)
-        yield replace(found, groups=self._groups(page, counted))
+        yield replace(found, groups=self._groups(page, counted), settled=True)
 
     async def suggest(self, text: str) -> list[str]:
         """What the last word in the box may become."""
@@ -89,6 +93,7 @@ class Listed:
             offset=page.offset,
             groups=self._groups(page, {}),
             suggestion=page.suggestion,
+            settled=False,
         )
 
     def _groups(self, page: "Page", counted: dict[str, int]) -> list[dict[str, object]]:

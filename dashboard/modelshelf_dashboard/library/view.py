@@ -31,7 +31,7 @@ class ModelLibrary:
         nav = session.navigation
         self.discover = Discover(shelf, session, transfers, dialog)
         self.installed = Installed(shelf, session, dialog, transfers)
-        self.compare = Compare(shelf, session, self.discover)
+        self.compare = Compare(shelf, session, self.discover, transfers)
         self.downloads = Downloads(shelf, session, transfers)
         self.quarantine = Quarantine(shelf, session, dialog)
         self.detail = Detail(shelf, session, transfers, changed=self._refresh)
