@@ -65,7 +65,7 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(os.environ.get("MODELSHELF_BENCH_HOME") or _filled(Path(folder)))
         environment = {**os.environ, "HOME": folder, "MODELSHELF_HOME": str(home), "HF_HOME": f"{folder}/hf"}
-        command = [sys.executable, "-m", "modelshelf.cli", "serve", "--port", "0", "--no-browser"]
+        command: list[str | Path] = [sys.executable, "-m", "modelshelf.cli", "serve", "--port", "0", "--no-browser"]
         browser = playwright.chromium.launch(executable_path=find(), args=ARGUMENTS)
         with _process(command, environment) as server:
             assert server.stdout is not None

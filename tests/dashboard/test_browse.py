@@ -178,7 +178,6 @@ async def test_up_to_four_models_stand_side_by_side(shelf: Shelf, session: Sessi
     session.begin()
     transfers = Transfers(shelf, session)
     compare = Compare(shelf, session, Discover(shelf, session, transfers), transfers)
-    compare.beside.ask()
     facts = await until(lambda: {one["label"]: one["values"] for one in compare.beside.piece.facts})
     assert set(facts) >= {"Fit here", "Licence", "Context"}
     first, second = await until(

@@ -3,7 +3,8 @@ export function render({model, el}) {
   const w = model.words, form = document.createElement('form')
   form.setAttribute('aria-label', w.label)
   el.append(form)
-  const choice = (c, topic) => `<label class="choice"><input type="checkbox" data-token="${esc(c.token)}"${help(topic)} ${c.on ? 'checked' : ''}><span>${esc(c.label)}</span><small class="figure">${c.count == null ? '' : c.count.toLocaleString()}</small></label>`
+  const count = (n) => n >= 1e5 ? `${Math.round(n / 1e3).toLocaleString()} k` : n.toLocaleString()
+  const choice = (c, topic) => `<label class="choice"><input type="checkbox" data-token="${esc(c.token)}"${help(topic)} ${c.on ? 'checked' : ''}><span>${esc(c.label)}</span><small class="figure">${c.count == null ? '' : count(c.count)}</small></label>`
   const select = (g) => `<select data-key="${esc(g.key)}" aria-label="${esc(g.title)}"${help(g.topic)}><option value="">${esc(w.any)}</option>${g.choices.map((c) => `<option value="${esc(c.token)}" ${c.on ? 'selected' : ''}>${esc(c.label)}</option>`).join('')}</select>`
   const group = (g) => `<fieldset><legend>${esc(g.title)}</legend>${g.kind === 'select' ? select(g) : g.choices.map((c) => choice(c, g.topic)).join('')}</fieldset>`
   const item = (i) => `<div class="kept"><button type="button" class="plain" data-do="${esc(i.do)}" data-id="${esc(i.id)}" data-help="keptSearches" aria-pressed="${Boolean(i.on)}" title="${esc(i.title || '')}">${esc(i.label)}</button>${i.fresh ? `<button type="button" class="plain fresh" data-do="fresh" data-id="${esc(i.id)}" data-help="keptSearches" aria-label="${esc(fill(w.fresh, {what: i.label}))}">${esc(i.fresh)}</button>` : ''}${i.removable ? `<button type="button" class="plain" data-do="forget" data-id="${esc(i.id)}" data-help="keptSearches" aria-label="${esc(fill(w.forget, {what: i.label}))}">×</button>` : ''}</div>`

@@ -42,7 +42,8 @@ class Around:
         await self._shelf.discovery.visited(name)
         self.favourite = name in await self._shelf.discovery.favourites()
         self._show({})
-        await self._relatives(name)
+        if lists := await self.relatives(name):
+            self._show({"lists": lists})
         await self._moved(detail)
         await self._scanned(detail)
 
@@ -53,12 +54,12 @@ class Around:
         self.favourite = not self.favourite
         self._show({})
 
-    async def _relatives(self, name: str) -> None:
+    async def relatives(self, name: str) -> list[dict[str, Any]]:
+        """What goes together with a model, as far as there is a catalogue that has it."""
         try:
-            found = await self._shelf.discovery.relatives(name)
-        except NotFound:  # no catalogue yet, or one that does not have it
-            return
-        self._show({"lists": _lists(found)})
+            return _lists(await self._shelf.discovery.relatives(name))
+        except NotFound:
+            return []
 
     async def _moved(self, detail: RepoDetail) -> None:
         """Whether what is installed is still what the source has."""

@@ -38,6 +38,7 @@ class SideBySide:
         session.navigation.param.watch(lambda *_events: self.ask(), ["compare", "view"])
         session.follower.watch(shelf.models_state, ["installed"], self.draw)
         session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
+        self.ask()
 
     def ask(self) -> None:
         """Look at what is compared now, if anybody looks."""

@@ -95,7 +95,7 @@ def groups(
 
 def own_counts(providers: Mapping[str, str]) -> list[str]:
     """The filters whose counts no facet tells."""
-    return ["is:fits", *(f"provider:{name}" for name in providers), *(token for token, _label in STATES)]
+    return [*(f"provider:{name}" for name in providers), *(token for token, _label in STATES)]
 
 
 def _group(title: str, topic: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

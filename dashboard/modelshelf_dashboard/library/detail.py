@@ -98,8 +98,13 @@ class Detail:
         self._show()
 
     async def _load_installed(self, model: str, error: ModelshelfError) -> None:
-        """The source does not tell: what is installed can still be explained."""
+        """The source does not tell: what is installed, or stands in the list of all models, can still be explained."""
         installed = await self._shelf.library.find(model)
+        if installed is None and (card := await self._from_list(model)) is not None:
+            note = _note(error)
+            self._parts = {**explain.heading(card), "notes": [note], "lists": await self.around.relatives(model)}
+            self._show()
+            return
         if installed is None:
             again = {"do": "again", "word": _("Try again"), "help": "sources"}
             note = {"text": str(error), "remedy": error.remedy, "action": again}
@@ -110,6 +115,14 @@ class Detail:
         self._parts = {"title": name.name, "sub": sub, "notes": [_note(error)], "pending": True}
         self._show()
         await self.judged.ask(str(installed.id))
+
+    async def _from_list(self, model: str) -> RepoCard | None:
+        """What the catalogue knows of a model whose source does not tell."""
+        try:
+            found = await self._shelf.catalog.index.rows([model])
+        except ModelshelfError:
+            return None
+        return found[model].card if model in found else None
 
     def _judge_shown(self, parts: dict[str, Any], trouble: ModelshelfError | None) -> None:
         if trouble is not None:

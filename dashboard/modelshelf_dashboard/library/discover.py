@@ -165,7 +165,7 @@ class Discover:
             status=found.status,
             empty=empty(nav, found, self._shelf),
             pages=pages,
-            tools=tools(nav.sort, whole=found.whole and not nav.collection, asked=bool(nav.q or nav.filters)),
+            tools=tools(nav, found),
         )
 
     def _fit(self, card: RepoCard) -> Compatibility:

@@ -39,13 +39,20 @@ KNOWN = (
 )
 
 
-def tools(sort: str, *, whole: bool, asked: bool) -> list[dict[str, Any]]:
+def tools(nav: "Navigation", found: Found) -> list[dict[str, Any]]:
     """What stands over the rows at the right: the order of a whole list, which columns, and to keep the search."""
-    options = [{"value": value, "label": _(label)} for value, label in SORTS]
-    order = {"kind": "choice", "key": "sort", "label": _("Order"), "value": sort, "options": options}
-    keep = {"kind": "button", "key": "keep", "label": _("Keep this search"), "help": "keptSearches"}
     columns = {"kind": "columns", "key": "columns", "label": _("Columns")}
-    return [*([keep] if whole and asked else []), *([order] if whole else []), columns]
+    if not found.whole or nav.collection:
+        return [columns]
+    options = [{"value": value, "label": _(label)} for value, label in SORTS]
+    shown: list[dict[str, Any]] = []
+    if found.suggestion and found.rows:
+        label = _("Did you mean {query}?", query=found.suggestion)
+        shown.append({"kind": "button", "key": "take", "label": label, "help": "searchFiltering"})
+    if nav.q or nav.filters:
+        shown.append({"kind": "button", "key": "keep", "label": _("Keep this search"), "help": "keptSearches"})
+    order = {"kind": "choice", "key": "sort", "label": _("Order"), "value": nav.sort, "options": options}
+    return [*shown, order, columns]
 
 
 def told_wrong(wrong: Wrong | None, text: str) -> dict[str, Any]:
