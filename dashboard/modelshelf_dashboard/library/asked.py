@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from modelshelf.catalog.query import Query, parse
+from modelshelf.catalog.query import Filter, Query, parse
 from modelshelf.errors import UsageError
 
 LISTED = frozenset({"ability", "author", "format", "library", "license", "provider", "quant", "source", "tag", "task"})
@@ -44,13 +44,23 @@ def compose(text: str, tokens: Sequence[str]) -> Query:
 
 
 def taken_apart(query: str) -> tuple[str, list[str]]:
-    """A kept query as words for the box and filters beside it, as one would have chosen them."""
+    """A kept query as words for the box and filters beside it, as one would have chosen them.
+
+    Beside the box the values of one key widen: where two filters of one key narrow, the second stays in the box.
+    """
     found = parse(query)
     tokens: list[str] = []
+    widened: set[str] = set()
+    narrowing: list[Filter] = []
     for one in found.filters:
-        single = one.range is None and not one.negated and one.key in LISTED
-        tokens += [f"{one.key}:{_quoted(value)}" for value in one.values] if single else [str(one)]
-    return str(Query(found.words, found.excluded)), tokens
+        if one.range is not None or one.negated or one.key not in LISTED:
+            tokens.append(str(one))
+        elif one.key in widened:
+            narrowing.append(one)
+        else:
+            widened.add(one.key)
+            tokens += [f"{one.key}:{_quoted(value)}" for value in one.values]
+    return str(Query(found.words, found.excluded, tuple(narrowing))), tokens
 
 
 def wrong(error: UsageError, text: str) -> Wrong:
