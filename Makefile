@@ -27,8 +27,10 @@ PEERS := llmfit==1.1.17
 # Programs that only the long trials need: one that reads what landed, and a server that others wrote.
 READERS := transformers==5.24.0
 MIRROR := olah==0.5.4
+# What the catalogue is measured against.
+ENGINES := duckdb==2.0.1 tantivy==0.27.0 pyarrow==26.0.1
 
-.PHONY: help venv run test check fix browser bench bench-downloads deep clean
+.PHONY: help venv run test check fix browser bench bench-downloads bench-vetting bench-catalogue deep clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -67,6 +69,14 @@ bench: $(STAMP) browser ## measure what the README claims, beside peers; prints 
 bench-downloads: $(STAMP) ## downloads beside aria2c, curl and huggingface_hub, from nginx over TLS on loopback; takes some 12 GB
 	@command -v nginx aria2c curl openssl >/dev/null || { apt-get update -qq && apt-get install -y -qq nginx-light aria2 curl openssl >/dev/null; }
 	@$(BIN)/python -m benchmarks downloads
+
+bench-vetting: $(STAMP) ## what scanning finds and how long it takes, beside picklescan, modelscan and modelaudit
+	@$(BIN)/python -m benchmarks vetting
+
+bench-catalogue: $(STAMP) ## 2.5 million models beside SQLite FTS5, tantivy, DuckDB and pandas; takes some 3 GB of disk and 10 minutes
+	@$(BIN)/python -m venv $(VENV)/catalogue && $(VENV)/catalogue/bin/python -m pip install -qq --disable-pip-version-check $(ENGINES) \
+		|| echo "Without DuckDB and tantivy: they are not measured."
+	@$(BIN)/python -m benchmarks catalogue
 
 deep: $(STAMP) browser ## the long trials
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(READERS) || echo "Without transformers: its trial is skipped."

@@ -29,7 +29,7 @@ class Bell:
         news = self._shelf.downloads_state.news
         decisions = [job for job in news.ended if job.status is not JobStatus.DONE]
         done = [job for job in news.ended if job.status is JobStatus.DONE]
-        items = [*map(_waiting, news.waiting), *map(_entry, decisions), *map(_entry, done)]
+        items = [*map(waiting_entry, news.waiting), *map(job_entry, decisions), *map(job_entry, done)]
         left = news.ended_total - len(news.ended)
         self.piece.param.update(items=items, left=_n("and {n} older", "and {n} older", left) if left > 0 else "")
 
@@ -53,7 +53,8 @@ class Bell:
         self._session.run(self._shelf.downloads.mark_seen([job]), what="news")
 
 
-def _entry(job: Job) -> dict[str, Any]:
+def job_entry(job: Job) -> dict[str, Any]:
+    """A job that ended as an entry."""
     tone = job_tone(job.status)
     return {
         "id": job.id,
@@ -83,7 +84,8 @@ def _action(job: Job) -> dict[str, Any]:
     return {"do": "retry", "word": _("Try again"), "help": "downloadProcess"}
 
 
-def _waiting(waiting: Waiting) -> dict[str, Any]:
+def waiting_entry(waiting: Waiting) -> dict[str, Any]:
+    """Jobs that wait for the same as one entry."""
     _cause, _colon, why = waiting.detail.partition(": ")
     return {
         "id": waiting.job,

@@ -56,6 +56,7 @@ _SERVICES = {
     "catalog": N_("Search"),
     "metadata": N_("Facts of models"),
     "vetting": N_("Safety checks"),
+    "catalog sync": N_("Keeping the catalogue fresh"),
     "library": N_("Installed models"),
     "providers": N_("Providers"),
     "health": N_("Watch over providers"),

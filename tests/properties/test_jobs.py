@@ -259,7 +259,8 @@ class Jobs(RuleBasedStateMachine):
                 assert status in jobs.WORKING
             if not row.owner:
                 assert row.id not in self.holders
-                assert not row.request
+                # What was asked of a process that was killed waits for the next one that takes the job.
+                assert row.request in ("", self.wishes.get(row.id, ""))
             assert not row.until or status is JobStatus.WAITING
 
     def everything_can_still_end(self) -> None:

@@ -137,7 +137,7 @@ async def events(
     kinds: Annotated[str, Query(description="comma-separated; empty: all", max_length=200)] = "",
     last_event_id: Annotated[str, Header(max_length=100)] = "",
 ) -> StreamingResponse:
-    """What happens, as it happens: job, progress, library, quarantine, provider, source, service.
+    """What happens, as it happens: job, progress, transfer, library, quarantine, provider, source, service.
 
     The first event is `reset` unless the reader goes on where it stopped (Last-Event-ID): read the state, then follow.
     """

@@ -38,6 +38,7 @@ class NewSource(BaseModel):
     path: str = Field(default="", max_length=1000)
     label: str = Field(default="", max_length=100)
     token_env: str = Field(default="", max_length=100)
+    owner: str = Field(default="", max_length=96, description="of a hub only what this organisation publishes")
     hosts: list[str] = Field(default=[], max_length=20)
 
 
@@ -69,7 +70,14 @@ async def kinds(shelf: TheShelf) -> list[str]:
 async def add(shelf: TheShelf, new: NewSource) -> SourceEntryAnswer:
     """Add a source behind the others."""
     await shelf.sources.add(
-        new.name, new.kind, url=new.url, path=new.path, label=new.label, token_env=new.token_env, hosts=new.hosts
+        new.name,
+        new.kind,
+        url=new.url,
+        path=new.path,
+        label=new.label,
+        token_env=new.token_env,
+        owner=new.owner,
+        hosts=new.hosts,
     )
     return await _one(shelf, new.name)
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modelshelf.errors import NotEnoughDisk, StoreError
 
@@ -20,6 +21,9 @@ ENVIRONMENT = {
 }
 
 
+SMALL = 300_000  # bytes of what sources said
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """A generation and how many models it holds."""
@@ -31,10 +35,29 @@ class Built:
 async def build(folder: Path, sources: Mapping[str, Sequence[Path]]) -> Built:
     """Make a generation of what sources said, and put it in use. Cancelled, it stops and the old one stays.
 
+    What is small is made in a thread, which is then not stopped: a process of its own takes longer to start.
+
     Raises:
         NotEnoughDisk: there is no space for it; the generation in use stays.
         StoreError: it could not be made; the generation in use stays.
     """
+    job = {name: [str(file) for file in files] for name, files in sources.items()}
+    if await asyncio.to_thread(_is_small, sources):
+        return _built(await asyncio.to_thread(_made_here, folder, job))
+    return _built(await _made_beside(folder, job))
+
+
+def _is_small(sources: Mapping[str, Sequence[Path]]) -> bool:
+    return sum(file.stat().st_size for files in sources.values() for file in files) < SMALL
+
+
+def _made_here(folder: Path, job: Mapping[str, list[str]]) -> dict[str, Any]:
+    from modelshelf.catalog.columns.__main__ import answer
+
+    return answer(folder, job)
+
+
+async def _made_beside(folder: Path, job: Mapping[str, list[str]]) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -45,9 +68,8 @@ async def build(folder: Path, sources: Mapping[str, Sequence[Path]]) -> Built:
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **ENVIRONMENT},
     )
-    job = json.dumps({name: [str(file) for file in files] for name, files in sources.items()})
     try:
-        output, trouble = await process.communicate(job.encode())
+        output, trouble = await process.communicate(json.dumps(job).encode())
     finally:
         if process.returncode is None:
             process.kill()
@@ -55,15 +77,19 @@ async def build(folder: Path, sources: Mapping[str, Sequence[Path]]) -> Built:
     return _read(output, trouble)
 
 
-def _read(output: bytes, trouble: bytes) -> Built:
+def _read(output: bytes, trouble: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(output)
+        said: dict[str, Any] = json.loads(output)
     except ValueError:
         last = trouble.decode("utf-8", "replace").strip().splitlines()[-1:]
-        said = f": {last[0][:300]}" if last else ""
+        told = f": {last[0][:300]}" if last else ""
         raise StoreError(
-            f"The process that makes the catalogue ended without an answer{said}.", remedy=_AGAIN
+            f"The process that makes the catalogue ended without an answer{told}.", remedy=_AGAIN
         ) from None
+    return said
+
+
+def _built(answer: Mapping[str, Any]) -> Built:
     if "error" in answer:
         kind = NotEnoughDisk if "disk is full" in answer["error"] else StoreError
         raise kind(answer["error"], remedy=answer["remedy"])

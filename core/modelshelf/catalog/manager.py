@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _FOLDER = "folder"
 _NO_ADDRESS = frozenset({_FOLDER, "samples"})
 _NEED_ADDRESS = frozenset({"huggingface"})
+_PARQUET = "parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,10 @@ class SourceManager:
         path: str = "",
         label: str = "",
         token_env: str = "",
+        owner: str = "",
         hosts: Sequence[str] = (),
     ) -> None:
-        """Add a source behind the others. It is not asked yet.
+        """Add a source behind the others. It is not asked yet. `owner` narrows a hub to one organisation.
 
         Raises:
             UsageError: there is one of that name, no such kind, or an address or folder is missing or wrong.
@@ -103,6 +105,7 @@ class SourceManager:
                 path=path,
                 label=label,
                 token_env=token_env,
+                owner=owner,
                 hosts=tuple(hosts),
             )
         except ValidationError:
@@ -211,6 +214,8 @@ def _check(settings: SourceConfig) -> None:
     """Raises UsageError if an address or a folder is missing or wrong. For threads."""
     if settings.kind == _FOLDER and not (settings.path and Path(settings.path).expanduser().is_dir()):
         raise UsageError(f"{settings.path or 'Nothing'} is no folder.", remedy="Name a folder of models with --path.")
+    if settings.kind == _PARQUET and not (settings.url or Path(settings.path or ".").expanduser().is_file()):
+        raise UsageError("Where is the Parquet file?", remedy="Give its address with --url, or the file with --path.")
     if settings.kind in _NEED_ADDRESS and not settings.url:
         raise UsageError("A hub needs its address.", remedy="Give it with --url, for example https://hub.example.org.")
     for address in filter(None, [settings.url, *settings.hosts]):

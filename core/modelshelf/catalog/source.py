@@ -77,6 +77,19 @@ class Listed(Protocol):
 
 
 @runtime_checkable
+class Enumerated(Protocol):
+    """A source that can name all that it has at once, though it has no search."""
+
+    async def everything(self) -> Sequence[RepoCard]:
+        """Every repository, with what is known of it without asking for each.
+
+        Raises:
+            Unreachable: it does not answer, or does not tell what it has.
+        """
+        ...
+
+
+@runtime_checkable
 class Whole(Protocol):
     """A source whose models come as one Parquet file."""
 

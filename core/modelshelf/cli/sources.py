@@ -56,10 +56,11 @@ def list_all(as_json: Json = False) -> None:
 @commands.command()
 def add(
     name: Name,
-    kind: Annotated[str, typer.Option(help="huggingface, modelscope, ollama, web, folder …")] = "huggingface",
+    kind: Annotated[str, typer.Option(help="huggingface, modelscope, ollama, web, folder, parquet …")] = "huggingface",
     url: Annotated[str, typer.Option(help="Its address, for example https://hub.example.org.")] = "",
     path: Annotated[Path | None, typer.Option(help="The folder of a source of that kind.")] = None,
     label: Annotated[str, typer.Option(help="What people call it.")] = "",
+    owner: Annotated[str, typer.Option(help="Of a hub only what this organisation or person publishes.")] = "",
     token_env: Annotated[
         str, typer.Option(metavar="VARIABLE", help="The environment variable that holds its token.")
     ] = "",
@@ -76,7 +77,7 @@ def add(
     async def work(shelf: "Shelf") -> None:
         folder = str(path.expanduser().absolute()) if path else ""
         await shelf.sources.add(
-            name, kind, url=url, path=folder, label=label, token_env=token_env, hosts=tuple(host or ())
+            name, kind, url=url, path=folder, label=label, token_env=token_env, owner=owner, hosts=tuple(host or ())
         )
         if token is not None:
             await shelf.sources.save_token(name, token)

@@ -5,7 +5,6 @@ score is a product: what size and context decide times what quantisation and abi
 `judge` itself; here a score may differ by what a cell's sizes differ, some 2 %.
 """
 
-from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,8 @@ from modelshelf.metadata.facts import ModelFacts
 
 type Array = NDArray[Any]
 
+BLOCK = 1 << 16
+SMALL_SHIFT, LARGE_SHIFT = 22, 40  # bits for a row's number behind its value
 UNSAID = 0
 """The value of a model that nothing can be said of; others are their score and one."""
 
@@ -31,9 +32,10 @@ UNSAID = 0
 class Cells:
     """Kinds of models. A cell is of a class, and lies at a point of the grid of sizes, parameters and contexts.
 
-    `classes` are facts without sizes; those that gates tell apart are `kinds`, and `kind` says which a class is. The
-    points of the grid are all of `sizes` with `parameters`, which are a row for each context in `contexts`; `context`
-    and `point` say where in it a cell lies. `known` is False for the cell of models that tell no size.
+    `classes` are facts without sizes; those that gates tell apart are `kinds`, and `kind` says which a class is;
+    `factor` is the part that quantisation and abilities make of its score. The points of the grid are all of `sizes`
+    with `parameters`, which are a row for each context in `contexts`; `place` says where in it a cell lies. `known` is
+    False for the cell of models that tell no size.
     """
 
     classes: Sequence[ModelFacts]
@@ -46,8 +48,8 @@ class Cells:
     sizes: Array
     parameters: Array
     contexts: Array
-    context: Array
-    point: Array
+    place: Array
+    factor: Array
 
     @classmethod
     def read(cls, classes: Sequence[Mapping[str, Any]], table: Array, steps: int) -> "Cells":
@@ -63,23 +65,26 @@ class Cells:
         kinds = dict(zip(told, facts, strict=True))
         kind = np.array([list(kinds).index(one) for one in told], np.int64)
         of = table[:, 0]
+        place = context[of] * len(sizes) + bucket * len(ratios) + ratio
         return cls(
             facts, list(kinds.values()), kind, of, table[:, 3] > 0, formats, format_, sizes, parameters, contexts,
-            context[of], bucket * len(ratios) + ratio,
+            place, _factors(facts),
         )  # fmt: skip
 
 
 def scores(cells: Cells, askings: Sequence[Asking]) -> Array:
     """The best score and one of each cell with some providers; `UNSAID` where a model tells no size."""
-    alike: dict[Hashable, list[Asking]] = {}
+    alike: dict[Hashable, dict[Hashable, Asking]] = {}
     for asking in askings:
-        families = tuple(map(asking.engine.family_for, cells.formats))
-        key = families, asking.engine.gpus, asking.settings, id(asking.machine), asking.required
-        alike.setdefault(key, []).append(asking)
+        engine = asking.engine
+        families = tuple(map(engine.family_for, cells.formats))
+        taking = families, engine.gpus, asking.settings, id(asking.machine), asking.required
+        # Of several providers with the same engine one speaks for all.
+        alike.setdefault(taking, {})[engine.kind, engine.version, engine.built] = asking
     sized: dict[Hashable, Array] = {}
     best = np.zeros(len(cells.of), np.uint8)
     for group in alike.values():
-        np.maximum(best, _scores(cells, group, sized), out=best)
+        np.maximum(best, _scores(cells, list(group.values()), sized), out=best)
     return np.where(cells.known, best + np.uint8(1), np.uint8(UNSAID))
 
 
@@ -87,16 +92,15 @@ def _scores(cells: Cells, askings: Sequence[Asking], sized: dict[Hashable, Array
     """Of providers that take memory alike: what differs is which models they run at all."""
     caps = np.maximum.reduce([_caps(cells, asking) for asking in askings])
     open_ = np.flatnonzero(caps[cells.of])
-    of = cells.of[open_]
+    of, places = cells.of[open_], cells.place[open_]
     found = np.zeros(len(open_))
     families = [askings[0].engine.family_for(name) for name in cells.formats]
     for family in set(families):
         meant = np.array([name == family for name in families])[cells.format][of]
-        rows = open_[meant]
-        if len(rows):
-            found[meant] = _sized(cells, askings[0], family, sized)[cells.context[rows], cells.point[rows]]
+        if meant.any():
+            found[meant] = _sized(cells, askings[0], family, sized)[places[meant]]
     result = np.zeros(len(cells.of), np.uint8)
-    result[open_] = np.minimum(np.round(found * _factors(cells)[of]), caps[of])
+    result[open_] = np.minimum(np.round(found * cells.factor[of]), caps[of])
     return result
 
 
@@ -112,7 +116,8 @@ def _sized(cells: Cells, asking: Asking, family: str, sized: dict[Hashable, Arra
             np.tile(cells.parameters, len(limits)),
             np.repeat(limits, len(cells.sizes)),
         )
-        sized[key] = (100 * np.exp(guessed(asking, family, models))).reshape(len(limits), -1)[places]
+        found = 100 * np.exp(guessed(asking, family, models))
+        sized[key] = found.reshape(len(limits), -1)[places].ravel()
     return sized[key]
 
 
@@ -126,11 +131,11 @@ def _caps(cells: Cells, asking: Asking) -> Array:
     return caps
 
 
-def _factors(cells: Cells) -> Array:
+def _factors(classes: Sequence[ModelFacts]) -> Array:
     """The part that quantisation and abilities make of each class' score."""
-    able = np.where([facts.chat_template is not None for facts in cells.classes], 1.0, NO_TEMPLATE)
-    kept = {name: fidelity(name) for name in {facts.quantisation for facts in cells.classes}}
-    faithful = np.array([kept[facts.quantisation] for facts in cells.classes])
+    able = np.where([facts.chat_template is not None for facts in classes], 1.0, NO_TEMPLATE)
+    kept = {name: fidelity(name) for name in {facts.quantisation for facts in classes}}
+    faithful = np.array([kept[facts.quantisation] for facts in classes])
     return np.asarray(faithful ** WEIGHTS["fidelity"] * able ** WEIGHTS["abilities"])
 
 
@@ -156,8 +161,12 @@ def _facts(said: Mapping[str, Any]) -> ModelFacts:
 
 
 def spread(found: Array, cells: Array) -> Array:
-    """From the value of each cell to that of each row."""
-    return np.asarray(found.take(cells, mode="clip"))
+    """From the value of each cell to that of each row; block by block, which stay in the processor's cache."""
+    values = np.empty(len(cells), found.dtype)
+    for start in range(0, len(cells), BLOCK):
+        part = slice(start, start + BLOCK)
+        np.take(found, cells[part], out=values[part], mode="clip")
+    return values
 
 
 class Standing:
@@ -168,10 +177,18 @@ class Standing:
 
     def __init__(self, values: Array) -> None:
         self.values = values
-        self.order: Array = np.argsort(np.uint8(255) - self.values, kind="stable").astype(np.uint32)
-        ends = [bisect_right(range(len(values)), 255 - value, key=self._fall) for value in range(256)]
-        self._ends = [*ends, 0]  # of each value; before 255 there is nothing
-        self.known = ends[UNSAID + 1]
+        # Sorting the numbers themselves, each with its row behind it, is quicker than sorting what points to them.
+        small = len(values) < 1 << SMALL_SHIFT
+        shift, kind = (SMALL_SHIFT, np.uint32) if small else (LARGE_SHIFT, np.uint64)
+        keys: Array = (np.uint8(255) - values).astype(kind)
+        keys <<= kind(shift)
+        keys |= np.arange(len(values), dtype=kind)
+        keys.sort()
+        bounds = (np.arange(257, dtype=np.uint64) << np.uint64(shift)).clip(max=np.iinfo(kind).max).astype(kind)
+        self._bounds: Array = np.searchsorted(keys, bounds)
+        keys &= kind((1 << shift) - 1)
+        self.order = keys
+        self.known = int(self._bounds[255 - UNSAID])
 
     def places(self, rows: Array) -> Array:
         """The places of these rows in the order."""
@@ -179,14 +196,10 @@ class Standing:
         places = np.empty(len(rows), np.int64)
         for value in np.unique(values).tolist():
             here = values == value
-            start, end = self._ends[value + 1], self._ends[value]
+            start, end = self._bounds[255 - value], self._bounds[256 - value]
             places[here] = start + np.searchsorted(self.order[start:end], rows[here])
         return places
 
     def reaching(self, score: int) -> Array:
         """Which rows have this score or a better one."""
         return np.asarray(self.values > score)
-
-    def _fall(self, place: int) -> int:
-        """What ascends along the order."""
-        return 255 - int(self.values[self.order[place]])

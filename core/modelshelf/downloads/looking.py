@@ -101,10 +101,7 @@ class Looking:
 
     async def history(self, limit: int = HISTORY) -> "pd.DataFrame":
         """Every job ever, newest first, one row each: `rate` in bytes per second, `seconds` from begin to end."""
-        found = await self.past(limit)
-        from modelshelf.downloads.frame import to_frame
-
-        return await asyncio.to_thread(to_frame, found)
+        return await asyncio.to_thread(_history_frame, await self.past(limit))
 
     async def past(self, limit: int = HISTORY) -> tuple[Job, ...]:
         """Jobs by the time they were asked for, newest first."""
@@ -121,10 +118,7 @@ class Looking:
         Sizes in bytes, `rate` in bytes per second while it ran, `seconds` with pauses between tries; `refetched` bytes
         came again or in vain, `outcome` is done, stopped, or the code of an error; `host` is who sent the bytes.
         """
-        found = await self.transfers(limit)
-        from modelshelf.downloads.frame import numbers_frame
-
-        return await asyncio.to_thread(numbers_frame, found)
+        return await asyncio.to_thread(_numbers_frame, await self.transfers(limit))
 
     async def transfers(self, limit: int = 200, offset: int = 0) -> Sequence[TransferRow]:
         """The rows of `numbers`."""
@@ -151,3 +145,17 @@ class Looking:
 
     def _snapshots(self, found: Sequence[Lean]) -> tuple[Job, ...]:
         return tuple(self._snapshot(row) for row in found)
+
+
+def _history_frame(found: Sequence[Job]) -> "pd.DataFrame":
+    """For threads: pandas takes half a second to load, in which nothing else would go on."""
+    from modelshelf.downloads.frame import to_frame
+
+    return to_frame(found)
+
+
+def _numbers_frame(found: Sequence[TransferRow]) -> "pd.DataFrame":
+    """For threads, as above."""
+    from modelshelf.downloads.frame import numbers_frame
+
+    return numbers_frame(found)

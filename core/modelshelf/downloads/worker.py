@@ -77,7 +77,7 @@ class Worker:
         network = Network(self._config, connect_seconds=pace.connect, silence_seconds=pace.silence)
         means = Means(network, pace, HostGates(), RateLimit())
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="downloads")
-        numbers = TransferLog(self._store)
+        numbers = TransferLog(self._store, self._events)
         self._tools = Tools(self._catalog, self._library, self._vetting, means, pool, self.places, numbers)
         self._tasks = [
             asyncio.create_task(self._take_jobs(), name="downloads.take"),

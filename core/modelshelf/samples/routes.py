@@ -103,7 +103,7 @@ class Routes:
         """A page of the list; the Link header leads to the next."""
         self._account(request)
         query = {key: request.query.getall(key) for key in request.query}
-        hits = answers.found(self._hub.repos.values(), query)
+        hits = await asyncio.to_thread(answers.found, list(self._hub.repos.values()), query)
         wanted = _number(request.query.get("limit"), 1000)
         start, size = _number(request.query.get("cursor"), 0), min(wanted, self._hub.page)
         fields = query.get("expand") or (answers.SEARCH_FIELDS if "full" not in query else answers.DETAIL_FIELDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import (
+    CatalogChanged,
     Event,
     JobChanged,
     JobProgress,
@@ -17,6 +18,8 @@ from modelshelf.events import (
     ProviderLooked,
     QuarantineChanged,
     SourceChanged,
+    SyncAsked,
+    SyncChanged,
     VerifyProgress,
 )
 from modelshelf.providers.spec import needs_key
@@ -53,6 +56,7 @@ class StateKeeper:
             "providers": self._read_providers,
             "profiles": self._read_profiles,
             "sources": self._read_sources,
+            "catalog": self._read_catalog,
         }
         for name, read in readers.items():
             self._due[name] = asyncio.Event()
@@ -76,6 +80,8 @@ class StateKeeper:
                     self._take_pulse(item)
                 if isinstance(event, VerifyProgress):
                     self._shelf.models_state.check = self._shelf.vetting.checks.state
+                if isinstance(event, SyncAsked | SyncChanged):
+                    self._take_listing(event)
                 for name in _touched(event):
                     self._due[name].set()
 
@@ -113,6 +119,18 @@ class StateKeeper:
 
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
+
+    async def _read_catalog(self) -> None:
+        found = await self._shelf.catalog.index.status()
+        told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
+        self._shelf.catalog_state.param.update(**told)
+
+    def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
+        state = self._shelf.catalog_state
+        if isinstance(event, SyncAsked):
+            state.begin("asked")
+        else:
+            state.take(event.status, event.source, event.found, event.error)
 
     async def _read_profiles(self) -> None:
         state = self._shelf.profiles_state
@@ -195,6 +213,8 @@ def _touched(event: Event) -> tuple[str, ...]:
         case ProfileChanged():
             return ("profiles",)
         case SourceChanged():
-            return ("sources",)
+            return ("sources", "catalog")
+        case CatalogChanged():
+            return ("catalog",)
         case _:
             return ()

@@ -15,6 +15,7 @@ from modelshelf.vetting.spec import Content
 
 _TEXT_SAMPLE = 65_536
 _CONTROL = bytes(code for code in range(32) if code not in b"\b\t\n\v\f\r\x1b")
+_SHORTEST_TEXT = 100  # of one that is not in UTF-8
 _FEW_CONTROLS = 0.01  # of the letters of a text
 
 
@@ -89,6 +90,12 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"CWS", "flash"),
     (b"ZWS", "flash"),
     (b"ITSF\x03\x00", "help"),
+    (b"\xac\xed\x00\x05", "serialised"),
+    (b"\x00\x01\x00\x00\x00\xff\xff\xff\xff\x01\x00\x00\x00", "serialised"),
+    (b"RDX2\n", "serialised"),
+    (b"RDX3\n", "serialised"),
+    (b"RDA2\n", "serialised"),
+    (b"RDA3\n", "serialised"),
     (b"\x00asm", "wasm"),
     (b"dex\n", "dex"),
     (b"!<arch>\n", "library"),
@@ -121,11 +128,14 @@ _LZMA = re.compile(rb"[\x5d\x5e\x2d\x6d]\0\0[\0-\xff]{2}(?:\xff{8}|[\0-\xff]{5}\
 _MARKUP = re.compile(rb"<!ENTITY[^>]*\b(?:SYSTEM|PUBLIC)\b")
 _PROTO = re.compile(rb"\x80[\x02-\x05]")
 _FIRST_OPCODES = frozenset(ord(op.code) for op in pickletools.opcodes)
-_SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![ \t]*/")
+_SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![ \t]*/[\x20-\x7e\t]*(?:[\r\n]|$)")
 
 
-def sniff(content: Content) -> str:
-    """What the bytes are: the name of a format, `json`, `text`, `empty`, or `unknown`."""
+def sniff(content: Content, *, tensor: bool = False) -> str:
+    """What the bytes are: the name of a format, `json`, `text`, `empty`, or `unknown`.
+
+    The bytes of a `tensor` may begin in any way; for it what merely could be something is nothing.
+    """
     head = content.read(0, 512)
     if not head:
         return "empty"
@@ -146,7 +156,7 @@ def sniff(content: Content) -> str:
         return "pickle"
     if head[257:262] == b"ustar" or _old_tar(head):
         return "tar"
-    return _by_structure(content, head)
+    return _by_structure(content, head, tensor)
 
 
 def _goes_on(head: bytes, name: str) -> bool:
@@ -161,6 +171,8 @@ def _goes_on(head: bytes, name: str) -> bool:
 def by_chance(content: Content, kind: str) -> bool:
     """Whether data may begin like this kind without being of it: the marks of these have three bytes."""
     head = content.read(0, 512)
+    if kind == "flash":
+        return True
     if kind == "jpeg":
         return content.read(4 + int.from_bytes(head[4:6], "big"), 1) != b"\xff"
     if kind == "gzip":
@@ -198,11 +210,11 @@ def _packed(content: Content, head: bytes) -> str:
     return ""
 
 
-def _by_structure(content: Content, head: bytes) -> str:
+def _by_structure(content: Content, head: bytes, tensor: bool) -> str:
     length = int.from_bytes(head[:8], "little")
     if len(head) > 9 and head[8:9] == b"{" and 2 <= length < 1 << 40 and head[9] in b'"} \n\t\r':
         return "safetensors"
-    if head[0] in _FIRST_OPCODES and looks_pickled(content):
+    if head[0] in _FIRST_OPCODES and looks_pickled(content, tensor=tensor):
         return "pickle"
     return _text(content) or _packed(content, head) or _message(content, head)
 
@@ -245,7 +257,9 @@ def _text(content: Content) -> str:
     except UnicodeDecodeError as error:
         # A character may be cut by the sample's end.
         if error.start < len(sample) - 4 or len(sample) < _TEXT_SAMPLE:
-            return ""
+            # In another encoding, by all the letters that no data lack.
+            plain = len(sample) >= _SHORTEST_TEXT and sample == sample.translate(None, _CONTROL)
+            return "text" if plain else ""
     if len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * _FEW_CONTROLS:
         return ""
     if _MARKUP.search(sample):

@@ -22,6 +22,8 @@ _LOOKED_INTO = words(
 )
 
 
+# Where torch's archives keep the bytes of tensors.
+_TENSOR = re.compile(r"(?:^|/)data/\d+$")
 # What our own scanners look at, so that only those are loaded that a file needs.
 OURS: Mapping[str, frozenset[str]] = {
     "gguf": words("gguf"),
@@ -123,9 +125,10 @@ class Examiner:
             yield Finding("ARCHIVE_DEPTH", content.name, f"Archives nest more than {MAX_DEPTH} deep.")
             return
         name = content.name.rpartition(":")[2]
-        kind = role(name, sniff(content))
-        # The bytes of a tensor may begin as a pickle does; only what an unpickler would get somewhere with is one.
-        if kind == "pickle" and not name.endswith((".pkl", ".pickle")) and not looks_pickled(content):
+        tensor = _TENSOR.search(name) is not None
+        kind = role(name, sniff(content, tensor=tensor))
+        # Any bytes may begin as a pickle does; only what an unpickler would get somewhere with is one.
+        if kind == "pickle" and not name.endswith((".pkl", ".pickle")) and not looks_pickled(content, tensor=tensor):
             kind = "unknown"
         if "." not in name.rpartition("/")[2] and by_chance(content, kind):
             kind = "unknown"

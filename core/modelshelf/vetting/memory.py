@@ -26,10 +26,16 @@ def recall(session: Session, digest: str, key: str, shown: str) -> ScanReport | 
     return ScanReport(shown, Verdict(row.verdict), read_findings(row.findings), kind)
 
 
-def remember(session: Session, digest: str, key: str, report: ScanReport) -> None:
-    """Keep a verdict, and what kind the bytes are."""
-    findings = [*write_findings(report.findings), {"format": report.format}]
-    session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings, at=now()))
+def recall_all(session: Session, wanted: Sequence[tuple[str, str, str]]) -> list[ScanReport | None]:
+    """As `recall`, for `(digest, key, shown)` of several files."""
+    return [recall(session, *one) for one in wanted]
+
+
+def remember(session: Session, verdicts: Iterable[tuple[str, str, ScanReport]]) -> None:
+    """Keep verdicts, and what kind the bytes are; `(digest, key, report)` each."""
+    for digest, key, report in verdicts:
+        findings = [*write_findings(report.findings), {"format": report.format}]
+        session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings, at=now()))
 
 
 def forget_others(session: Session) -> None:
@@ -52,6 +58,11 @@ def with_acceptance(session: Session, digest: str, path: str, report: ScanReport
     accepted = {finding.rule for finding in read_findings(row.findings)}
     found = {finding.rule for finding in report.findings}
     return replace(report, verdict=Verdict.PASS) if found <= accepted else report
+
+
+def with_acceptances(session: Session, reports: Sequence[tuple[str, ScanReport]]) -> list[ScanReport]:
+    """As `with_acceptance`, for reports that show the names of their files."""
+    return [with_acceptance(session, digest, report.path, report) for digest, report in reports]
 
 
 def accepted_by(session: Session, digest: str, path: str) -> tuple[str, str]:

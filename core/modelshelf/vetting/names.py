@@ -13,7 +13,7 @@ _PICKLED = frozenset({"pickle", "zip"})
 _ENDINGS: Mapping[str, frozenset[str]] = {
     ".gguf": frozenset({"gguf"}),
     ".safetensors": frozenset({"safetensors"}),
-    ".bin": _PICKLED | {"safetensors", "gguf", "unknown"},
+    ".bin": _PICKLED | {"safetensors", "gguf", "ggml", "unknown"},
     ".pt": _PICKLED,
     ".pth": _PICKLED,
     ".ckpt": _PICKLED | {"unknown", "hdf5"},
@@ -75,6 +75,7 @@ _BLOCKED_KINDS: Mapping[str, str] = {
     "shortcut": "It is a shortcut, which starts a program when it is opened.",
     "flash": "It is a film that holds code.",
     "help": "It is a help file that can hold code.",
+    "serialised": "It holds objects of another language, which run code when they are read.",
     "markup": "It reads other files when it is opened.",
 }
 _BLOCKED_ENDINGS = words(
@@ -82,7 +83,7 @@ _BLOCKED_ENDINGS = words(
     ".vbe .wsf .wsh .js .jse .mjs .cjs .jar .class .pyc .pyo .pyd .pyw .pyz .pyzw .ipynb .app .appimage .run .deb .rpm "
     ".apk .aab .lnk .url .scf .inf .cpl .pif .desktop .service .command .node .hta .reg .egg .whl .gem .crx .xpi .vsix "
     ".phar .swf .scpt .applescript .ahk .xll .docm .xlsm .pptm .dotm .xlam .iso .img .dmg .pkg .chm .o .ko .a .lib "
-    ".sys .elf .nim .workflow .action .gadget .jnlp .theme .cmdline .mht .mhtml"
+    ".sys .elf .nim .rds .rda .rdata .ser .workflow .action .gadget .jnlp .theme .cmdline .mht .mhtml"
 )
 _REVIEWED_KINDS: Mapping[str, str] = {
     "tar": "It is an archive; what is in it is not checked.",
@@ -94,7 +95,7 @@ _REVIEWED_KINDS: Mapping[str, str] = {
     "7z": "It is an archive; what is in it is not checked.",
     "rar": "It is an archive; what is in it is not checked.",
     "sqlite": "It is a database, which no model needs.",
-    "ggml": "It is an old format that current engines do not read.",
+    "ggml": "It is an old format that few engines read.",
     "parquet": "It is a table of data, not a part of a model.",
     "arrow": "It is a table of data, not a part of a model.",
     "pdf": "It is a document that can hold code.",
@@ -105,6 +106,8 @@ _REVIEWED_KINDS: Mapping[str, str] = {
 }
 # What cannot be looked into hides whatever it likes, all the more inside something else.
 _SEALED = words("zstd lz4 7z rar")
+_PICTURES = words("png jpeg gif webp")
+_PICTURE_ENDINGS = words(".png .jpg .jpeg .gif .webp")
 _CODE = words(".py .pyi .pyx .c .cc .cpp .cu .h .cl .metal .lua .rb .pl .php .go .rs .ts .html .htm .svg .xml")
 
 
@@ -139,5 +142,7 @@ def claims(path: str, kind: str, *, inside: bool = False) -> Iterator[Finding]:
     if ending in _CODE or name.name in _CODE_NAMES:
         yield Finding("CODE", path, "It is code; it must not run before an administrator has read it.", Verdict.REVIEW)
     expected = _ENDINGS.get(ending)
-    if expected is not None and kind not in expected and not inside:
+    if kind in _PICTURES and ending in _PICTURE_ENDINGS and kind not in (expected or ()) and not inside:
+        yield Finding("NAME_AND_CONTENT", path, f"It is called {ending} but is a picture of {kind}.", Verdict.REVIEW)
+    elif expected is not None and kind not in expected and not inside:
         yield Finding("NAME_AND_CONTENT", path, f"It is called {ending} but holds {kind}.")

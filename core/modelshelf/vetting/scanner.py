@@ -6,15 +6,24 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from modelshelf.vetting.rules import WALL_SECONDS
 from modelshelf.vetting.types import Finding, ScanReport, Verdict, worst
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 _START = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from modelshelf.vetting.child import main; main()"
 START_SECONDS = 30
+AT_ONCE = 4  # processes that scan the files of a folder
+AHEAD = 32  # files that are given to them before the first is reported
+
+_Answer = tuple[str, tuple[Finding, ...]]
 
 
 class SecurityScanner:
@@ -57,17 +66,35 @@ class SecurityScanner:
 
         Never raises for what the file does: a scan that fails, in whatever way, blocks.
         """
-        before = os.fstat(fd)
+        before = _stamp(fd)
         try:
-            answer = self._ask(fd, path, start)
+            [answer] = self._ask([(fd, path)], start)
         except (OSError, ValueError, KeyError) as error:
             self.close()
             late = isinstance(error, TimeoutError)
             why = f"it took longer than {self._seconds:.0f} seconds" if late else f"the scanner stopped ({error})"
             answer = ("", (Finding("SCAN_FAILED", path, f"The scan did not come to an end: {why}."),))
+        return self._report(name, path, answer, changed=_stamp(fd) != before)
+
+    def scan_together(self, files: Sequence[tuple[int, str, str]]) -> list[ScanReport]:
+        """As `scan_open` for each, `(fd, name, path)`, in one process for all: at most MOST_TOGETHER small files.
+
+        Files that keep the others from being scanned are scanned by themselves.
+        """
+        before = [_stamp(fd) for fd, _, _ in files]
+        try:
+            answers = self._ask([(fd, path) for fd, _, path in files], 0)
+        except (OSError, ValueError, KeyError):
+            self.close()
+            return [self.scan_open(*file) for file in files]
+        return [
+            self._report(name, path, answer, changed=_stamp(fd) != stamp)
+            for (fd, name, path), answer, stamp in zip(files, answers, before, strict=True)
+        ]
+
+    def _report(self, name: str, path: str, answer: _Answer, *, changed: bool) -> ScanReport:
         kind, findings = answer
-        after = os.fstat(fd)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        if changed:
             findings = (*findings, Finding("FILE_CHANGED", path, "The file changed while it was scanned."))
         return ScanReport(name, worst(findings), findings, kind, self.confined)
 
@@ -91,14 +118,13 @@ class SecurityScanner:
         finally:
             os.close(fd)
 
-    def _ask(self, fd: int, path: str, start: int) -> tuple[str, tuple[Finding, ...]]:
+    def _ask(self, files: Sequence[tuple[int, str]], start: int) -> list[_Answer]:
         channel = self._start()
         channel.settimeout(self._seconds)
-        request = json.dumps({"path": path[-4000:], "start": start}).encode("ascii")
-        socket.send_fds(channel, [request], [fd])
-        answer = json.loads(_line(channel))
-        found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in answer["findings"])
-        return str(answer["kind"]), tuple(found)
+        request = json.dumps([{"path": path[-4000:], "start": start} for _, path in files]).encode("ascii") + b"\n"
+        sent = socket.send_fds(channel, [request], [fd for fd, _ in files])
+        channel.sendall(request[sent:])
+        return [_answer(one) for one, _ in zip(json.loads(_line(channel)), files, strict=True)]
 
     def _start(self) -> socket.socket:
         if self._channel is not None:
@@ -128,18 +154,47 @@ def scan_path(path: Path | str, *, each: bool = False) -> Iterator[ScanReport]:
     Needs no network, no database and no server.
     """
     root = Path(path)
-    with SecurityScanner() as scanner:
-        if not root.is_dir() or root.is_symlink():
+    if not root.is_dir() or root.is_symlink():
+        with SecurityScanner() as scanner:
             yield scanner.scan_file(root, inside=_blobs(root))
-            return
-        reports = (
-            scanner.scan_file(file, name=str(file.relative_to(root)), inside=_blobs(file)) for file in _files(root)
-        )
+        return
+    with closing(_below(root)) as reports:
         if each:
             yield from reports
             return
-        findings = tuple(finding for report in reports for finding in report.findings)
-        yield ScanReport(str(root), worst(findings), findings, "folder", scanner.confined)
+        found = list(reports)
+    findings = tuple(finding for report in found for finding in report.findings)
+    confined = next((report.confined for report in found if report.confined is not None), None)
+    yield ScanReport(str(root), worst(findings), findings, "folder", confined)
+
+
+def _below(root: Path) -> Generator[ScanReport, None, None]:
+    """A report for every file below a folder, in order; a few are scanned at once, each by a process of its own."""
+    from concurrent.futures import ThreadPoolExecutor  # a single file, which most scans are of, needs no threads
+
+    free: list[SecurityScanner] = [SecurityScanner() for _ in range(min(AT_ONCE, os.cpu_count() or 1))]
+    scanners = tuple(free)
+
+    def scan(file: Path) -> ScanReport:
+        scanner = free.pop()
+        try:
+            return scanner.scan_file(file, name=str(file.relative_to(root)), inside=_blobs(file))
+        finally:
+            free.append(scanner)
+
+    files = _files(root)
+    waiting: deque[Future[ScanReport]] = deque()
+    with ExitStack() as stack:
+        for scanner in scanners:
+            stack.callback(scanner.close)
+        pool = stack.enter_context(ThreadPoolExecutor(len(scanners)))
+        stack.callback(lambda: [future.cancel() for future in waiting])
+        for file in files:
+            waiting.append(pool.submit(scan, file))
+            if len(waiting) >= AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -172,6 +227,16 @@ def _not_plain(file: Path, inside: Path | None) -> str:
 
 def _paths() -> list[str]:
     return [entry for entry in (str(Path(__file__).parents[2]), *sys.path) if entry and Path(entry).exists()]
+
+
+def _stamp(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_size, found.st_mtime_ns
+
+
+def _answer(said: dict[str, Any]) -> _Answer:
+    found = (Finding(i["rule"], i["where"], i["detail"], Verdict(i["verdict"])) for i in said["findings"])
+    return str(said["kind"]), tuple(found)
 
 
 def _line(channel: socket.socket) -> bytes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Verdict(StrEnum):
@@ -29,6 +30,15 @@ class Finding:
     def as_dict(self) -> dict[str, str]:
         """As JSON."""
         return {"rule": self.rule, "where": self.where, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class FileToScan:
+    """A file on disk, its name in the repository, and its SHA-256 if it was hashed already."""
+
+    file: Path
+    name: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

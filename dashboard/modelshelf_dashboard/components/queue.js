@@ -37,7 +37,7 @@ export function render({model, el}) {
   const fileOf = (row) => (f) => `<li><span class="path" title="${esc(f.path)}">${esc(f.path)}</span><span class="track"><i style="width:${f.size ? Math.min(100, 100 * f.done / f.size) : f.done >= f.size ? 100 : 0}%"></i></span><small class="told">${esc(fill(w.of, {done: parts(f.done, f.size)[0], total: parts(f.done, f.size)[1]}))}</small><small class="word ${esc(f.tone || '')}">${esc(f.word)}</small>${f.action ? button({label: `${f.action.word}: ${f.path}`, help: 'downloadProcess', ...f.action}, `data-file="${esc(f.path)}"`) : '<span></span>'}${f.note ? `<small class="why bad">${esc(f.note)}</small>` : ''}</li>`
   const inside = (row) => !row.open || row.batch ? '' : `<div class="inside" role="group" aria-label="${esc(w.files)}: ${esc(row.title)}">
     ${row.lines?.length ? `<p>${row.lines.map((line) => `<span>${esc(line)}</span>`).join('')}</p>` : ''}${row.more?.length ? `<p class="buttons">${row.more.map(press(row)).join('')}</p>` : ''}
-    ${row.files ? `<ul>${row.files.map(fileOf(row)).join('')}</ul>` : ''}${row.left ? `<small>${esc(row.left)}</small>` : ''}</div>`
+    ${row.files ? `<ul tabindex="0" aria-label="${esc(w.files)}: ${esc(row.title)}">${row.files.map(fileOf(row)).join('')}</ul>` : ''}${row.left ? `<small>${esc(row.left)}</small>` : ''}</div>`
   const rowOf = (row) => `<div class="line">
     <button type="button" class="fold" data-do="${row.open ? 'fold' : 'unfold'}" data-help="downloadProcess" aria-expanded="${!!row.open}" aria-label="${esc(row.open ? w.fold : w.unfold)}: ${esc(row.title)}"><svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true"><path d="M3 1l4 4-4 4" fill="none" stroke="currentColor" stroke-width="1.6"/></svg></button>
     <span class="names"><span class="title"><b>${esc(row.title)}</b>${(row.tags || []).map((tag) => `<span class="chip">${esc(tag)}</span>`).join('')}</span><small>${esc(row.sub)}</small></span>
@@ -136,7 +136,7 @@ export function render({model, el}) {
   // Up and down from row to row, as in every list of the page; Tab goes through the buttons.
   root.onkeydown = (event) => {
     const step = {ArrowDown: 1, ArrowUp: -1}[event.key], item = event.target.closest('.item')
-    if (!step || !item) return
+    if (!step || !item || event.target.closest('ul')) return
     const all = [...list.querySelectorAll('.item')], next = all[all.indexOf(item) + step]
     event.preventDefault()
     if (next) { const b = next.querySelector('.fold'); b.focus(); next.scrollIntoView({block: 'nearest'}) }

@@ -35,6 +35,25 @@ TOPICS = (
         ),
     ),
     Topic(
+        "modelList",
+        N_("The list of all models"),
+        N_(
+            "Modelshelf keeps a list of all models that your sources have, so that it answers with every key, without "
+            "a network. It is made once, in the background, and brought up to date by itself; until it is there, "
+            "sources are asked as you type.\n"
+            "Results come in pages: the arrow keys go on from the last row to the next page. On a row, d downloads."
+        ),
+    ),
+    Topic(
+        "keptSearches",
+        N_("Collections and kept searches"),
+        N_(
+            "Collections are models for this machine, your favourites, those you looked at last, and new ones. A "
+            "search that you keep stands here under its name and says how many models are new since you last looked: "
+            "press that number to see them alone. Nobody else sees what you keep."
+        ),
+    ),
+    Topic(
         "compatibilityScore",
         N_("Fit"),
         N_(

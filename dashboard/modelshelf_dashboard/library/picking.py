@@ -12,7 +12,7 @@ from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library.beforehand import in_plan
 from modelshelf_dashboard.library.rows import latest, licence_word
-from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.session import MOST_COMPARED, Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 ASK = "download picked"
+FEWEST = 2  # models that can be compared
 NAMED = 12  # models that a question lists one by one
 
 
@@ -49,6 +50,8 @@ class DownloadPicks:
             text += ", " + _n("{n} of them is here or on its way", "{n} of them are here or on their way", rest)
         word = _offer(len(free), sum(card.size or 0 for card in free))
         actions = [{"do": "download-picked", "word": word, "kind": "primary"}] if free else []
+        if FEWEST <= len(chosen) <= MOST_COMPARED:
+            actions.append({"do": "compare-picked", "word": _("Compare side by side"), "help": "compareFits"})
         self._table.bar = {"text": text, "actions": actions} if chosen else {}
 
     def _free(self, card: RepoCard) -> bool:

@@ -33,7 +33,7 @@ class ModelLibrary:
         self.discover = Discover(shelf, session, transfers, dialog)
         self.verdicts = Verdicts(shelf, session, dialog)
         self.installed = Installed(shelf, session, dialog, transfers, self.verdicts)
-        self.compare = Compare(shelf, session, self.discover)
+        self.compare = Compare(shelf, session, self.discover, transfers)
         self.downloads = Downloads(shelf, session, transfers)
         self.quarantine = Quarantine(shelf, session, self.verdicts)
         self.detail = Detail(shelf, session, transfers, changed=self._refresh)

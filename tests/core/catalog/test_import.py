@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ from modelshelf.catalog import CatalogService, stock
 from modelshelf.catalog.builder import build
 from modelshelf.catalog.columns.generations import Generations
 from modelshelf.catalog.sync.service import CatalogSync
+from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
 from modelshelf.errors import NotEnoughDisk, NotFound, UsageError
 from modelshelf.events import EventBus
-from tests.core.catalog import columns
+
+# Enough of them to be worth a process of its own.
+MANY = [
+    RepoCard("hub", f"org/model-{number}", commit=sha256(b"%d" % number).hexdigest()[:40]) for number in range(20_000)
+]
 
 
 def parquet(file: Path, **columns_: Any) -> Path:
@@ -106,10 +112,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_leaves_the_generation_in_use(tmp_path: Path, small_disk: Path) -> None:
-    models = [columns.RepoCard("hub", f"org/m{number}") for number in range(10)]
+    models = [RepoCard("hub", f"org/m{number}") for number in range(10)]
     await asyncio.to_thread(stock.write, models, tmp_path / "few.parquet")
-    many = [columns.RepoCard("hub", f"org/model-{number}-{number**3}") for number in range(20_000)]
-    await asyncio.to_thread(stock.write, many, tmp_path / "many.parquet")
+    await asyncio.to_thread(stock.write, MANY, tmp_path / "many.parquet")
     built = await build(small_disk / "catalog", {"hub": [tmp_path / "few.parquet"]})
     with pytest.raises(NotEnoughDisk, match="The disk is full: the new catalogue was not made"):
         await build(small_disk / "catalog", {"hub": [tmp_path / "many.parquet"]})
@@ -119,7 +124,7 @@ async def test_a_full_disk_leaves_the_generation_in_use(tmp_path: Path, small_di
 
 
 async def test_a_build_that_is_stopped_leaves_the_generation_in_use(tmp_path: Path) -> None:
-    await asyncio.to_thread(stock.write, [columns.RepoCard("hub", "org/a")], tmp_path / "a.parquet")
+    await asyncio.to_thread(stock.write, MANY, tmp_path / "a.parquet")
     task = asyncio.create_task(build(tmp_path / "catalog", {"hub": [tmp_path / "a.parquet"]}))
     while not list(tmp_path.glob("catalog/building-*")) and not task.done():
         await asyncio.sleep(0.001)

@@ -12,11 +12,10 @@ from modelshelf.access import AccessService
 from modelshelf.catalog import CatalogService
 from modelshelf.catalog.columns.generations import Generations
 from modelshelf.catalog.holdings import Holdings
-from modelshelf.catalog.sync.asking import seconds_of
 from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.config import ConfigManager
 from modelshelf.errors import GatedRepository, NotFound
-from modelshelf.events import CatalogChanged, EventBus, SyncAsked, SyncChanged
+from modelshelf.events import CatalogChanged, Event, EventBus, Subscription, SyncAsked, SyncChanged
 from modelshelf.samples import Faults, SampleHub
 from modelshelf.samples.crowd import crowd
 from modelshelf.samples.repository import Commit
@@ -43,6 +42,16 @@ def sync(
     return CatalogSync(config, events, access, catalog, lambda: True, backoff=0.0)
 
 
+async def heard(told: Subscription) -> list[Event]:
+    """What was told up to the end of a round."""
+    seen: list[Event] = []
+    async for event in told:
+        seen.append(event)
+        if isinstance(event, SyncChanged) and (event.source, event.status) == ("", "done"):
+            break
+    return seen
+
+
 def fill(hub: SampleHub, count: int) -> None:
     hub.repos |= {repo.id: repo for repo in crowd(count)}
 
@@ -54,7 +63,7 @@ async def test_twenty_thousand_models_come_whole_and_once_each_through_faults(
     large_hub.faults = Faults(status=504, status_times=3, status_on="api", repeat=2)
     with events.subscribe() as told:
         built = await sync.now()
-        seen = [told._queue.get_nowait() for _ in range(told._queue.qsize())]
+        seen = await heard(told)
     assert built is not None
     assert built.rows == MANY
     page = await catalog.index.page("")
@@ -170,11 +179,21 @@ async def test_another_process_that_leads_is_asked_to_do_it(
         other.release()
 
 
-@pytest.mark.parametrize(
-    ("said", "seconds"), [("7", 7.0), ("soon", None), ("", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)]
-)
-def test_retry_after_is_read_as_seconds_or_as_a_moment(said: str, seconds: float | None) -> None:
-    assert seconds_of(said) == seconds
+async def test_a_hub_that_names_a_wait_is_waited_for(
+    sync: CatalogSync, config: ConfigManager, events: EventBus, large_hub: SampleHub
+) -> None:
+    """Both forms: Retry-After, and a RateLimit header that says how long until there may be more requests."""
+    fill(large_hub, 10)
+    refusal = Faults(status=429, status_times=1, status_on="api")
+    for faults in (replace(refusal, retry_after="1"), replace(refusal, ratelimit='"api";r=0;t=1')):
+        large_hub.faults = faults
+        begun = asyncio.get_running_loop().time()
+        with events.subscribe() as told:
+            await sync.now(full=True)
+            seen = await heard(told)
+        assert asyncio.get_running_loop().time() - begun >= 1
+        (waited,) = [event for event in seen if isinstance(event, SyncChanged) and event.status == "waiting"]
+        assert "asked too often" in waited.error
 
 
 def test_generations_go_when_nobody_holds_them(tmp_path: Path) -> None:
@@ -200,3 +219,39 @@ def test_generations_go_when_nobody_holds_them(tmp_path: Path) -> None:
     third.release()
     assert generations.sweep() == [names[1]]
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [names[2]]
+
+
+async def test_a_source_that_is_switched_off_is_searched_no_more(
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub, tmp_path: Path
+) -> None:
+    fill(large_hub, 10)
+    (tmp_path / "models" / "mine" / "one").mkdir(parents=True)
+    (tmp_path / "models" / "mine" / "one" / "one-Q4_0.gguf").write_bytes(b"x")
+    hub, folder = source("hub", large_hub.url), {"name": "disk", "kind": "folder", "path": str(tmp_path / "models")}
+    config.set("sources", [hub, folder])
+    await sync.now()
+    assert (await catalog.index.page("")).total == 11
+    assert not await sync._other_sources()
+    config.set("sources", [hub | {"enabled": False}, folder])
+    assert await sync._other_sources()
+    await sync._look_after()
+    assert [row.card.repo for row in (await catalog.index.page("")).rows] == ["mine/one"]
+    assert [one.status for one in await sync.progress()] == ["off", "whole"]
+
+
+async def test_the_most_downloaded_alone_are_kept_where_that_is_enough(
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub
+) -> None:
+    config.set("catalog.sync", "top")
+    fill(large_hub, 120)
+    large_hub.page = 50
+    for _ in range(2):
+        built = await sync.now()
+        assert built is not None
+        assert built.rows == 120
+    state = Holdings(config.paths.catalog, "hub").state()
+    assert (len(state.news), state.base, state.crawling) == (1, (), False)
+    assert [one.status for one in await sync.progress()] == ["partly"]
+    large_hub.faults = Faults(status=500, status_times=1000, status_on="api")
+    await sync.now()
+    assert (await catalog.index.page("")).total == 120

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from modelshelf.store import Store
 from modelshelf.sync import BundleService, SyncService
 from modelshelf.updates import UpdateService
 from modelshelf.vetting import Finding, ScanReport, Verdict, VettingService
+from modelshelf.vetting.types import FileToScan
 from tests.conftest import LoopRunner
 
 QUICK = Pace(
@@ -72,6 +73,9 @@ class Opinion:
         verdict = self.verdicts.get(name, Verdict.PASS)
         findings = () if verdict is Verdict.PASS else (Finding("TEST", name, "it could do harm.", verdict),)
         return ScanReport(str(path), verdict, findings)
+
+    async def scan_all(self, files: Sequence[FileToScan], origin: object = None) -> list[ScanReport]:
+        return [await self.scan(one.file, name=one.name, sha256=one.sha256 or "") for one in files]
 
     async def hold(self, file: Path, *, path: str, **_: object) -> None:
         file.unlink()

@@ -168,6 +168,9 @@ def _cards() -> Iterator[tuple[str, bytes]]:
     ):
         yield name, b"Copyright 2024 somebody.\nPermission is granted.\n"
     yield "latin.txt", "Größe, naïve, 模型\n".encode()
+    yield "LICENSE.txt", ("© 2024 somebody. Permission is granted, free of charge. " * 4).encode("latin-1")
+    yield "chinese.md", ("# 模型\n\n这是一个模型。" * 20).encode("gb18030")
+    yield "japanese.txt", ("これはモデルです。\n" * 20).encode("shift_jis")
     yield "bom.txt", b"\xef\xbb\xbfhello\n"
     yield "windows.txt", b"one\r\ntwo\r\n"
     yield "utf16.txt", "hello".encode("utf-16")
@@ -209,6 +212,8 @@ def _settings() -> Iterator[tuple[str, bytes]]:
         b"slices:\n  - sources:\n      - model: a/b\n        layer_range: [0, 32]\nmerge_method: slerp\n",
     )
     yield "quoted.yaml", b"a: \"!important\"\nb: 'x & y'\nc: '*'\n"
+    yield "talk.yaml", b'prompt: "Hello!<|im_end|>"\nother: |\n  Great!<br> 100!%20\n  I love it!python\n'
+    yield "commented.yaml", b"a: 1  # _target_: mine.Model\n# !new:thing x\nb: 2\n"
     yield "block.yaml", b"prompt: |\n  Be kind!\n  * one\n  * two\n"
     yield (
         "v1-inference.yaml",

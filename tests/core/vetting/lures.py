@@ -7,6 +7,7 @@ import lzma
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,8 @@ def _keras() -> Iterator[tuple[str, bytes]]:
     cases: dict[str, dict[str, Any]] = {
         "dotted class": layer("utils.get_file", "keras"),
         "dotted function": {**layer("function", "builtins"), "config": "keras.utils.get_file"},
+        "python": {**layer("function", "builtins"), "config": "exec"},
+        "import": {**layer("function", "builtins"), "config": "__import__"},
         "loader": layer("load_model", "keras.models"),
         "json loader": layer("model_from_json", "keras.models"),
         "unsafe switch": layer("enable_unsafe_deserialization", "keras.config"),
@@ -83,6 +86,9 @@ def _yaml() -> Iterator[tuple[str, bytes]]:
         "!php/object 'x'",
         "!<tag:yaml.org,2002:python/name:os.system>",
         "!!python/object/apply:eval ['1']",
+        '["x #", !!python/name:os.system]',
+        '["x #", !new:os.system {}]',
+        '["x #", {_target_: os.system}]',
     )
     for number, value in enumerate(cases):
         yield f"tag {number}.yaml", f"a: {value}\n".encode()
@@ -99,6 +105,10 @@ def _yaml() -> Iterator[tuple[str, bytes]]:
     yield "laughs.yml", small.encode()
     pairs = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{l: *a{i - 1}, r: *a{i - 1}}}\n" for i in range(1, 40))
     yield "doubling.yaml", pairs.encode()
+    yield "hidden by a quote.yaml", b'a: ["x\n# ", !!python/name:os.system]\n'
+    hidden = '"x #"'
+    layers = [f"a{i}: &a{i} [{hidden}, {', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+    yield "hidden laughs.yaml", "\n".join([f"a0: &a0 [{hidden}, x]", *layers]).encode()
     yield "itself.yaml", b"a: &a [*a, *a]\n"
 
 
@@ -117,6 +127,10 @@ def _json() -> Iterator[tuple[str, bytes]]:
     yield "nul config.json", b'{"a": "\0"}'
     yield "modules pickle.json", b'[{"idx": 0, "name": "0", "path": "", "type": "pickle.loads"}]'
     yield "modules builtins.json", b'[{"idx": 0, "name": "0", "path": "", "type": "builtins.eval"}]'
+    module = {"idx": 0, "name": "0", "path": "../../x", "type": "sentence_transformers.models.Pooling"}
+    yield "modules outside.json", json.dumps([module]).encode()
+    parts = {"_class_name": "APipeline", "_diffusers_version": "1", "../../x": ["diffusers", "UNet2DModel"]}
+    yield "model_index.json", json.dumps(parts).encode()
     yield "index nul.json", b'{"weight_map": {"a": "x\\u0000.safetensors"}}'
     yield "index list.json", b'{"weight_map": {"a": ["../x"]}}'
     yield "index windows.json", b'{"weight_map": {"a": "C:\\\\x.bin"}}'
@@ -172,6 +186,9 @@ def _polyglots() -> Iterator[tuple[str, bytes]]:
     yield "luajit", b"\x1bLJ\x02" + bytes(60)
     yield "shortcut", b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F" + bytes(60)
     yield "rpm", b"\xed\xab\xee\xdb" + bytes(96)
+    yield "java.bin", b"\xac\xed\0\5sr\0" + bytes(60)
+    yield "r.gz", gzip.compress(b"RDX3\n" + bytes(60))
+    yield "net", b"\0\1\0\0\0\xff\xff\xff\xff\1\0\0\0\0\0\0\0" + bytes(60)
     yield "flash", b"CWS\x0a" + bytes(60)
     yield "help", b"ITSF\x03\0\0\0" + bytes(60)
     yield "installer", b"xar!\0\x1c\0\x01" + bytes(60)
@@ -222,9 +239,22 @@ def _archives() -> Iterator[tuple[str, bytes]]:
         target.writestr("a/data.pkl", SYSTEM)
     yield "lzma.pt", file.getvalue()
     yield "spanned.pt", b"PK\x07\x08" + pickled.torch_zip(body=SYSTEM)
+    yield "second name.zip", _second_name()
     twin = pickled.torch_zip(body=SYSTEM)
     yield "two archives.pt", pickled.torch_zip() + twin
     yield "inner end.zip", pickled.archive({"x": pickled.archive({"data.pkl": SYSTEM})[:-1]})
+
+
+def _second_name() -> bytes:
+    """A member whose extra field gives it another name, which some readers take."""
+    other = b"data.pkl"
+    extra = struct.pack("<2HBL", 0x7075, 5 + len(other), 1, zlib.crc32(b"notes.txt")) + other
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as target:
+        info = zipfile.ZipInfo("notes.txt")
+        info.extra = extra
+        target.writestr(info, b"harmless")
+    return file.getvalue()
 
 
 def _long_name(name: str) -> bytes:
@@ -284,6 +314,9 @@ def _graphs() -> Iterator[tuple[str, bytes]]:
     for place in ("../../etc/passwd", "file:///etc/passwd", "a/./b", "/dev/zero", "..", "x/..", "a\x01b"):
         yield f"place {place!r}.onnx".replace("/", "%"), onnx(node("Add"), location=place)
     inner = field(1, node("PyOp")) + field(2, "inner")
+    tensor = field(8, "w") + field(13, field(1, "location") + field(2, "../x"))
+    attribute = field(11, field(1, "a") + field(5, tensor))
+    yield "function default.onnx", onnx(node("Add")) + field(25, field(1, "f") + attribute + field(10, "mine"))
     body = field(1, "body") + field(6, inner)
     yield "python in a branch.onnx", onnx(node("If") + field(5, body))
     function = field(1, "f") + field(7, node("PyOp")) + field(10, "mine")
@@ -361,8 +394,11 @@ def review() -> Iterator[tuple[str, bytes]]:
     yield "picture.svg", b"<svg onload='x'></svg>"
     yield "model.msgpack", b"\x81\xa6params\x80" + bytes(100)
     yield "model.tflite", b"\x1c\0\0\0TFL3" + bytes(100)
+    yield "labelled.tflite", b"\x1c\0\0\0TFL3" + bytes(100) + pickled.archive({"labels.txt": b"cat\ndog\n"})
+    yield "logo.jpg", PNG
     yield "table.arrow", b"ARROW1\0\0" + bytes(60)
     yield "old.dat", b"ggml" + bytes(60)
+    yield "ggml-base.bin", b"lmgg" + bytes(60)
     yield "Makefile", b"all:\n\tid\n"
     yield "data.7z", b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(60)
     yield "saved_model.pb", b"\x08\x01" + field(2, field(2, field(1, field(1, "n") + field(2, "MatMul"))))

@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -24,28 +24,43 @@ from tests.core.vetting.pickled import Shapes, named, number, numbers, short, te
 FLOATS = random.Random(7).randbytes(1 << 16)
 
 
-def torch_file(members: dict[str, bytes], *, root: str = "archive", large: bool = True) -> bytes:
-    """As torch's own writer does it: no sizes in front, padding to 64 bytes, a descriptor behind, two directories."""
-    out, central = bytearray(), bytearray()
+Hole = tuple[int, int]
+"""So many zeros, and their checksum."""
+
+LIMIT = 0xFFFFFFFF
+
+
+def torch_pieces(members: Mapping[str, bytes | Hole], *, root: str, large: bool) -> Iterator[tuple[int, bytes]]:
+    """The pieces of `torch_file`, each with its place: holes are left out."""
+    central, place = bytearray(), 0
     for name, data in members.items():
-        path = f"{root}/{name}".encode()
-        place = len(out)
-        padding = -(place + 30 + len(path) + 4) % 64
-        extra = b"FB" + struct.pack("<H", padding) + b"Z" * padding
-        out += struct.pack("<4s2B4HL2L2H", b"PK\3\4", 0, 0, 0x0808, 0, 0, 0, 0, 0, 0, len(path), len(extra))
-        out += path + extra + data
-        crc = zlib.crc32(data)
-        out += struct.pack("<4s3L", b"PK\7\x08", crc, len(data), len(data))
-        entry = (b"PK\1\2", 0, 0, 0, 0, 0x0808, 0, 0, 0, crc, len(data), len(data), len(path), 0, 0, 0, 0, 0, place)
-        central += struct.pack("<4s4B4HL2L5H2L", *entry) + path
-    start, count = len(out), len(members)
-    out += central
-    if large:
-        record = len(out)
-        out += struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 0x031E, 45, 0, 0, count, count, len(central), start)
-        out += struct.pack("<4sLQL", b"PK\6\7", 0, record, 1)
-    out += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(central), start, 0)
-    return bytes(out)
+        path, start = f"{root}/{name}".encode(), place
+        size, crc = (len(data), zlib.crc32(data)) if isinstance(data, bytes) else data
+        far = struct.pack("<2HQ", 1, 8, start) if start >= LIMIT else b""
+        padding = -(start + 34 + len(path) + len(far)) % 64
+        extra = far + b"FB" + struct.pack("<H", padding) + b"Z" * padding
+        head = struct.pack("<4s2B4HL2L2H", b"PK\3\4", 0, 0, 0x0808, 0, 0, 0, 0, 0, 0, len(path), len(extra))
+        yield start, head + path + extra + (data if isinstance(data, bytes) else b"")
+        place += len(head) + len(path) + len(extra) + size
+        behind = struct.pack("<4sLQQ" if far else "<4s3L", b"PK\7\x08", crc, size, size)
+        yield place, behind
+        place += len(behind)
+        sizes = (0x0808, 0, 0, 0, crc, size, size, len(path), len(far), 0, 0, 0, 0, min(start, LIMIT))
+        central += struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 0, 0, 0, 0, *sizes) + path + far
+    yield place, bytes(central) + _ends(len(members), place, len(central), large=large)
+
+
+def _ends(count: int, start: int, size: int, *, large: bool) -> bytes:
+    last = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, min(start, LIMIT), 0)
+    if not large:
+        return last
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 0x031E, 45, 0, 0, count, count, size, start)
+    return record + struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1) + last
+
+
+def torch_file(members: Mapping[str, bytes], *, root: str = "archive", large: bool = True) -> bytes:
+    """As torch's own writer does it: no sizes in front, padding to 64 bytes, a descriptor behind, two directories."""
+    return b"".join(data for _, data in torch_pieces(members, root=root, large=large))
 
 
 def saved(body: bytes, sizes: Sequence[int] = (), *, root: str = "archive", large: bool = True) -> bytes:
@@ -95,6 +110,17 @@ def _torch() -> Iterator[tuple[str, bytes]]:
     yield "untyped.pt", saved(_untyped(), [48])
     yield "sparse.pt", saved(_sparse(), [16, 8])
     yield "first bytes.pt", torch_file(_first_bytes())
+    small: Shapes = {f"norm.{index}": ("FloatStorage", (4,)) for index in range(3000)}
+    yield "small tensors.pt", torch_file({"data.pkl": pickled.state_dict(small)} | {f"data/{i}": FLOATS[16 * i :][:16]
+                              for i in range(3000)} | {"version": b"3\n"})  # fmt: skip
+    for byte in (0x88, 0x28, 0x4E, 0x29, 0x5D, 0x7D, 0x32, 0x2E, 0x00, 0xFF):
+        packed: Shapes = {"qzeros": ("ByteStorage", (512, 256))}
+        yield (
+            f"zero points {byte}.bin",
+            torch_file({"data.pkl": pickled.state_dict(packed), "data/0": bytes([byte]) * 131072}),
+        )
+    mixed = bytes((0x88, 0x88, 0x88, 0x87)) * 32768
+    yield "zero points mixed.bin", torch_file({"data.pkl": pickled.state_dict(packed), "data/0": mixed})
     yield "mobile.ptl", saved(pickled.state_dict(), [48, 6, 8], root="mobile")
 
 
@@ -260,6 +286,7 @@ def _other_weights() -> Iterator[tuple[str, bytes]]:
     yield "dense.keras", keras(layer("InputLayer"), dense, words_)
     yield "functional.keras", keras(layer("Functional", "keras.src.models.functional"), layer("ReLU", "keras.layers"))
     yield "hub.keras", keras(layer("GemmaBackbone", "keras_hub.src.models.gemma.gemma_backbone"))
+    yield "built in.keras", keras({**layer("function", "builtins"), "config": "relu"})
     yield "activation.keras", keras({**layer("function", "keras.activations"), "config": "gelu"})
     text_ = json.dumps({"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {}}]}})
     yield "keras 2.h5", hdf5(text_.encode())

@@ -5,11 +5,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from modelshelf.vetting import SecurityScanner, Verdict, scan_path
+from modelshelf.vetting.content import MemoryContent
+from modelshelf.vetting.desk import OURS, Examiner
 from tests.core.vetting import others, pickled
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines by seccomp")
@@ -62,6 +65,37 @@ def test_a_scanner_that_fails_blocks_and_the_next_scan_works_as_well(tmp_path: P
     found = scanned(tmp_path)
     assert found["verdict"] == found["again"] == "block"
     assert "SCAN_FAILED" in json.dumps(found["findings"])
+
+
+def together(folder: Path, texts: Sequence[str], seconds: float = 30) -> list[str]:
+    """Scan texts in one process of another interpreter that has the plug-in installed; their verdicts in order."""
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_text(text)
+    code = (
+        "import os, sys; from modelshelf.vetting import SecurityScanner\n"
+        f"with SecurityScanner(seconds={seconds}) as scanner:\n"
+        "    files = [(os.open(name, os.O_RDONLY), name, name) for name in sys.argv[1:]]\n"
+        "    print(*(report.verdict for report in scanner.scan_together(files)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *(f"{number}.txt" for number in range(len(texts)))],
+        cwd=folder, env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "deed", ["raise RuntimeError('no')", "bytearray(4 << 30)", "import os; os._exit(3)", "import os; os.abort()"]
+)
+def test_one_that_fails_takes_no_other_with_it(tmp_path: Path, deed: str) -> None:
+    plugin(tmp_path, f"if content.read(0, 4) == b'evil':\n    {deed}\n")
+    assert together(tmp_path, ["one", "evil", "three"]) == ["pass", "block", "pass"]
+
+
+def test_one_that_never_ends_keeps_no_other_from_its_verdict(tmp_path: Path) -> None:
+    plugin(tmp_path, "if content.read(0, 4) == b'evil':\n    while True: pass\n")
+    assert together(tmp_path, ["one", "evil", "three"], seconds=2) == ["pass", "block", "pass"]
 
 
 def test_a_scanner_that_never_ends_is_ended(tmp_path: Path) -> None:
@@ -160,6 +194,45 @@ def test_large_files_cost_neither_time_nor_memory(tmp_path: Path) -> None:
         handle.truncate(8 + len(header) + (5 << 30))
     reports = {Path(report.path).name: report.verdict.value for report in scan_path(tmp_path, each=True)}
     assert reports == {"zeros.bin": "review", "model.safetensors": "pass"}
+
+
+def test_what_would_take_for_ever_comes_to_an_end(tmp_path: Path) -> None:
+    deep = pickled.archive({"x.pkl": b"cos\nsystem\n(S'id'\ntR."})
+    for _ in range(4):
+        deep = pickled.archive({"x.zip": deep})
+    files = {
+        "opcodes.pkl": b"\x80\x02" + b"N0" * 1_000_001 + b"N.",
+        "endless.jinja": b"{% for a in range(90000) %}{% for m in messages %}{% for n in messages %}"
+        b"{{ n | tojson | length }}{% endfor %}{% endfor %}{% endfor %}",
+        "archives.zip": deep,
+        "pattern.json": b'{"pre_tokenizer": {"pattern": {"Regex": "' + b"(a|b)*" * 3000 + b'"}}}',
+        "nested.json": b'{"a":' * 200_000 + b"1" + b"}" * 200_000,
+    }
+    rules = {}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    for report in scan_path(tmp_path, each=True):
+        assert report.verdict is Verdict.BLOCK
+        rules[Path(report.path).name] = report.findings[0].rule
+    assert rules == {
+        "opcodes.pkl": "PICKLE_TOO_LONG",
+        "endless.jinja": "TEMPLATE_ENDLESS",
+        "archives.zip": "ARCHIVE_DEPTH",
+        "pattern.json": "REGEX",
+        "nested.json": "JSON_NESTING",
+    }
+
+
+def test_our_own_scanners_are_all_known_by_their_formats() -> None:
+    from importlib.metadata import entry_points
+
+    ours = [point for point in entry_points(group="modelshelf.scanners") if point.module.startswith("modelshelf.")]
+    assert {point.name: point.load().formats for point in ours} == {point.name: OURS[point.name] for point in ours}
+
+
+def test_a_scanner_that_is_missing_lets_nothing_through() -> None:
+    kind, findings = Examiner(()).examine(MemoryContent(pickled.state_dict(), "x.pkl"), "x.pkl")
+    assert (kind, [finding.rule for finding in findings]) == ("pickle", ["SCANNER_MISSING"])
 
 
 def test_a_file_that_changes_while_it_is_scanned_blocks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 
 from modelshelf.access import AccessService, Principal, Role, acting_as
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ChecksumMismatch, FileNotInRepository, NotFound, RoleRequired
+from modelshelf.errors import ChecksumMismatch, FileNotInRepository, NotFound, RoleRequired, UsageError
 from modelshelf.events import EventBus, QuarantineChanged
 from modelshelf.store import Store
 from modelshelf.vetting import Finding, ValidationService, Verdict, VettingService
 from modelshelf.vetting.memory import recall
+from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.rules import RULES
 from tests.conftest import LoopRunner
 
@@ -67,6 +69,64 @@ async def test_a_cancelled_scan_leaves_no_process(vetting: VettingService, tmp_p
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await vetting.scan(file)).verdict is Verdict.BLOCK
+
+
+async def test_a_file_that_changes_between_hashing_and_scanning_blocks(
+    vetting: VettingService, store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.txt"
+    file.write_text("hello")
+    digest = hashlib.sha256(b"hello").hexdigest()
+    scan = asyncio.create_task(vetting.scan(file, sha256=digest))
+    while not scan.done():
+        await asyncio.to_thread(os.utime, file)
+        await asyncio.sleep(0)
+    assert "FILE_CHANGED" in {finding.rule for finding in (await scan).findings}
+    assert await store.read(recall, digest, f"{RULES}.txt", "x") is None
+    assert (await vetting.scan(file)).verdict is Verdict.PASS
+
+
+async def test_it_is_said_how_the_scanner_is_confined(vetting: VettingService) -> None:
+    assert await vetting.confinement() == ("seccomp" if sys.platform == "linux" else "")
+
+
+async def test_what_more_is_found_than_was_accepted_counts_again(vetting: VettingService, tmp_path: Path) -> None:
+    file = tmp_path / "x.py"
+    file.write_text("import os\n")
+    report = await vetting.scan(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with pytest.raises(UsageError, match="needs a reason"):
+        await vetting.accept(digest, "x.py", " ok ")
+    await vetting.accept(digest, "x.py", "I have read every line.")
+    assert (await vetting.scan(file)).verdict is Verdict.PASS
+    assert (await vetting.scan(file)).findings == report.findings
+    more = Origin("hf", "a/b")
+    vetting.policy_file.write_text('[formats]\ntext = "review"\n')
+    assert (await vetting.scan(file, origin=more)).verdict is Verdict.REVIEW
+    await vetting.start()
+    vetting.policy_file.unlink()
+    assert (await vetting.scan(file, origin=more)).verdict is Verdict.PASS
+    file.write_bytes(BAD)
+    await vetting.scan(file)
+    with pytest.raises(UsageError, match="unsafe"):
+        await vetting.accept(hashlib.sha256(BAD).hexdigest(), "x.py", "It must be harmless.")
+
+
+async def test_other_names_of_held_bytes_stay_and_links_are_followed(vetting: VettingService, tmp_path: Path) -> None:
+    blob, link = tmp_path / "blob", tmp_path / "link.bin"
+    blob.write_bytes(BAD)
+    (tmp_path / "other").hardlink_to(blob)
+    link.symlink_to(blob)
+    held = await vetting.quarantine.hold(link, sha256="ab", source="s", repo="a/b", commit="c", path="x", findings=[])
+    kept = vetting.quarantine.folder / held.id
+    assert not blob.exists()
+    assert (tmp_path / "other").stat().st_ino != kept.stat().st_ino
+    assert (tmp_path / "other").read_bytes() == kept.read_bytes() == BAD
+    assert kept.stat().st_mode & 0o777 == 0o400
+    assert not kept.is_symlink()
+    assert (await vetting.quarantine.find(held.id[:6])).id == held.id
+    with pytest.raises(NotFound):
+        await vetting.quarantine.find("")
 
 
 async def test_a_missing_file_is_said_to_be_missing(vetting: VettingService, tmp_path: Path) -> None:

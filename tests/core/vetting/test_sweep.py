@@ -53,13 +53,19 @@ async def test_a_pause_holds_the_reading_and_progress_is_told(shelf: Shelf) -> N
     sweep = shelf.vetting.sweep(shelf.library)
     sweep.pause()
     with shelf.events.subscribe() as heard:
-        steps = asyncio.create_task(anext(aiter(sweep.run())))
+        run = sweep.run()
+
+        async def first() -> SweepStep:
+            return await anext(run)
+
+        steps = asyncio.create_task(first())
         while not isinstance(event := await anext(heard), VerifyProgress) or not event.total:
             pass
         assert event.paused
         assert (sweep.done, sweep.paused, steps.done()) == (0, True, False)
         sweep.resume()
         assert (await steps).status == "ok"
+        await run.aclose()
     assert sweep.done > 0
 
 

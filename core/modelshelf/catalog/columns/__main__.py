@@ -38,12 +38,17 @@ def main() -> int:
     """Read the job, do it, say how it went."""
     with suppress(OSError, AttributeError):
         os.nice(10)  # nobody waits for it
+    said = answer(Path(sys.argv[1]), json.load(sys.stdin))
+    sys.stdout.write(json.dumps(said) + "\n")
+    return 1 if "error" in said else 0
+
+
+def answer(folder: Path, sources: Mapping[str, list[str]]) -> dict[str, Any]:
+    """As `make`, but what goes wrong is said: `{"error", "remedy"}`."""
     try:
-        answer = make(Path(sys.argv[1]), json.load(sys.stdin))
+        return make(folder, sources)
     except (OSError, pa.ArrowException, MemoryError, ValueError) as error:
-        answer = {"error": told(error), "remedy": remedy(error)}
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 1 if "error" in answer else 0
+        return {"error": told(error), "remedy": remedy(error)}
 
 
 def told(error: Exception) -> str:

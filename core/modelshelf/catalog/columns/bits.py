@@ -13,6 +13,7 @@ type Rows = NDArray[Any]
 type Mask = NDArray[np.bool_]
 
 WORD = 64
+BLOCK = 1 << 16
 
 
 def width(rows: int) -> int:
@@ -34,6 +35,15 @@ def of_rows(rows: int, members: Rows) -> Bits:
     """The set of these row numbers, of `rows` in all."""
     mask = empty_mask(rows)
     mask[members] = True
+    return pack(mask)
+
+
+def pack_where(meant: Mask, codes: Rows) -> Bits:
+    """The rows whose code is meant; block by block, which stay in the processor's cache."""
+    mask = empty_mask(len(codes))
+    for start in range(0, len(codes), BLOCK):
+        part = codes[start : start + BLOCK]
+        np.take(meant, part, out=mask[start : start + len(part)], mode="clip")
     return pack(mask)
 
 

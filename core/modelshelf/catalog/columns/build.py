@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 
 from modelshelf.catalog import stock
 from modelshelf.catalog.columns import cells, postings
-from modelshelf.catalog.columns.meanings import VERSION
+from modelshelf.catalog.columns.bits import pack_where, width
+from modelshelf.catalog.columns.meanings import VALUED, VERSION
 from modelshelf.catalog.columns.models import Array, Coder, Lists, Models, load, sets_of, sort, unique_rows
 from modelshelf.catalog.columns.said import said_abilities, said_kinds
 from modelshelf.catalog.files import PREFERRED_FORMATS
 
 SLICE = 100_000
+USUAL = 64  # a value is usual when one model in so many has it
+MOST_USUAL = 128
 SORTED = ("likes", "trending", "created", "modified", "size", "params", "context", "downloads")
 type _Sets = tuple[Array, list[list[int]]]
 COMBINED = ("pipeline_tag", "library", "license", "source")
@@ -41,6 +44,7 @@ def build(folder: Path, sources: Mapping[str, Sequence[Path]]) -> int:
     values |= _write_combined(folder, models, [formats[0], abilities, kinds])
     values |= cells.write(folder, models, kinds, abilities, formats, quants)
     values |= {"format_sets": formats[1], "quant_sets": quants[1]}
+    values["usual"] = _write_usual(folder, values)
     np.save(folder / "quants.npy", _narrow(quants[0]))
     _write_lists(folder, models)
     values["origins"] = {str(row): list(found) for row, found in models.origins.items()}
@@ -120,6 +124,31 @@ def _write_combined(folder: Path, models: Models, derived: Sequence[Array]) -> d
     np.save(folder / "combined.npy", _narrow(combined))
     np.save(folder / "combinations.npy", np.stack([column[first].astype(np.int64) for column in columns], axis=1))
     return {name: models.coders[name].values for name in (*COMBINED, "formats", "quants", "architecture")}
+
+
+def _write_usual(folder: Path, values: Mapping[str, Any]) -> list[list[str]]:
+    """The rows of each value that many models have, as bits; the filter and the value of each, in order."""
+    combined, table = np.load(folder / "combined.npy"), np.load(folder / "combinations.npy")
+    counts = np.bincount(combined, minlength=len(table))
+    least = max(len(combined) // USUAL, 1)
+    found: list[tuple[int, str, str, Array]] = []
+    for key, (column, name) in VALUED.items():
+        for code, value in enumerate(values[name]):
+            meant = _meaning(key, code, table[:, column], values)
+            total = int(counts[meant].sum())
+            if value and total >= least:
+                found.append((total, key, value, meant))
+    found = sorted(found, key=lambda one: -one[0])[:MOST_USUAL]
+    bits = [pack_where(meant, combined) for _, _, _, meant in found]
+    np.save(folder / "usual.npy", np.stack(bits) if bits else np.empty((0, width(len(combined))), np.uint64))
+    return [[key, value] for _, key, value, _ in found]
+
+
+def _meaning(key: str, code: int, column: Array, values: Mapping[str, Any]) -> Array:
+    """Which combinations have a value."""
+    if key != "format":
+        return np.asarray(column == code)
+    return np.array([code in members for members in values["format_sets"]], np.bool_)[column]
 
 
 def _narrow(codes: Array) -> Array:

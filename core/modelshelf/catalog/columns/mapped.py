@@ -50,6 +50,8 @@ class Mapped:
         self.quants = self.column("quants")
         self.by_name = self.column("by_name")
         self.numbers: Mapping[str, Array] = {name: self.column(name) for name in NUMBERS}
+        usual = self.column("usual")
+        self.usual = {(key, value): usual[number] for number, (key, value) in enumerate(values["usual"])}
         self.text: TextIndex = load_text(self.column, values["dense"], self.rows)
         self.tags: Postings = load(self.column, "tag", self.rows)
         self._names = self.column("names"), self.column("names_ends")

@@ -11,16 +11,15 @@ import numpy as np
 from modelshelf.catalog.columns import bits as sets
 from modelshelf.catalog.columns.bits import Bits
 from modelshelf.catalog.columns.mapped import Array, Mapped
-from modelshelf.catalog.columns.meanings import ABILITIES, ABILITY_NAMES, FORMATS, GATED, LIBRARY, LICENCE, SOURCE, TASK
+from modelshelf.catalog.columns.meanings import ABILITIES, ABILITY_NAMES, GATED, SOURCE, VALUED
 from modelshelf.catalog.query import Filter, Query, equals
 from modelshelf.catalog.words import word_tokens
 
 KEPT = 48
-COMBINED = frozenset({"task", "library", "license", "format", "ability"})
+COMBINED = frozenset({*VALUED, "ability"})
 BLOCK = 1 << 16
 AGES = {"updated": "modified", "created": "created"}
 MEASURED = {"ctx": "context"}
-_PLAIN = {"task": (TASK, "pipeline_tag"), "library": (LIBRARY, "library"), "license": (LICENCE, "license")}
 
 type Marks = Mapping[str, Bits]
 """What is known beside the catalogue: `is:` and `provider:` words, each with the rows that it holds for."""
@@ -65,8 +64,15 @@ class Selection:
         if not combined:
             return Found(base, base, {})
         tables = {str(one): self._meant(one) != one.negated for one in combined}
-        allowed = self._keep(" ".join(tables), lambda: self._looked_up(_all(tables.values()), self._mapped.combined))
-        return Found(base, base & allowed, tables)
+        chosen = base.copy()
+        for one in combined:
+            chosen &= self._chosen(one, tables[str(one)])
+        return Found(base, chosen, tables)
+
+    def forget(self) -> None:
+        """Let go of what was found before."""
+        with self._lock:
+            self._kept.clear()
 
     def word(self, word: str) -> Bits:
         """The rows whose names match a word."""
@@ -157,23 +163,30 @@ class Selection:
     def _meant(self, one: Filter) -> Array:
         """Which combinations a filter holds for."""
         table, values = self._mapped.combinations, self._mapped.values
-        if one.key in _PLAIN:
-            column, name = _PLAIN[one.key]
-            return _equal(one, values[name])[table[:, column]]
         if one.key == "ability":
             wanted = sum(1 << number for number, name in enumerate(ABILITY_NAMES) if name in one.values)
             return np.asarray((table[:, ABILITIES] & wanted) != 0)
-        found = _equal(one, values["formats"])
-        return np.array([any(found[code] for code in one_set) for one_set in values["format_sets"]], bool)[
-            table[:, FORMATS]
-        ]
+        column, name = VALUED[one.key]
+        found = _equal(one, values[name])
+        if one.key == "format":
+            found = np.array([any(found[code] for code in members) for members in values["format_sets"]], np.bool_)
+        return found[self._mapped.columns[column]]
+
+    def _chosen(self, one: Filter, table: Array) -> Bits:
+        """The rows of a filter on combinations: of usual values they are at hand."""
+        values = (
+            [value for value in self._mapped.values[VALUED[one.key][1]] if value and _means(one, value)]
+            if one.key in VALUED
+            else []
+        )
+        usual = [self._mapped.usual.get((one.key, value)) for value in values]
+        kept = [rows for rows in usual if rows is not None]
+        if kept and len(kept) == len(usual):
+            return self._negated(one, self._joined(kept))
+        return self._keep(str(one), lambda: self._looked_up(table, self._mapped.combined))
 
     def _looked_up(self, table: Array, codes: Array) -> Bits:
-        mask = sets.empty_mask(self._mapped.rows)
-        for block in range(0, self._mapped.rows, BLOCK):
-            part = codes[block : block + BLOCK]
-            np.take(table, part, out=mask[block : block + len(part)], mode="clip")
-        return sets.pack(mask)
+        return sets.pack_where(table, codes)
 
     def _joined(self, found: Sequence[Bits]) -> Bits:
         rows = sets.none(self._mapped.rows)
@@ -202,5 +215,9 @@ def _all(tables: Iterable[Array]) -> Array:
     return found
 
 
+def _means(one: Filter, value: str) -> bool:
+    return any(equals(one.key, value.lower(), wanted) for wanted in one.values)
+
+
 def _equal(one: Filter, values: Sequence[str]) -> Array:
-    return np.array([bool(text) and any(equals(one.key, text.lower(), want) for want in one.values) for text in values])
+    return np.array([bool(value) and _means(one, value) for value in values], np.bool_)

@@ -23,7 +23,7 @@ from modelshelf.errors import (
     Unreachable,
     UnsafeAddress,
 )
-from modelshelf.network.answers import refused_by_proxy
+from modelshelf.network.answers import asked_wait, refused_by_proxy
 
 BODY_LIMIT = 64 * 2**20
 REDIRECTS = 5
@@ -199,9 +199,10 @@ class HubApi:
             remedy = (
                 f"Wait {wait} seconds, then try again." if wait.isdigit() else "Wait a few minutes, then try again."
             )
-            raise Unreachable(f"{self.label} has been asked too often.", remedy=remedy, http=status, wait=wait)
+            asked = asked_wait(headers)
+            raise Unreachable(f"{self.label} has been asked too often.", remedy=remedy, http=status, wait=asked)
         told = f"{self.label} ({self.endpoint}) answers with error {status}."
-        raise Unreachable(told, http=status, wait=headers.get("Retry-After", ""))
+        raise Unreachable(told, http=status, wait=asked_wait(headers))
 
     def _explained(self, error: aiohttp.ClientError) -> ModelshelfError:
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):

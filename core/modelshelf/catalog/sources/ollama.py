@@ -89,6 +89,11 @@ class OllamaSource:
         """Nothing: the protocol has no search."""
         return ()
 
+    async def everything(self) -> Sequence[RepoCard]:
+        """What the registry lists; Ollama's own lists nothing."""
+        names = await self._api.repositories()
+        return [RepoCard(self.name, name, formats=("gguf",)) for name in names if is_repo(name)]
+
     async def detail(self, repo: str, revision: str | None = None) -> RepoDetail:
         """The manifest of a tag, or of a commit: the first 40 digits of a manifest's digest, or all of them."""
         raw = await self._manifest(repo, revision)

@@ -12,7 +12,7 @@ from yarl import URL
 
 from modelshelf.catalog.sources.api import HubApi, authorization
 from modelshelf.catalog.sources.credentials import Credentials
-from modelshelf.catalog.sources.said import amount, mapping
+from modelshelf.catalog.sources.said import amount, listing, mapping, text
 from modelshelf.catalog.types import Location
 from modelshelf.config import ConfigManager
 from modelshelf.errors import NotFound, NotSignedIn, Unreachable
@@ -21,6 +21,7 @@ from modelshelf.network.addresses import origin_of
 
 MANIFEST_LIMIT = 4 * 2**20
 TOKEN_LIMIT = 2**20
+MOST_NAMES = 100_000
 TOKEN_SECONDS = 60
 LONGEST_TOKEN = 16_384
 MANIFESTS = (
@@ -59,6 +60,25 @@ class RegistryApi:
                 raise
             # Ollama's registry gives manifests by their digest as blobs.
             return await self._get(repo, f"/v2/{repo}/blobs/{reference}", about)
+
+    async def repositories(self) -> list[str]:
+        """The names of all that the registry has; most that are open to everyone do not tell.
+
+        Raises:
+            Unreachable: it does not tell, or does not answer.
+        """
+        await self._credentials.prepare()
+        found: list[str] = []
+        page: str | None = "/v2/_catalog?n=1000"
+        while page and len(found) < MOST_NAMES:
+            try:
+                said, page = await self._api.json(page)
+            except (NotFound, NotSignedIn, Unreachable) as error:
+                if found or (isinstance(error, Unreachable) and error.facts.get("http") != 404):
+                    raise
+                raise Unreachable(f"{self.label} does not list what it has.", remedy="Name its models.") from error
+            found += [name for item in listing(mapping(said).get("repositories")) if (name := text(item))]
+        return list(dict.fromkeys(found))
 
     async def blob(self, repo: str, digest: str, limit: int) -> bytes:
         """A small blob as a whole; the caller checks that its bytes have the digest.

@@ -3,8 +3,6 @@
 import asyncio
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from modelshelf.catalog.source import Listed, ListOrder, ListPage
 from modelshelf.errors import Unreachable
@@ -59,19 +57,8 @@ class Pages:
         status = error.facts.get("http")
         if isinstance(status, int) and status < 500 and status not in {408, 425, 429}:
             return False
-        said = seconds_of(str(error.facts.get("wait", "")))
+        said = error.facts.get("wait")
         usual = self._backoff * 2**attempt * random.uniform(0.8, 1.2)  # noqa: S311 - spread, not secrecy
         self._told(error.message)
-        await asyncio.sleep(min(usual if said is None else said, LONGEST_WAIT))
+        await asyncio.sleep(min(said if isinstance(said, float) else usual, LONGEST_WAIT))
         return True
-
-
-def seconds_of(retry_after: str) -> float | None:
-    """The seconds that a Retry-After header asks for; None if it says nothing that can be read."""
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
-        return None
-    return max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)

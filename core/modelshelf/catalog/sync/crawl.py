@@ -11,7 +11,7 @@ from modelshelf.catalog.sync.asking import Pages
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import Unreachable
 
-KEPT_EVERY = 20_000  # models between two files
+KEPT_EVERY = 10_000  # models between two files
 TOP = 50_000
 WEEK = timedelta(days=7)
 OVERLAP = timedelta(hours=1)
@@ -43,27 +43,32 @@ class Crawl:
         self._seen: set[int] = set()
         self._repeats = 0
 
-    async def top(self, count: int = TOP) -> bool:
+    async def top(self, count: int = TOP, *, alone: bool = False) -> bool:
         """The most downloaded, so that there is something to search while the rest comes; False if these were all.
+
+        `alone`: no rest is wanted, they take the place of those before.
 
         Raises:
             Unreachable, NotSignedIn, OSError.
         """
-        batch, cursor = _Batch([]), ""
+        batch, found, names = _Batch([]), 0, list[str]()
         self._begin()
-        while len(batch.cards) < count:
-            page = await self._pages.get("downloads", cursor)
-            batch.cards += page.cards
-            self._found(len(batch.cards))
-            cursor = page.next
-            if not cursor or self._repeated(page):
+        while found < count:
+            page = await self._pages.get("downloads", batch.cursor)
+            batch.cards += page.cards[: count - found]
+            batch.cursor, found = page.next, found + len(page.cards)
+            self._found(found)
+            ended = not page.next or self._repeated(page) or found >= count
+            if ended or len(batch.cards) >= KEPT_EVERY:
+                names.append(await asyncio.to_thread(self._holdings.write, batch.cards))
+                batch.cards = []
+            if ended:
                 break
-        cards = batch.cards[:count]
-        name = await asyncio.to_thread(self._holdings.write, cards)
         state = await self._state()
-        asked = _iso(datetime.now(UTC))
-        await self._save(replace(state, news=(*state.news, name), top=True, asked=asked, models=len(cards)))
-        return bool(cursor)
+        asked, models = _iso(datetime.now(UTC)), min(found, count)
+        news = () if alone and not state.base else state.news
+        await self._save(replace(state, news=(*news, *names), top=True, asked=asked, models=models))
+        return bool(batch.cursor)
 
     async def whole(self, paused: Callable[[int], bool] | None = None) -> bool:
         """All models, from where the last crawl stopped; False if `paused`, asked with each file, said to stop here.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from modelshelf.catalog.holdings import Holdings
-from modelshelf.catalog.source import Listed, Source, Whole
+from modelshelf.catalog.source import Enumerated, Listed, Source, Whole
 from modelshelf.catalog.sync.asking import Pages
 from modelshelf.catalog.sync.crawl import Crawl, is_due
 
@@ -52,7 +52,7 @@ class Round:
             OSError: that cannot be written.
         """
         self._tell("asking")
-        if isinstance(self._source, Whole):
+        if isinstance(self._source, Whole):  # also where it could be gone through as well
             await self._fetched(self._source)
         elif isinstance(self._source, Listed):
             await self._crawled(self._source, full=full, top_only=top_only)
@@ -64,8 +64,7 @@ class Round:
         crawl = Crawl(self._holdings, pages, self._found)
         state = await asyncio.to_thread(self._holdings.state)
         if top_only:
-            await asyncio.to_thread(self._holdings.save, replace(state, news=()) if not state.base else state)
-            await crawl.top()
+            await crawl.top(alone=True)
             return
         if not state.top and await crawl.top():
             await self._partly()
@@ -84,7 +83,10 @@ class Round:
             await asyncio.to_thread(file.unlink, missing_ok=True)
 
     async def _at_once(self) -> None:
-        cards = await self._source.search("", limit=MOST_OF_SMALL)
+        if isinstance(self._source, Enumerated):
+            cards = await self._source.everything()
+        else:
+            cards = await self._source.search("", limit=MOST_OF_SMALL)
         name = await asyncio.to_thread(self._holdings.write, cards)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         state = await asyncio.to_thread(self._holdings.state)

@@ -16,7 +16,7 @@ from modelshelf.catalog import holdings as kept
 from modelshelf.catalog.builder import Built, build
 from modelshelf.catalog.failures import unwritten
 from modelshelf.catalog.holdings import Holdings, SourceState
-from modelshelf.catalog.source import Listed, Source, TakesAddresses, Whole
+from modelshelf.catalog.source import Enumerated, Listed, Source, TakesAddresses, Whole
 from modelshelf.catalog.sync.rounds import Round
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, NotFound, StoreError, UsageError
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 FIRST_SECONDS = 20.0  # a page that has just been opened has better things to do
 LOOK_SECONDS = 60.0
+REST_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class CatalogSync:
         self._turn = asyncio.Lock()
         self._wanted: bool | None = None  # somebody asked; True: for all from the first model
         self._wake = asyncio.Event()
+        self._rest_until = 0.0
         self._errors: dict[str, str] = {}
         self._doing: dict[str, str] = {}
 
@@ -238,9 +240,7 @@ class CatalogSync:
     def _sources(self) -> Sequence[Source]:
         registry = self._catalog.registry
         every = [source for source in registry.all().values() if not (source.remote and registry.offline)]
-        return [
-            source for source in every if isinstance(source, Listed | Whole) or not isinstance(source, TakesAddresses)
-        ]
+        return [one for one in every if isinstance(one, Enumerated) or not isinstance(one, TakesAddresses)]
 
     def _first_hub(self) -> str:
         hubs = [one.name for one in self._catalog.registry.settings if one.kind == "huggingface"]
@@ -264,9 +264,8 @@ class CatalogSync:
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             try:
-                if self._leads() and (self._wanted is not None or await self._due()):
-                    full, self._wanted = bool(self._wanted), None
-                    await self._round(full=full)
+                if self._leads():
+                    await self._look_after()
             except ModelshelfError as error:
                 log.warning("the catalogue was not brought up to date: %s", error)
                 self._tell("", "failed", error=error.message)
@@ -274,6 +273,23 @@ class CatalogSync:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
+
+    async def _look_after(self) -> None:
+        """Do what somebody asked for, or what is due; after a failure the hubs are left alone for a while."""
+        now = asyncio.get_running_loop().time()
+        if self._wanted is not None or (now > self._rest_until and await self._due()):
+            full, self._wanted = bool(self._wanted), None
+            await self._round(full=full)
+            if self._errors:
+                self._rest_until = asyncio.get_running_loop().time() + REST_SECONDS
+        elif await self._other_sources():
+            async with self._turn:
+                await self._partly()
+
+    async def _other_sources(self) -> bool:
+        """Whether sources were switched on or off, added or removed since the catalogue was made."""
+        status = await self._catalog.index.status()
+        return bool(status.generation) and status.sources != tuple(await asyncio.to_thread(self._files))
 
     async def _due(self) -> bool:
         """Whether some hub has not been asked for longer than the settings say."""

@@ -1,11 +1,12 @@
 """Whether bytes that claim to be something else would run as a pickle, by the more forgiving of the unpicklers."""
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 
 from modelshelf.vetting.scanners.actions import ACTIONS, Action, constant, run, take_global
 from modelshelf.vetting.scanners.machine import Machine, Reached, Refused, Thing
-from modelshelf.vetting.scanners.opcodes import PickleError
+from modelshelf.vetting.scanners.opcodes import MAX_OPCODES, PickleError
 from modelshelf.vetting.spec import Content
 
 # An unpickler would have gone on where these rules stop, or would have been harmed by going on.
@@ -103,23 +104,40 @@ _ACTIONS: Mapping[str, Action] = {
 }
 
 
-def looks_pickled(content: Content) -> bool:
+# Without one of these bytes nothing is named, called or filled: values are put on the stack, that is all.
+_DEEDS = re.compile(rb"[ciPQRbtldaeus2ox\x81-\x87\x90-\x93]")
+_LOOK = 65_536
+_CHUNK = 4 << 20
+TENSOR_OPCODES = 20_000
+
+
+def looks_pickled(content: Content, *, tensor: bool = False) -> bool:
     """Whether an unpickler would get anywhere with these bytes: to a call, or to a STOP at the very end.
 
     Data that merely end early as a pickle, as any bytes may by chance, do nothing when loaded; what follows them is
-    looked at as well.
+    looked at as well. The bytes of a `tensor`, which no loader unpickles, are taken for a pickle only where they name
+    something, and that soon: among many tensors some begin with bytes that go a few steps.
     """
+    if content.size > 512 and not _does_anything(content):
+        return False
     place = 0
     for _ in range(6):
-        machine = Machine(content, place, lenient=True)
+        machine = Machine(content, place, TENSOR_OPCODES if tensor else MAX_OPCODES, lenient=True)
         try:
             place = run(machine, _ACTIONS).end
         except Reached:
-            return True
+            return machine.names > 0 or not tensor
         except PickleError:
             return False
         except Refused as refused:
-            return refused.rule in _HARM_ANYWAY or (machine.names > 0 and refused.rule in _HARM_AFTER_A_NAME)
+            known = machine.names > 0 and refused.rule in _HARM_AFTER_A_NAME
+            return known or (refused.rule in _HARM_ANYWAY and not tensor)
         if place >= content.size:
-            return True
+            return machine.names > 0 or not tensor
     return False
+
+
+def _does_anything(content: Content) -> bool:
+    if _DEEDS.search(content.read(0, _LOOK)):
+        return True
+    return any(_DEEDS.search(content.read(place, _CHUNK)) for place in range(_LOOK, content.size, _CHUNK))

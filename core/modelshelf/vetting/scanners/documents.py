@@ -14,8 +14,8 @@ MAX_YAML = 32 << 20
 MAX_ANCHORS = 2000
 MAX_UNFOLDED = 1_000_000  # values that the aliases of a YAML document may stand for
 _YAML_CODE = re.compile(
-    r"!!?(?:python|ruby|php|javax?|perl|com\.|org\.)|tag:yaml\.org,2002:(?:python|ruby|php|java)|^%TAG\b|!<"
-    r"|![\w!-]*%[0-9A-Fa-f]{2}",
+    r"(?:^|[\s\[{,:?-])(?:!!?(?:python|ruby|php|javax?|perl|com\.|org\.)|!<[^>\s]+>|![\w!-]*%[0-9A-Fa-f]{2})"
+    r"|tag:yaml\.org,2002:(?:python|ruby|php|java)|^%TAG\b",
     re.MULTILINE,
 )
 # A tag where a value begins; in a comment or within quotes it is none.
@@ -36,7 +36,7 @@ class JsonScanner:
     """JSON documents, whatever they are called."""
 
     formats = frozenset({"json"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find double keys, references to code, unsafe templates, patterns and paths."""
@@ -75,20 +75,24 @@ class YamlScanner:
         except UnicodeDecodeError:
             yield Finding("YAML_BROKEN", content.name, "It is not UTF-8.")
             return
-        text = _COMMENT.sub("", text)
         if match := _YAML_CODE.search(text):
             yield Finding("YAML_TAG", content.name, f"The tag {match.group()[:40]} can make any object and run code.")
             return
-        for tag in dict.fromkeys(_YAML_TAG.findall(text)):
-            if tag not in _PLAIN_TAGS:
-                yield _tag(tag, content.name)
         if _unfolds(text):
             yield Finding("YAML_BOMB", content.name, "Its aliases refer to each other many times over.")
-        for called in dict.fromkeys(_YAML_TARGET.findall(text)):
-            yield target(called, content.name)
-        for called in dict.fromkeys(_YAML_CLASS.findall(text)):
-            if called.partition(".")[0] in HARM:
-                yield target(called, content.name)
+        # What begins as a comment may stand within quotes: what is unsafe counts there, too, what is doubtful does not.
+        for part, in_comments in ((text, True), (_COMMENT.sub("", text), False)):
+            found = dict.fromkeys(_named(part, content.name))
+            yield from (one for one in found if (one.verdict is Verdict.BLOCK) is in_comments)
+
+
+def _named(text: str, name: str) -> Iterator[Finding]:
+    """What the tags and targets of a document would call."""
+    yield from (_tag(tag, name) for tag in dict.fromkeys(_YAML_TAG.findall(text)) if tag not in _PLAIN_TAGS)
+    yield from (target(called, name) for called in dict.fromkeys(_YAML_TARGET.findall(text)))
+    for called in dict.fromkeys(_YAML_CLASS.findall(text)):
+        if called.partition(".")[0] in HARM:
+            yield target(called, name)
 
 
 def _tag(tag: str, name: str) -> Finding:

@@ -35,7 +35,7 @@ class GgufScanner:
     """GGUF files."""
 
     formats = frozenset({"gguf"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Find what a loader could stumble over, and templates that do more than write text."""

@@ -26,7 +26,7 @@ class Hdf5Scanner:
     """HDF5 files."""
 
     formats = frozenset({"hdf5"})
-    modules = ("jinja2.sandbox", "jinja2.ext")
+    modules = ("jinja2.sandbox", "jinja2.ext", "modelshelf.vetting.scanners.templates")
 
     def scan(self, content: Content, desk: Desk) -> Iterator[Finding]:
         """Look for layers that carry code, and hold the file's length against its own."""

@@ -10,6 +10,8 @@ _REACH = 65_535 + _END.size  # the longest comment, and the record
 
 def holds_archive(content: Content) -> bool:
     """Whether the end holds a directory of zip members that is where it says, or elsewhere by what lies before."""
+    if content.read(4, 4) == b"TFL3":
+        return False  # their writers put notes and labels behind them so
     base = max(0, content.size - _REACH)
     tail = content.read(base, _REACH)
     at = tail.rfind(b"PK\x05\x06")

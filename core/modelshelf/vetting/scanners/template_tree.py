@@ -1,10 +1,12 @@
 """The syntax tree of a chat template: known parts only, nothing that reaches into objects or never ends."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.vetting.rules import words
+from modelshelf.vetting.scanners.template_flow import INNARDS, Flow
 from modelshelf.vetting.scanners.template_growth import MAX_SIZE, ROUNDS, SAME_LOOPS, Growth, targets
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_INTEGER = 1_000_000
 MAX_REPEAT = 10_000
+MAX_RANGE = 100_000
 MAX_TURNS = 1_000_000  # of nested loops over constant ranges
 
 _NODES = words(
@@ -41,17 +44,8 @@ _METHODS = words(
 _FORBIDDEN_NAMES = words(
     "self super varargs kwargs cycler joiner lipsum request config url_for get_flashed_messages g session application"
 )
-_INNARDS = re.compile(
-    r"(?:gi|cr|ag|tb|f|im|func|co)_(?:frame|code|globals|locals|builtins|back|next|func|self|class)|mro"
-)
 _FIELD = re.compile(r"\{[^{}]*[.\[!]")
 _WIDTH = re.compile(r"%[^a-zA-Z%]*\d{4}|\{[^{}]*:[^{}]*\d{4}")
-_TOKENS = re.compile(r"\w*_tokens?$")
-# Methods and filters that give back a part of a text, never a new one made of pieces.
-_PARTS = words("strip lstrip rstrip split rsplit get lower upper trim first last string keys list items")
-
-
-_FILLING = words("append insert extend update setdefault add")
 
 
 class Unsafe(Exception):
@@ -67,9 +61,7 @@ class TreeChecker:
         self.nodes = nodes
         self.tree = tree
         self.macros = {macro.name for macro in tree.find_all(nodes.Macro)}
-        # A macro may be handed to a macro: its parameters are called under their own names.
-        self.parameters = {arg.name for macro in tree.find_all(nodes.Macro) for arg in macro.args}
-        self.built = self._built()
+        self.flow = Flow(tree, nodes)
         self.sizes: dict[str, int] = {}
 
     def check(self) -> None:
@@ -93,6 +85,8 @@ class TreeChecker:
                 loops = (*loops, repr(node.iter))
                 if turns > MAX_TURNS or loops.count(loops[-1]) >= SAME_LOOPS:
                     raise Unsafe("loops for longer than anyone can wait")
+            if kind == "Output" and turns * max(map(self._size, node.nodes), default=0) > MAX_SIZE:
+                raise Unsafe("writes more than anyone can hold")
             waiting.extend((child, turns, loops) for child in node.iter_child_nodes())
 
     def _name(self, node: Any) -> None:
@@ -102,15 +96,17 @@ class TreeChecker:
     def _constant(self, node: Any) -> None:
         if isinstance(node.value, int) and abs(node.value) > MAX_INTEGER:
             raise Unsafe("holds an enormous number")
+        if isinstance(node.value, float) and not isfinite(node.value):
+            raise Unsafe("holds an infinite number")
         if isinstance(node.value, str) and _WIDTH.search(node.value):
             raise Unsafe("formats to an enormous width")
 
     def _attribute(self, node: Any) -> None:
-        if node.attr.startswith("_") or _INNARDS.fullmatch(node.attr):
+        if node.attr.startswith("_") or INNARDS.fullmatch(node.attr):
             raise Unsafe(f"reaches for .{node.attr[:60]}")
 
     def _item(self, node: Any) -> None:
-        if not isinstance(node.arg, self.nodes.Slice) and not self.is_plain(node.arg):
+        if not isinstance(node.arg, self.nodes.Slice) and not self.flow.is_plain(node.arg):
             raise Unsafe("reaches for an item whose name it puts together or hides")
 
     def _call(self, node: Any) -> None:
@@ -122,7 +118,7 @@ class TreeChecker:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             raise Unsafe("calls with arguments that it computes")
         if isinstance(target, self.nodes.Name):
-            if target.name not in _FUNCTIONS | self.macros | self.parameters:
+            if target.name not in _FUNCTIONS | self.macros | self.flow.parameters:
                 raise Unsafe(f"calls {target.name[:60]}")
             if target.name == "range":
                 self._range(node)
@@ -140,7 +136,7 @@ class TreeChecker:
         if not isinstance(target, nodes.Getitem) or not isinstance(target.node, nodes.Name):
             return False
         name = target.node.name
-        given = [value for names, value in self._given() if name in names]
+        given = [value for names, value in self.flow.given() if name in names]
         return bool(given) and all(value is not None and self._holds_macros(value, name) for value in given)
 
     def _holds_macros(self, value: Any, name: str) -> bool:
@@ -177,126 +173,6 @@ class TreeChecker:
             if isinstance(statement, self.nodes.Output | self.nodes.Assign) and self._calls(statement, node.name):
                 raise Unsafe(f"calls {node.name[:60]} from within itself without end")
 
-    def is_plain(self, node: Any) -> bool:
-        """Whether an item's name is a number, a harmless text or a piece of the data, not put together from parts."""
-        nodes = self.nodes
-        if isinstance(node, nodes.Const):
-            hidden = isinstance(node.value, str) and ("__" in node.value or node.value.startswith("_"))
-            return not hidden and not (isinstance(node.value, str) and _INNARDS.fullmatch(node.value))
-        if isinstance(node, nodes.Name):
-            return node.name not in self.built and not _TOKENS.match(node.name)
-        if isinstance(node, nodes.Getattr):
-            return f".{node.attr}" not in self.built and self._is_plain_piece(node.node)
-        if isinstance(node, nodes.Getitem):
-            return not isinstance(node.arg, nodes.Slice) and self._is_plain_piece(node.node)
-        if isinstance(node, nodes.Filter):
-            return node.name in {"length", "count", "int", "float", "abs", "round"} or (
-                node.name in _PARTS and node.node is not None and self.is_plain(node.node)
-            )
-        if isinstance(node, nodes.Call):
-            target = node.node
-            return isinstance(target, nodes.Getattr) and target.attr in _PARTS and self.is_plain(target.node)
-        if isinstance(node, nodes.CondExpr):
-            return self.is_plain(node.expr1) and (node.expr2 is None or self.is_plain(node.expr2))
-        if isinstance(node, nodes.Or | nodes.And):
-            return self.is_plain(node.left) and self.is_plain(node.right)
-        return self._is_number(node)
-
-    def _is_plain_piece(self, node: Any) -> bool:
-        return not isinstance(node, self.nodes.List | self.nodes.Dict | self.nodes.Tuple) and self.is_plain(node)
-
-    def _is_number(self, node: Any) -> bool:
-        nodes = self.nodes
-        if isinstance(node, nodes.Sub | nodes.FloorDiv | nodes.Div | nodes.Neg | nodes.Pos):
-            return True  # no text allows these
-        if isinstance(node, nodes.Mod):
-            return not self._is_text(node.left)
-        if isinstance(node, nodes.Add | nodes.Mul):
-            sides = (node.left, node.right)
-            number = any(self._is_whole(side) for side in sides)
-            return number and all(self.is_plain(side) for side in sides) and not any(map(self._is_text, sides))
-        return isinstance(node, nodes.Compare | nodes.Not)
-
-    def _is_whole(self, node: Any) -> bool:
-        if isinstance(node, self.nodes.Const):
-            return isinstance(node.value, int | float)
-        if isinstance(node, self.nodes.Getattr):
-            return node.attr in {"index", "index0", "length", "revindex", "revindex0"}
-        return self._is_number(node) or (
-            isinstance(node, self.nodes.Filter) and node.name in {"length", "count", "int"}
-        )
-
-    def _is_text(self, node: Any) -> bool:
-        return isinstance(node, self.nodes.Const) and isinstance(node.value, str)
-
-    def _built(self) -> set[str]:
-        """The variables that somewhere receive a text put together from parts; found anew until no more are found."""
-        self.built = set()
-        given = list(self._given())
-        while True:
-            found = {name for names, value in given if value is None or not self._is_harmless(value) for name in names}
-            if found <= self.built:
-                return self.built
-            self.built = self.built | found
-
-    def _given(self) -> Iterator[tuple[list[str], Any]]:
-        """Every place where variables receive a value: their names, and the value or None for a rendered text."""
-        nodes = self.nodes
-        macros = {macro.name: macro for macro in self.tree.find_all(nodes.Macro)}
-        for node in self.tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.Call)):
-            if isinstance(node, nodes.Assign):
-                yield list(targets(node.target)), node.node
-            elif isinstance(node, nodes.AssignBlock):
-                yield list(targets(node.target)), None
-            elif isinstance(node, nodes.For):
-                yield list(targets(node.target)), node.iter
-            elif isinstance(node, nodes.With):
-                yield from (
-                    ([*targets(target)], value) for target, value in zip(node.targets, node.values, strict=True)
-                )
-            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
-                yield from self._handed(node, macros.get(node.node.name))
-            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in _FILLING:
-                yield from ((list(_holder(node.node.node)), value) for value in node.args)
-            elif isinstance(node, nodes.Call) and node.dyn_args is not None:
-                yield sorted(self.parameters), node.dyn_args
-
-    def _handed(self, call: Any, macro: Any) -> Iterator[tuple[list[str], Any]]:
-        if call.node.name == "namespace":
-            yield from (([f".{keyword.key}"], keyword.value) for keyword in call.kwargs)
-        elif macro is not None:
-            yield from (([argument.name], value) for argument, value in zip(macro.args, call.args, strict=False))
-            yield from (([keyword.key], keyword.value) for keyword in call.kwargs)
-        elif call.node.name in self.parameters:
-            yield from ((sorted(self.parameters), value) for value in call.args)
-
-    def _is_harmless(self, node: Any) -> bool:
-        """Whether no text that this evaluates to was put together from parts."""
-        nodes = self.nodes
-        if isinstance(node, nodes.List | nodes.Tuple):
-            return all(self._is_harmless(item) for item in node.items)
-        if isinstance(node, nodes.Or | nodes.And | nodes.CondExpr):
-            return all(self._is_harmless(part) for part in node.iter_child_nodes(exclude=("test",)))
-        if isinstance(node, nodes.Add) and isinstance(node.left, nodes.List) | isinstance(node.right, nodes.List):
-            return self._is_harmless(node.left) and self._is_harmless(node.right)
-        if isinstance(node, nodes.Dict):
-            return all(self._is_harmless(pair.key) and self._is_harmless(pair.value) for pair in node.items)
-        if isinstance(node, nodes.Call):
-            target = node.node
-            if isinstance(target, nodes.Name):
-                return target.name in {"range", "namespace"} or (
-                    target.name == "dict" and all(self._is_harmless(keyword.value) for keyword in node.kwargs)
-                )
-            return (
-                isinstance(target, nodes.Getattr) and target.attr in _PARTS | {"values"} and self.is_plain(target.node)
-            )
-        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
-            return self._is_harmless(node.node)
-        if isinstance(node, nodes.Filter):
-            kept = {"dictsort", "sort", "selectattr", "rejectattr", "select", "reject", "unique", "reverse", "batch"}
-            return self.is_plain(node) or (node.name in kept and isinstance(node.node, nodes.Name | nodes.Getattr))
-        return self.is_plain(node)
-
     def _calls(self, node: Any, name: str) -> bool:
         for child in node.iter_child_nodes():
             if isinstance(child, self.nodes.CondExpr):
@@ -310,6 +186,8 @@ class TreeChecker:
         for argument in node.args:
             if any(argument.find_all(self.nodes.Mul)) or isinstance(argument, self.nodes.Mul):
                 raise Unsafe("counts over a computed range")
+            if self._size(argument) > MAX_RANGE:
+                raise Unsafe("counts further than any sandbox allows")
 
     def _measure(self) -> None:
         """Note how large the numbers and texts can be that are assigned to variables."""
@@ -364,21 +242,9 @@ class TreeChecker:
                 if text in node.args[:1] or text is named.get("attribute"):
                     raise Unsafe(f"uses {node.name} with a name that it puts together")
             elif isinstance(text.value, str) and any(
-                part.startswith("_") or _INNARDS.fullmatch(part) for part in text.value.split(".")
+                part.startswith("_") or INNARDS.fullmatch(part) for part in text.value.split(".")
             ):
                 raise Unsafe(f"reaches for .{text.value[:60]}")
-
-
-def _holder(node: Any) -> Iterator[str]:
-    """The variable that holds a list or an object that a method fills."""
-    kind = type(node).__name__
-    if kind in {"Name", "NSRef"}:
-        yield from targets(node)
-    elif kind == "Getattr":
-        yield f".{node.attr}"
-        yield from _holder(node.node)
-    elif kind == "Getitem":
-        yield from _holder(node.node)
 
 
 _CHECKS: dict[str, Callable[[TreeChecker, Any], None]] = {

@@ -19,8 +19,9 @@ _LIBRARIES = words("diffusers transformers onnxruntime optimum flax peft")
 _PIPELINES = words(
     "stable_diffusion latent_diffusion paint_by_example deepfloyd_if kandinsky kandinsky2_2 wuerstchen shap_e "
     "audioldm audioldm2 unclip stable_diffusion_safe stable_diffusion_xl alt_diffusion versatile_diffusion "
-    "stable_audio musicldm pixart_alpha flux stable_cascade stable_diffusion_3 controlnet ddpm ddim unidiffuser semantic_stable_diffusion "
-    "blip_diffusion consistency_models spectrogram_diffusion vq_diffusion hunyuandit lumina cogvideo"
+    "stable_audio musicldm pixart_alpha flux stable_cascade stable_diffusion_3 controlnet ddpm ddim unidiffuser "
+    "semantic_stable_diffusion blip_diffusion consistency_models spectrogram_diffusion vq_diffusion hunyuandit "
+    "lumina cogvideo"
 )
 _INSTALL_HOOKS = words("preinstall install postinstall prepare prepublish preprepare postprepare")
 
@@ -116,6 +117,8 @@ class Walk:
         ):
             yield self._review("REMOTE_CODE", "auto_mapping", f"It would import {parent[:60]}.")
         if {"idx", "type", "path"} <= value.keys() and isinstance(value["type"], str):
+            if isinstance(path := value["path"], str) and (path.startswith("/") or ".." in path or "\\" in path):
+                yield Finding("INDEX_PATH", self.name, f"A module would be read from {path[:60]!r}.")
             module = value["type"].partition(".")[0]
             if module in HARM:
                 yield Finding("REMOTE_CODE", self.name, f"It would import {value['type'][:60]}, which {HARM[module]}.")
@@ -132,6 +135,8 @@ class Walk:
 
     def _pipeline(self, value: dict[str, Any]) -> Iterator[Finding]:
         for part, named in value.items():
+            if isinstance(named, list) and (".." in part or set(part) & set("/\\:")):
+                yield Finding("INDEX_PATH", self.name, f"A part would be read from {part[:60]!r}.")
             if part.startswith("_") or not (isinstance(named, list) and len(named) == 2):
                 continue
             library, name = named

@@ -21,6 +21,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 _LOCAL = struct.Struct("<4s2B4HL2L2H")
+_OTHER_NAME = 0x7075
 LOCAL_SIZE = _LOCAL.size
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIPTOR = 0x1, 0x8
@@ -152,6 +153,8 @@ def _large(extra: bytes, values: list[int]) -> list[int]:
     field, place = b"", 0
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, place)
+        if kind == _OTHER_NAME:
+            raise ZipError("ZIP_NAME", "The archive gives a member a second name.")
         if kind == 1:
             if field:
                 raise ZipError("ZIP_DIRECTORY", "The archive's directory gives a size twice.")
@@ -230,9 +233,7 @@ def _local(content: Content, member: Member) -> int:
     if flags & _ENCRYPTED:
         raise ZipError("ZIP_ENCRYPTED", f"{member.name[:80]} in the archive is encrypted: nothing can be said of it.")
     described = bool(flags & _DESCRIPTOR)
-    sizes = [size, packed]
-    if 0xFFFFFFFF in sizes:
-        sizes = _large(rest[name_length:], sizes)
+    sizes = _large(rest[name_length:], [size, packed])
     same = (crc, *sizes) == (member.crc, member.size, member.packed)
     if not same and not (described and all(value in {0, real} for value, real in _pairs(crc, sizes, member))):
         raise ZipError("ZIP_LOCAL", f"{member.name[:80]} has other sizes in its own header than in the directory.")
