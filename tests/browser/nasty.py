@@ -181,8 +181,10 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "Router": [{"title": "x", "events": []}],
     "Search": [
         {"text": "x", "tokens": ["x"], "label": "x", "topic": "x", "sheet": True},
-        {"known": ["x"], "action": ACTION, "proposals": ["x"]},
-        {"wrong": {"text": "x", "remedy": "x", "before": "x", "word": "x", "after": "x"}},
+        {
+            "known": ["x"], "action": ACTION, "proposals": ["x"],
+            "wrong": {"text": "x", "remedy": "x", "before": "x", "word": "x", "after": "x"},
+        },
     ],
     "Shell": [],
     "Table": [
