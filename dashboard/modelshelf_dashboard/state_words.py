@@ -54,6 +54,7 @@ _SERVICES = {
     "access": N_("Logins and record of deeds"),
     "vault": N_("Saved keys"),
     "catalog": N_("Search"),
+    "catalog sync": N_("List of all models"),
     "metadata": N_("Facts of models"),
     "vetting": N_("Safety checks"),
     "catalog sync": N_("Keeping the catalogue fresh"),

@@ -72,7 +72,16 @@ COLUMNS = [
     {"key": "d", "label": "x", "kind": "figure", "width": "10px", "wide": True},
 ]
 TABLE = {"columns": COLUMNS, "rows": [ROW], "status": "x", "label": "x", "heading": "x", "topic": "x", "note": NOTE}
+CHOICES = [{"token": "x", "label": "x", "count": 1, "on": True}]
+KEPT = {"do": "x", "id": "x", "label": "x", "title": "x", "fresh": "x"}
+TOOLS = [
+    {"kind": "choice", "key": "x", "label": "x", "value": "x", "options": OPTIONS},
+    {"kind": "columns", "key": "x", "label": "x"},
+    {"kind": "button", "key": "x", "label": "x", "help": "x"},
+]
 MODEL = {
+    "facts": [{"name": "x", "value": "x"}], "lists": [{"title": "x", "items": [{"id": "x", "title": "x", "sub": "x"}]}],
+    "security": {"tone": "x", "text": "x", "lines": ["x"]},
     "title": "x", "sub": "x", "chips": [CHIP], "pending": True, "actions": [ACTION],
     "fit": {"where": "x", "score": 50, "verdict": "x", "how": "x", "sentence": "x", "facts": "x", "memory": MEMORY,
             "quality": "x", "values": [{"label": "x", "percent": 50}]},
@@ -98,6 +107,12 @@ SECTION = {
 
 # By component, one or more ways to fill it; none: it shows no text from outside.
 SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "Beside": [
+        {
+            "models": [{"id": "x", "title": "x", "sub": "x", "actions": [ACTION]}],
+            "facts": [{"label": "x", "values": [{"main": "x", "score": 50}]}, {"label": "x", "values": [None]}],
+        }
+    ],
     "Cards": [{"cards": [{"id": "x", "title": "x", "sub": "x", "pairs": [PAIR], "text": "x", "actions": [ACTION]}]}],
     "Chat": [
         {"title": "x", "subtitle": "x", "turns": [{"role": "assistant", "text": "x", "note": "x", "tone": "x"}]},
@@ -122,7 +137,12 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "Filters": [
         {
             "machine": "x",
-            "groups": [{"title": "x", "topic": "x", "choices": [{"token": "x", "label": "x", "count": 1, "on": True}]}],
+            "groups": [
+                {"title": "x", "topic": "x", "choices": CHOICES},
+                {"title": "x", "topic": "x", "kind": "select", "key": "x", "choices": CHOICES},
+            ],
+            "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True}]}],
+            "foot": {"text": "x", "action": ACTION},
         }
     ],
     "Greeter": [],
@@ -161,11 +181,14 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "Router": [{"title": "x", "events": []}],
     "Search": [
         {"text": "x", "tokens": ["x"], "label": "x", "topic": "x", "sheet": True},
-        {"known": ["x"], "action": ACTION},
+        {
+            "known": ["x"], "action": ACTION, "proposals": ["x"],
+            "wrong": {"text": "x", "remedy": "x", "before": "x", "word": "x", "after": "x"},
+        },
     ],
     "Shell": [],
     "Table": [
-        {**TABLE, "state": "ready"},
+        {**TABLE, "state": "ready", "tools": TOOLS, "pages": {"offset": 50, "size": 50, "total": 200}},
         {**TABLE, "state": "stale", "chosen": "x"},
         {**TABLE, "rows": [], "state": "error"},
     ],

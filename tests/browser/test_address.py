@@ -52,7 +52,7 @@ def test_a_link_opens_what_it_names(open_page: Opener) -> None:
 def test_a_link_that_makes_no_sense_shows_the_start(open_page: Opener) -> None:
     page = open_page("?tab=nowhere&view=nothing&filters=colour:red&unknown=1")
     ready(page)
-    expect(page.locator(".notice.warn:visible")).to_contain_text("colour")
+    expect(page.locator(".says:visible")).to_contain_text("colour")
 
 
 def test_a_model_that_does_not_exist_is_explained(open_page: Opener) -> None:

@@ -140,7 +140,7 @@ def test_markup_stays_text_in_the_address(chromium: Browser, hostile: Served, en
         expect(page.locator(".note:visible")).to_be_visible()
         nothing_was_made(page)
         page = opens(f"?filters=colour:{text.replace('%20', '')}")
-        expect(page.locator(".notice.warn:visible").last).to_contain_text("class=hit")
+        expect(page.locator(".says:visible")).to_contain_text("class=hit")
         nothing_was_made(page)
         page = opens(f"?model=disk:org/{text}")
         expect(drawer(page).get_by_role("alert")).to_contain_text("<img class=hit")

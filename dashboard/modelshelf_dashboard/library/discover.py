@@ -9,7 +9,7 @@ import panel as pn
 
 from modelshelf.catalog.types import RepoCard
 from modelshelf.compat.types import Compatibility
-from modelshelf.errors import ModelshelfError
+from modelshelf.errors import ModelshelfError, UsageError
 from modelshelf_dashboard import figures
 from modelshelf_dashboard import fits as fit_words
 from modelshelf_dashboard.components.dialog import Dialog
@@ -18,7 +18,7 @@ from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.components.search import Search
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library import facets, rows
-from modelshelf_dashboard.library.asked import taken_apart
+from modelshelf_dashboard.library.asked import taken_apart, wrong
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.found import Found
 from modelshelf_dashboard.library.judged import own_providers
@@ -99,6 +99,8 @@ class Discover:
                 await self._look_up()
             else:
                 await self._ask_sources(refresh)
+        except UsageError as error:
+            self._show(Found((), 0, "", wrong=wrong(error, self._session.navigation.q)))
         except ModelshelfError as error:
             self.table.trouble(str(error), error.remedy)
 
@@ -134,7 +136,10 @@ class Discover:
         with pn.io.hold():
             self.search.change(wrong=told_wrong(found.wrong, nav.q))
             if found.wrong is not None and found.groups is None:
-                return  # what is half written makes no sense yet: the rows of before stay
+                # What is half written makes no sense yet: the rows of before stay.
+                if self._shown is None:
+                    self.table.trouble(found.wrong.text, found.wrong.remedy)
+                return
             self._shown = found
             if found.groups is not None:
                 fits = facets.FITS in nav.filters
