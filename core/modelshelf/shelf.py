@@ -36,7 +36,7 @@ from modelshelf.providers import (
 )
 from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
-from modelshelf.state import DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
+from modelshelf.state import CatalogState, DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
 from modelshelf.store import Store
 from modelshelf.sync import BundleService, SyncService
 from modelshelf.updates import UpdateService
@@ -117,6 +117,7 @@ class Shelf:
             self.catalog, self.library, self.providers, self.health, self.compatibility
         )
         self.models_state = ModelsState()
+        self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()
         self.profiles_state = ProfilesState()
         self.downloads_state = DownloadsState()

@@ -46,7 +46,8 @@ class Parts:
         self.library = ModelLibrary(shelf, session, self.dialog, self.transfers)
         self.settings = LLMSettings(shelf, session, self.dialog)
         ui = shelf.config.config.ui
-        self.top = TopBar(tab=self.navigation.tab, theme=ui.theme, embedded=embedded)
+        beside = str(id(self))
+        self.top = TopBar(beside=beside, tab=self.navigation.tab, theme=ui.theme, embedded=embedded)
         self.header = Header(shelf, session, self.top)
         self.bell = Bell(shelf, session)
         self.shell = self._build_shell()
@@ -64,8 +65,9 @@ class Parts:
             settings_drawer=self.settings.drawer,
             notices=self.notices,
             dock=self.transfers.dock,
-            overlays=pn.Column(self.dialog, help_panel, self.bell.piece, margin=0),
+            overlays=pn.Column(self.library.verdicts.panel, self.dialog, help_panel, self.bell.piece, margin=0),
             tab=self.navigation.tab,
+            beside=self.top.beside,
             embedded=self.embedded,
         )
         shell.listen(self._closed)
@@ -86,7 +88,8 @@ class Parts:
             self.top.tab = nav.tab
             self.shell.param.update(tab=nav.tab, drawer=drawer, wide=nav.tab == "settings" and bool(nav.beside))
             if changes and not self._reading:
-                typing = {change.name for change in changes} == {"q"}
+                names = {change.name for change in changes}
+                typing = "q" in names and names <= {"q", "page", "collection"}
                 self.router.place = {"address": nav.address(), "push": not typing}
             self.router.title = self._title()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar
@@ -20,7 +21,14 @@ log = logging.getLogger(__name__)
 
 TO_LIBRARY = "navigate-to-model-library"
 TO_SETTINGS = "navigate-to-llm-settings"
+MOST_COMPARED = 4
+LAST_PAGE = 100_000
+_WORD = re.compile(r"""(?:[^\s"]|"[^"]*")+""")  # as the query language divides words
 LIBRARY_VIEWS = ("discover", "installed", "compare", "downloads", "quarantine")
+ORDERS = (
+    "downloads", "compatibility", "likes", "trending", "modified", "created", "-size", "size", "params", "context"
+)  # fmt: skip
+COLLECTIONS = ("recommended", "favourites", "recent", "new")
 SETTINGS_VIEWS = ("providers", "profiles", "accounts", "machine", "status")
 
 
@@ -38,6 +46,14 @@ class Navigation(param.Parameterized):
     )
     q = param.String(default="", doc="the words of the search")
     filters = param.List(default=[], item_type=str, doc="tokens of the query language")
+    sort: "param.Selector[str]" = param.Selector(
+        default="downloads", objects=list(ORDERS), doc="the order of a list from the catalogue"
+    )
+    page = param.Integer(default=0, bounds=(0, None), doc="the page of the results, from 0")
+    collection: "param.Selector[str]" = param.Selector(
+        default="", objects=["", *COLLECTIONS], doc="a collection that is shown in place of a search"
+    )
+    compare = param.List(default=[], item_type=str, doc="models that are compared side by side, `source:org/name`")
     model = param.String(default="", doc="the model whose drawer is open, `source:org/name`")
     by = param.String(default="", doc="the provider whose answer the drawer shows; empty: the built-in engine's")
     provider = param.String(default="", doc="the provider whose models are shown")
@@ -45,7 +61,7 @@ class Navigation(param.Parameterized):
     beside = param.String(default="", doc="a second model that is asked the same, `provider/name`")
 
     _names: ClassVar[dict[str, tuple[str, ...]]] = {
-        "library": ("view", "q", "filters", "model", "by"),
+        "library": ("view", "q", "filters", "sort", "page", "collection", "compare", "model", "by"),
         "settings": ("section", "provider", "chat", "beside"),
     }
 
@@ -68,7 +84,7 @@ class Navigation(param.Parameterized):
         self.param.update(**update)
 
     def navigate_to_model_library(self, **context: Any) -> None:
-        """Show the library; the context names what to show there (`view`, `q`, `filters`, `model`, `by`)."""
+        """Show the library; the context names what to show there: `view`, `q`, `filters`, `model` and so on."""
         self._go("library", context)
 
     def navigate_to_llm_settings(self, **context: Any) -> None:
@@ -80,8 +96,11 @@ class Navigation(param.Parameterized):
         self.param.update(tab=tab, **known)
 
     def _allowed(self, name: str, value: Any) -> Any:
-        if name == "filters":
-            return value.split() if isinstance(value, str) else [str(item) for item in value]
+        if name in {"filters", "compare"}:
+            listed = _WORD.findall(value) if isinstance(value, str) else [str(item) for item in value]
+            return listed[:MOST_COMPARED] if name == "compare" else listed
+        if name == "page":
+            return min(int(value), LAST_PAGE) if str(value).isdigit() else 0
         kind = self.param[name]
         if isinstance(kind, param.Selector):
             return value if value in kind.objects else kind.default

@@ -72,7 +72,8 @@ async def test_what_is_known_from_the_list_is_there_before_anyone_is_asked(
 
 
 async def test_a_view_that_nobody_looks_at_asks_nobody(shelf: Shelf, session: Session) -> None:
-    compare = Compare(shelf, session, Discover(shelf, session, Transfers(shelf, session)))
+    transfers = Transfers(shelf, session)
+    compare = Compare(shelf, session, Discover(shelf, session, transfers), transfers)
     compare.ask()
     assert compare.map is None
     session.navigation.view = "compare"
@@ -80,8 +81,9 @@ async def test_a_view_that_nobody_looks_at_asks_nobody(shelf: Shelf, session: Se
 
 
 async def test_a_pressed_pair_opens_the_model_with_that_provider(shelf: Shelf, session: Session) -> None:
-    discover = Discover(shelf, session, Transfers(shelf, session))
-    compare = Compare(shelf, session, discover)
+    transfers = Transfers(shelf, session)
+    discover = Discover(shelf, session, transfers)
+    compare = Compare(shelf, session, discover, transfers)
     session.navigation.view = "compare"
     shown = compare.map
     assert shown is not None

@@ -52,7 +52,7 @@ async def test_both_downloads_fetch_the_best_file_for_this_machine(shelf: Shelf,
     session.navigation.model = QUANTS
     await until(lambda: detail.drawer.shown.get("pending") is False)
     (best, *_others) = await shelf.compatibility.rank(await shelf.catalog.detail(QUANTS))
-    (offered,) = detail.drawer.shown["actions"]
+    offered, *_others = detail.drawer.shown["actions"]
     assert offered["word"] == "Download F16 · 6.6 MB"
     assert tuple(offered["context"]["files"]) == best.files
 
@@ -67,7 +67,7 @@ async def test_a_download_before_the_best_file_is_known_waits_for_it(shelf: Shel
     session.navigation.model = QUANTS
     session.begin()
     await until(lambda: detail.drawer.shown.get("pending"))
-    (offered,) = detail.drawer.shown["actions"]
+    offered, *_others = detail.drawer.shown["actions"]
     assert offered["word"] == "Download"
     await press(detail.drawer, do="download", context=offered["context"])
     (job,) = await until(lambda: shelf.downloads_state.jobs)
@@ -117,7 +117,7 @@ async def test_apply_does_what_the_proposal_says_for_who_may(hungry: str, shelf:
     session.begin()
     transfers = Transfers(shelf, session)
     discover = Discover(shelf, session, transfers)
-    detail = Detail(shelf, session, transfers, changed=discover.draw)
+    detail = Detail(shelf, session, transfers, changed=discover.redo)
     session.navigation.model = hungry
     fixes = await until(lambda: detail.drawer.shown.get("fixes"))
     fix, context = next((one, found) for one in fixes if (found := tokens_of(one["text"])))

@@ -21,6 +21,7 @@ EXITS = {"pass": 0, "review": 3, "block": 4}
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(scan)
+    app.command()(accept)
     app.add_typer(quarantine, name="quarantine")
 
 
@@ -54,6 +55,31 @@ def scan(
     worst = max((one.verdict for one in found), key=lambda verdict: verdict.severity, default=None)
     if worst is not None and EXITS[worst.value]:
         raise typer.Exit(EXITS[worst.value])
+
+
+def accept(
+    job: Annotated[str, typer.Argument(help="A download that waits for review.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is harmless; kept in the record.")],
+    as_json: Json = False,
+) -> None:
+    """Let the files pass for which a download waits; then `modelshelf queue retry` goes on with it."""
+    from modelshelf.errors import UsageError
+
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        found = await shelf.downloads.job(job)
+        findings = found.result.get("findings", []) if found.status.value == "review" else []
+        files = {(str(item["sha256"]), str(item["file"])) for item in findings if "sha256" in item}
+        if not files:
+            raise UsageError(
+                f"The download {job} does not wait for review.", remedy="`modelshelf queue` shows what does."
+            )
+        reports = [await shelf.vetting.accept(sha256, path, reason) for sha256, path in sorted(files)]
+        output.document([report.as_dict() for report in reports])
+        output.line(f"{len(reports)} files of {found.repo} are accepted.")
+
+    with_shelf(work)
 
 
 def _local(paths: list[Path], each: bool, output: Output) -> "list[ScanReport]":

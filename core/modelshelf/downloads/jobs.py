@@ -253,6 +253,20 @@ def ask(session: Session, job: str, request: str) -> JobStatus:
     return JobStatus(row.status)
 
 
+def refuse(session: Session, job: str) -> JobRow:
+    """Cancel a job that waits for a person's decision.
+
+    Raises:
+        NotFound: there is no such job.
+        UsageError: it waits for none.
+    """
+    row = get(session, job)
+    if JobStatus(row.status) is not JobStatus.REVIEW:
+        raise UsageError(f"The download of {row.repo} waits for no decision ({row.status}).")
+    row.status = JobStatus.CANCELLED.value
+    return row
+
+
 def pause_all(session: Session) -> list[tuple[str, JobStatus]]:
     """Pause every job that has not ended; returns their ids and what they are now."""
     session.execute(update(JobRow).where(JobRow.owner == "", JobRow.status.in_(_CLAIMABLE)).values(**_PAUSED))

@@ -69,6 +69,17 @@ class Steering(Looking):
         """
         await self._requeue(job, _RETRYABLE, files)
 
+    @require(Role.OPERATOR, "download.refuse")
+    async def refuse(self, job: str) -> None:
+        """Decide against a job that waits for a person's decision: it ends, and what arrived of it is deleted.
+
+        Raises:
+            NotFound, UsageError: there is no such job, or it waits for no decision.
+        """
+        row = await self._store.write(jobs.refuse, job)
+        self._events.publish(JobChanged(job=job, status=row.status))
+        await self.worker.discard(row)
+
     @require(Role.OPERATOR, "download.pause")
     async def pause_all(self) -> tuple[str, ...]:
         """Stop every job that has not ended; returns their ids."""

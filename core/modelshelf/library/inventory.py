@@ -18,6 +18,7 @@ from modelshelf.vetting.types import Verdict
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 FileKey = tuple[str, str, str]
+ACCEPTED = "accepted"  # a verdict of a file that passes because a person said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,10 @@ class KnownRepo:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the database knows: files by repository, commit and path, verdicts by SHA-256 and rules."""
+    """What the database knows: files by repository, commit and path, verdicts by SHA-256 and rules.
+
+    A verdict is pass, review or block, or `ACCEPTED`.
+    """
 
     files: Mapping[FileKey, FileRow]
     verdicts: Mapping[tuple[str, str], str]
@@ -107,6 +111,7 @@ def _model(repo: CachedRepo, snapshot: CachedSnapshot, traits: Traits, records: 
         quantisation=traits.quantisation,
         managed=source is not None,
         verdict=_verdict(files, records.verdicts),
+        accepted=tuple(path for path, said in _said(files, records.verdicts).items() if said == ACCEPTED),
         complete=traits.complete,
         damaged=tuple(path for path, row in rows.items() if row and row.damaged),
     )
@@ -114,10 +119,15 @@ def _model(repo: CachedRepo, snapshot: CachedSnapshot, traits: Traits, records: 
 
 def _verdict(files: Iterable[InstalledFile], verdicts: Mapping[tuple[str, str], str]) -> str | None:
     """The worst verdict on any file; none as long as some weights were never looked at."""
-    found = {file.path: verdicts.get((file.sha256 or "", rules.key(file.path))) for file in files}
-    worst = max((Verdict(name) for name in found.values() if name), key=lambda item: item.severity, default=None)
+    found = _said(files, verdicts)
+    told = [Verdict.PASS if name == ACCEPTED else Verdict(name) for name in found.values() if name]
+    worst = max(told, key=lambda item: item.severity, default=None)
     unseen = any(name is None and format_of(path) for path, name in found.items())
     return None if worst is None or (unseen and worst is Verdict.PASS) else worst.value
+
+
+def _said(files: Iterable[InstalledFile], verdicts: Mapping[tuple[str, str], str]) -> Mapping[str, str | None]:
+    return {file.path: verdicts.get((file.sha256 or "", rules.key(file.path))) for file in files}
 
 
 def _time(model: InstalledModel) -> float:

@@ -5,16 +5,26 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from modelshelf.library.inventory import Records
+from modelshelf.library.inventory import ACCEPTED, Records
 from modelshelf.library.types import Removal
 from modelshelf.store.tables import FileRow, JobRow, RefMoveRow, VerdictRow, now
+from modelshelf.vetting import memory
+from modelshelf.vetting.types import Verdict
 
 
 def read(session: Session) -> Records:
     """Every known file and every verdict under the present rules."""
     files = {(row.repo, row.commit, row.path): row for row in session.scalars(select(FileRow))}
-    verdicts = session.scalars(select(VerdictRow))
-    return Records(files, {(row.sha256, row.rules): row.verdict for row in verdicts})
+    verdicts = {(row.sha256, row.rules): row for row in session.scalars(select(VerdictRow))}
+    return Records(files, {key: _said(row, verdicts) for key, row in verdicts.items()})
+
+
+def _said(row: VerdictRow, verdicts: Mapping[tuple[str, str], VerdictRow]) -> str:
+    """The verdict, or that a person accepted what was found."""
+    if row.verdict == Verdict.PASS.value:
+        return row.verdict
+    acceptance = verdicts.get((row.sha256, memory.acceptance_key(row.rules)))
+    return ACCEPTED if memory.passes(row, acceptance) else row.verdict
 
 
 def write(session: Session, rows: Sequence[FileRow]) -> None:

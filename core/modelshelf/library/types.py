@@ -24,7 +24,8 @@ class InstalledModel:
     """One commit of a repository in the cache. `managed` is False for what other programs put there.
 
     `complete` says whether every file that its format needs is there; `refs` are the names that lead to the commit.
-    `damaged` are the files whose bytes were others than published when last verified.
+    `damaged` are the files whose bytes were others than published when last verified, `accepted` those that pass
+    because a person said so, whatever was found in them.
     """
 
     repo: str
@@ -41,6 +42,7 @@ class InstalledModel:
     verdict: str | None = None
     complete: bool = True
     damaged: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
 
     @property
     def id(self) -> ModelId:

@@ -1,5 +1,6 @@
 """What views watch: Param objects that hold providers, models and downloads, one set per process."""
 
+from modelshelf.state.catalog import CatalogState
 from modelshelf.state.downloads import DownloadsState, DownloadState
 from modelshelf.state.keeper import StateKeeper
 from modelshelf.state.models import ModelsState
@@ -7,6 +8,7 @@ from modelshelf.state.profiles import ProfilesState
 from modelshelf.state.providers import ProvidersState, ProviderState
 
 __all__ = [
+    "CatalogState",
     "DownloadState",
     "DownloadsState",
     "ModelsState",

@@ -18,7 +18,9 @@ from modelshelf.events import (
     ProviderLooked,
     QuarantineChanged,
     SourceChanged,
+    SyncAsked,
     SyncChanged,
+    VerifyProgress,
 )
 from modelshelf.providers.spec import needs_key
 from modelshelf.state.providers import UNSEEN, ProviderState
@@ -76,6 +78,10 @@ class StateKeeper:
                     job.advance(event)
                 if isinstance(event, ProviderLooked) and (item := self._shelf.providers_state.find(event.provider)):
                     self._take_pulse(item)
+                if isinstance(event, VerifyProgress):
+                    self._shelf.models_state.check = self._shelf.vetting.checks.state
+                if isinstance(event, SyncAsked | SyncChanged):
+                    self._take_listing(event)
                 for name in _touched(event):
                     self._due[name].set()
 
@@ -115,9 +121,16 @@ class StateKeeper:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
 
     async def _read_catalog(self) -> None:
-        shelf = self._shelf
-        listing = list(await shelf.catalog_sync.progress())
-        shelf.models_state.param.update(catalog=await shelf.catalog.index.status(), listing=listing)
+        found = await self._shelf.catalog.index.status()
+        told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
+        self._shelf.catalog_state.param.update(**told)
+
+    def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
+        state = self._shelf.catalog_state
+        if isinstance(event, SyncAsked):
+            state.begin("asked")
+        else:
+            state.take(event.status, event.source, event.found, event.error)
 
     async def _read_profiles(self) -> None:
         state = self._shelf.profiles_state
@@ -201,7 +214,7 @@ def _touched(event: Event) -> tuple[str, ...]:
             return ("profiles",)
         case SourceChanged():
             return ("sources", "catalog")
-        case CatalogChanged() | SyncChanged():
+        case CatalogChanged():
             return ("catalog",)
         case _:
             return ()

@@ -2,10 +2,9 @@
 
 import param
 
-from modelshelf.catalog.index import IndexStatus
-from modelshelf.catalog.sync.service import SourceProgress
 from modelshelf.catalog.types import SourceReport
 from modelshelf.library.types import InstalledModel
+from modelshelf.vetting.checks import CheckState
 
 
 class ModelsState(param.Parameterized):
@@ -14,9 +13,8 @@ class ModelsState(param.Parameterized):
     installed = param.List(default=[], item_type=InstalledModel, doc="every model in the cache")
     loaded = param.Boolean(default=False, doc="whether the cache has been read once")
     quarantined = param.Integer(default=0, bounds=(0, None), doc="files held back")
+    check = param.ClassSelector(default=CheckState(), class_=CheckState, doc="the check of everything, here")
     sources = param.List(default=[], item_type=SourceReport, doc="how each source fared last")
-    catalog = param.ClassSelector(default=IndexStatus(), class_=IndexStatus, doc="the catalogue that is searched")
-    listing = param.List(default=[], item_type=SourceProgress, doc="how each source is known to the catalogue")
     error = param.String(doc="why the library cannot be read, empty when it can")
 
     def has(self, repo: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from modelshelf.errors import ModelshelfError, UsageError
@@ -21,7 +22,10 @@ _GOOD = frozenset({"ok", "recorded"})
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """Where the check stands: none | running | paused | done | cancelled | failed; `done` of `total` bytes."""
+    """Where the check stands: none | running | paused | done | cancelled | failed; `done` of `total` bytes.
+
+    `ended` is when, in UTC.
+    """
 
     status: str = "none"
     done: int = 0
@@ -30,6 +34,7 @@ class CheckState:
     files: int = 0
     error: str = ""
     troubles: tuple[SweepStep, ...] = ()
+    ended: datetime | None = None
 
 
 class Checks:
@@ -102,8 +107,10 @@ class Checks:
             status, error = "failed", failure.message
         finally:
             self._state = replace(
-                self._state, status=status, error=error, done=sweep.done, total=sweep.total, bad=sweep.bad
-            )
+                self._state, status=status, error=error, done=sweep.done, total=sweep.total, bad=sweep.bad,
+                ended=datetime.now(UTC),
+            )  # fmt: skip
+            sweep.tell()
 
     def _note(self, step: SweepStep) -> None:
         troubles = self._state.troubles

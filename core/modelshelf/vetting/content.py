@@ -15,6 +15,7 @@ from modelshelf.vetting.spec import Content
 
 _TEXT_SAMPLE = 65_536
 _CONTROL = bytes(code for code in range(32) if code not in b"\b\t\n\v\f\r\x1b")
+_SHORTEST_TEXT = 100  # of one that is not in UTF-8
 _FEW_CONTROLS = 0.01  # of the letters of a text
 
 
@@ -256,7 +257,9 @@ def _text(content: Content) -> str:
     except UnicodeDecodeError as error:
         # A character may be cut by the sample's end.
         if error.start < len(sample) - 4 or len(sample) < _TEXT_SAMPLE:
-            return ""
+            # In another encoding, by all the letters that no data lack.
+            plain = len(sample) >= _SHORTEST_TEXT and sample == sample.translate(None, _CONTROL)
+            return "text" if plain else ""
     if len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) * _FEW_CONTROLS:
         return ""
     if _MARKUP.search(sample):

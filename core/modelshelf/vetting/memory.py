@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from modelshelf.access import current
 from modelshelf.errors import UsageError
-from modelshelf.store.tables import VerdictRow
+from modelshelf.store.tables import VerdictRow, now
 from modelshelf.vetting import rules
 from modelshelf.vetting.types import Finding, ScanReport, Verdict
 
@@ -35,7 +35,7 @@ def remember(session: Session, verdicts: Iterable[tuple[str, str, ScanReport]]) 
     """Keep verdicts, and what kind the bytes are; `(digest, key, report)` each."""
     for digest, key, report in verdicts:
         findings = [*write_findings(report.findings), {"format": report.format}]
-        session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings))
+        session.merge(VerdictRow(sha256=digest, rules=key, verdict=report.verdict.value, findings=findings, at=now()))
 
 
 def forget_others(session: Session) -> None:
@@ -63,6 +63,26 @@ def with_acceptance(session: Session, digest: str, path: str, report: ScanReport
 def with_acceptances(session: Session, reports: Sequence[tuple[str, ScanReport]]) -> list[ScanReport]:
     """As `with_acceptance`, for reports that show the names of their files."""
     return [with_acceptance(session, digest, report.path, report) for digest, report in reports]
+
+
+def accepted_by(session: Session, digest: str, path: str) -> tuple[str, str]:
+    """Who accepted what was found in some bytes, and why; both empty if nobody did."""
+    row = session.get(VerdictRow, (digest, _accepted(path)))
+    note = next((item for item in row.findings if "by" in item), {}) if row is not None else {}
+    return note.get("by", ""), note.get("reason", "")
+
+
+def passes(verdict: VerdictRow, acceptance: VerdictRow | None) -> bool:
+    """Whether a verdict is none to worry about: it passed, or a person accepted all that was found."""
+    if verdict.verdict == Verdict.PASS.value or acceptance is None:
+        return verdict.verdict == Verdict.PASS.value
+    accepted = {item["rule"] for item in acceptance.findings if "rule" in item}
+    return {item["rule"] for item in verdict.findings if "rule" in item} <= accepted
+
+
+def acceptance_key(key: str) -> str:
+    """Under which rules what a person accepted is kept, of a verdict that is kept under `rules.key`."""
+    return f"{ACCEPTED}{key.removeprefix(rules.RULES)}"[:32]
 
 
 def checked_reason(reason: str) -> str:

@@ -13,7 +13,7 @@ _PICKLED = frozenset({"pickle", "zip"})
 _ENDINGS: Mapping[str, frozenset[str]] = {
     ".gguf": frozenset({"gguf"}),
     ".safetensors": frozenset({"safetensors"}),
-    ".bin": _PICKLED | {"safetensors", "gguf", "unknown"},
+    ".bin": _PICKLED | {"safetensors", "gguf", "ggml", "unknown"},
     ".pt": _PICKLED,
     ".pth": _PICKLED,
     ".ckpt": _PICKLED | {"unknown", "hdf5"},
@@ -95,7 +95,7 @@ _REVIEWED_KINDS: Mapping[str, str] = {
     "7z": "It is an archive; what is in it is not checked.",
     "rar": "It is an archive; what is in it is not checked.",
     "sqlite": "It is a database, which no model needs.",
-    "ggml": "It is an old format that current engines do not read.",
+    "ggml": "It is an old format that few engines read.",
     "parquet": "It is a table of data, not a part of a model.",
     "arrow": "It is a table of data, not a part of a model.",
     "pdf": "It is a document that can hold code.",

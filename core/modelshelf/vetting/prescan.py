@@ -170,6 +170,8 @@ class Prescanner:
                 members = await asyncio.to_thread(directory, window)
                 break
             except Absent as absent:
+                if absent.length > remote.MOST:
+                    return None
                 await self._fetch(window, location, absent.start, min(absent.length, file.size - absent.start))
         chosen = [member for member in members if _decides(member)]
         parts = []

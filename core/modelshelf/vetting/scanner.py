@@ -6,15 +6,22 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from modelshelf.vetting.rules import WALL_SECONDS
 from modelshelf.vetting.types import Finding, ScanReport, Verdict, worst
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 _START = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from modelshelf.vetting.child import main; main()"
 START_SECONDS = 30
+AT_ONCE = 4  # processes that scan the files of a folder
+AHEAD = 32  # files that are given to them before the first is reported
 
 _Answer = tuple[str, tuple[Finding, ...]]
 
@@ -147,18 +154,47 @@ def scan_path(path: Path | str, *, each: bool = False) -> Iterator[ScanReport]:
     Needs no network, no database and no server.
     """
     root = Path(path)
-    with SecurityScanner() as scanner:
-        if not root.is_dir() or root.is_symlink():
+    if not root.is_dir() or root.is_symlink():
+        with SecurityScanner() as scanner:
             yield scanner.scan_file(root, inside=_blobs(root))
-            return
-        reports = (
-            scanner.scan_file(file, name=str(file.relative_to(root)), inside=_blobs(file)) for file in _files(root)
-        )
+        return
+    with closing(_below(root)) as reports:
         if each:
             yield from reports
             return
-        findings = tuple(finding for report in reports for finding in report.findings)
-        yield ScanReport(str(root), worst(findings), findings, "folder", scanner.confined)
+        found = list(reports)
+    findings = tuple(finding for report in found for finding in report.findings)
+    confined = next((report.confined for report in found if report.confined is not None), None)
+    yield ScanReport(str(root), worst(findings), findings, "folder", confined)
+
+
+def _below(root: Path) -> Generator[ScanReport, None, None]:
+    """A report for every file below a folder, in order; a few are scanned at once, each by a process of its own."""
+    from concurrent.futures import ThreadPoolExecutor  # a single file, which most scans are of, needs no threads
+
+    free: list[SecurityScanner] = [SecurityScanner() for _ in range(min(AT_ONCE, os.cpu_count() or 1))]
+    scanners = tuple(free)
+
+    def scan(file: Path) -> ScanReport:
+        scanner = free.pop()
+        try:
+            return scanner.scan_file(file, name=str(file.relative_to(root)), inside=_blobs(file))
+        finally:
+            free.append(scanner)
+
+    files = _files(root)
+    waiting: deque[Future[ScanReport]] = deque()
+    with ExitStack() as stack:
+        for scanner in scanners:
+            stack.callback(scanner.close)
+        pool = stack.enter_context(ThreadPoolExecutor(len(scanners)))
+        stack.callback(lambda: [future.cancel() for future in waiting])
+        for file in files:
+            waiting.append(pool.submit(scan, file))
+            if len(waiting) >= AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _files(root: Path) -> Iterator[Path]:

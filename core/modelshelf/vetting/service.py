@@ -13,7 +13,7 @@ from modelshelf.catalog.source import TellsSecurity
 from modelshelf.catalog.types import RepoDetail, RepoFile
 from modelshelf.config import ConfigManager
 from modelshelf.errors import Blocked, ModelshelfError, NotFound, UsageError
-from modelshelf.events import EventBus
+from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.ids import ModelId
 from modelshelf.network import Network
 from modelshelf.store import Store
@@ -21,6 +21,7 @@ from modelshelf.vetting import memory, rules
 from modelshelf.vetting.checks import Checks
 from modelshelf.vetting.checksums import ValidationService, digests
 from modelshelf.vetting.crew import Crew, OpenFile
+from modelshelf.vetting.known import FileVerdict, known_of
 from modelshelf.vetting.origin import Origin
 from modelshelf.vetting.policy import FILE, Policy, load_policy
 from modelshelf.vetting.prescan import Prescan, Prescanner
@@ -99,13 +100,20 @@ class VettingService:
             return scanner.confined
 
     async def scan(
-        self, path: Path | str, *, name: str | None = None, sha256: str | None = None, origin: Origin | None = None
+        self,
+        path: Path | str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        origin: Origin | None = None,
+        fresh: bool = False,
     ) -> ScanReport:
         """The verdict on a file; `name` is its name in the repository, by which its content is judged too.
 
         The file is hashed and scanned through one descriptor, unless `sha256` says that it was hashed already. A
-        verdict on the same bytes under the same name's ending and the same rules is taken from memory. With its
-        `origin` the policy has its say; what a person accepted of these bytes passes.
+        verdict on the same bytes under the same name's ending and the same rules is taken from memory, unless a
+        `fresh` one is asked for. With its `origin` the policy has its say; what a person accepted of these bytes
+        passes.
 
         Raises:
             NotFound: there is no such file.
@@ -113,10 +121,12 @@ class VettingService:
             ConfigError: the policy cannot be read.
         """
         path = Path(path)
-        [report] = await self.scan_all([FileToScan(path, name or path.name, sha256)], origin)
+        [report] = await self.scan_all([FileToScan(path, name or path.name, sha256)], origin, fresh=fresh)
         return report if name else replace(report, path=str(path))
 
-    async def scan_all(self, files: Sequence[FileToScan], origin: Origin | None = None) -> list[ScanReport]:
+    async def scan_all(
+        self, files: Sequence[FileToScan], origin: Origin | None = None, *, fresh: bool = False
+    ) -> list[ScanReport]:
         """As `scan`, of several files that are from one place; many small ones take far less than one after another.
 
         The reports are in the order of the files and show their names.
@@ -130,18 +140,18 @@ class VettingService:
             sums = [file.sha256 or await _sha256(fd, file.name) for file, fd in zip(files, opened, strict=True)]
             keys = [rules.key(file.name) for file in files]
             wanted = list(zip(sums, keys, (file.name for file in files), strict=True))
-            reports = await self._store.read(memory.recall_all, wanted)
-            new = [number for number, report in enumerate(reports) if report is None]
-            fresh = await self._crew.scan([OpenFile(opened[i], files[i].name, files[i].name) for i in new])
+            known = [None] * len(files) if fresh else await self._store.read(memory.recall_all, wanted)
+            new = [number for number, report in enumerate(known) if report is None]
+            scanned = await self._crew.scan([OpenFile(opened[i], files[i].name, files[i].name) for i in new])
             after = [_stamp(fd) for fd in opened]
-        fresh = [_unless(before[i] == after[i], report) for i, report in zip(new, fresh, strict=True)]
+        scanned = [_unless(before[i] == after[i], report) for i, report in zip(new, scanned, strict=True)]
         # A scan that failed says nothing of the bytes; it is tried again.
-        kept = [(sums[i], keys[i], found) for i, found in zip(new, fresh, strict=True) if not _failed(found)]
+        kept = [(sums[i], keys[i], found) for i, found in zip(new, scanned, strict=True) if not _failed(found)]
         if kept:
             with suppress(asyncio.CancelledError):
                 await self._store.write(memory.remember, kept)
-        found = dict(zip(new, fresh, strict=True))
-        judged = [found.get(number) or report for number, report in enumerate(reports)]
+        found = dict(zip(new, scanned, strict=True))
+        judged = [found.get(number) or report for number, report in enumerate(known)]
         return await self._judged([report for report in judged if report], sums, origin)
 
     async def _judged(
@@ -154,8 +164,52 @@ class VettingService:
             found = await self._store.read(memory.with_acceptances, list(zip(sums, found, strict=True)))
         return found
 
-    async def scan_installed(self, model: "InstalledModel") -> tuple[ScanReport, ...]:
-        """The verdicts on the files of an installed model, under the present rules and policy.
+    async def known(self, model: "InstalledModel") -> tuple[FileVerdict, ...]:
+        """What is known of the files of an installed model, under the present rules and policy; nothing is read.
+
+        Raises:
+            ConfigError: the policy cannot be read.
+        """
+        found = await self._store.read(known_of, model.files)
+        policy, origin = await self.policy(), Origin(model.source or "", model.repo, model.commit)
+
+        def judged(one: FileVerdict) -> FileVerdict:
+            if one.report is None:
+                return one
+            report = policy.apply(one.report, origin, one.path)
+            # What the policy adds counts, whatever a person accepted of the bytes.
+            same = {f.rule for f in report.findings} <= {f.rule for f in one.report.findings}
+            return one if one.accepted and same else replace(one, report=report)
+
+        return tuple(judged(one) for one in found)
+
+    @require(Role.OPERATOR, "vetting.rescan")
+    async def rescan(self, model: str, library: "ModelLibrary") -> None:
+        """Read and scan every file of an installed model anew, whatever is known of it.
+
+        Raises:
+            RoleRequired: a viewer asks.
+            ConfigError: the policy cannot be read.
+            NotFound: the model or a file of it is gone.
+        """
+        found = await library.get(model)
+        await self.scan_installed(found, fresh=True)
+        self._events.publish(LibraryChanged(repo=found.repo))
+
+    async def hub_signal(self, model: str | ModelId, files: Sequence[str] = ()) -> Signal:
+        """What the source's own scanners say of these files of a model, or of all; unavailable if there is none to ask.
+
+        Raises:
+            NotFound, AccessError, Unreachable: the source does not tell.
+        """
+        if self._catalog is None:
+            return Signal("unavailable")
+        source, name = await self._catalog.resolve(model)
+        detail = await self._catalog.detail(name)
+        return await self._signal(source.name, detail, set(files) or {file.path for file in detail.files})
+
+    async def scan_installed(self, model: "InstalledModel", *, fresh: bool = False) -> tuple[ScanReport, ...]:
+        """The verdicts on the files of an installed model, under the present rules and policy; as `scan`.
 
         Raises:
             ConfigError: the policy cannot be read.
@@ -164,7 +218,8 @@ class VettingService:
 
         async def scan(file: "InstalledFile") -> ScanReport:
             async with turns:
-                return replace(await self.scan(file.file, name=file.path, origin=origin), path=file.path)
+                found = await self.scan(file.file, name=file.path, origin=origin, fresh=fresh)
+                return replace(found, path=file.path)
 
         return tuple(await asyncio.gather(*(scan(file) for file in model.files)))
 

@@ -22,7 +22,8 @@ class Signal:
     def sentence(self) -> str:
         """In plain words."""
         if self.findings:
-            return f"The source's own scanners object to {len(self.findings)} files."
+            count = len(self.findings)
+            return f"The source's own scanners object to {count} file{'s' if count > 1 else ''}."
         words = {
             "done": "The source's own scanners found nothing.",
             "pending": "The source has not scanned everything.",

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelshelf.events import EventBus, VerifyProgress
+from modelshelf.events import EventBus, LibraryChanged, VerifyProgress
 from modelshelf.library.verify import Stopped
 from modelshelf.vetting.integrity import flaws
 from modelshelf.vetting.types import Verdict
@@ -70,12 +70,12 @@ class Sweep:
     def pause(self) -> None:
         """Stop reading for now; what is being read waits where it is."""
         self._going.clear()
-        self._tell()
+        self.tell()
 
     def resume(self) -> None:
         """Go on."""
         self._going.set()
-        self._tell()
+        self.tell()
 
     def arrived(self, count: int, stop: threading.Event) -> None:
         """Count bytes, and wait while it is paused. In the reading threads."""
@@ -106,7 +106,7 @@ class Sweep:
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
-            self._tell()
+            self.tell()
 
     async def _bytes(self, model: str | None) -> AsyncGenerator[SweepStep, None]:
         async with aclosing(self._library.verify(model, gauge=self)) as results:
@@ -127,6 +127,8 @@ class Sweep:
             if report.verdict is not Verdict.PASS:
                 detail = report.findings[0].detail if report.findings else ""
                 found.append(SweepStep(path=report.path, status=report.verdict.value, detail=detail, **about))  # type: ignore[arg-type]
+        if scan:
+            self._events.publish(LibraryChanged(repo=model.repo))
         return [self._step(step) for step in found]
 
     def _step(self, step: SweepStep) -> SweepStep:
@@ -138,10 +140,11 @@ class Sweep:
         while True:
             if told != self.done:
                 told = self.done
-                self._tell()
+                self.tell()
             await asyncio.sleep(TELL_SECONDS)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Say how far it is."""
         self._events.publish(
             VerifyProgress(done=self.done, total=self.total, bad=self.bad, model=self._model, paused=self.paused)
         )

@@ -20,7 +20,16 @@ const when = (moment) => {
 }
 
 const help = (key) => key ? ` data-help="${esc(key)}"` : ''
-const button = (a, extra = '') => `<button type="button" class="${esc(a.kind || '')}" data-do="${esc(a.do)}"${help(a.help)} ${a.label ? `aria-label="${esc(a.label)}"` : ''} ${extra}>${esc(a.word)}</button>`
+// What may not be pressed says why: it can be reached and read all the same.
+const withheld = (why) => why ? `aria-disabled="true" title="${esc(why)}"` : ''
+const button = (a, extra = '') => `<button type="button" class="${esc(a.kind || '')}" data-do="${esc(a.do)}"${help(a.help)} ${a.label ? `aria-label="${esc(a.label)}"` : ''} ${withheld(a.why)} ${extra}>${esc(a.word)}</button>`
+const isWithheld = (node) => node?.getAttribute('aria-disabled') === 'true'
+
+// How a model or a file stands with the scanner: a sign and a word, and a sentence when it is asked.
+const SIGNS = {pass: 'M6.6 9.9l2.4 2.4 4.4-4.8', accepted: 'M6.6 9.9l2.4 2.4 4.4-4.8M4.5 17.6h11', review: 'M10 5.8v5.2M10 13.5v.3', block: 'M7.3 7.1l5.4 5.4M12.7 7.1l-5.4 5.4', unseen: 'M6.6 9.6v.3M10 9.6v.3M13.4 9.6v.3', looked: 'M6.8 9.6h6.4'}
+const signOf = (kind) => `<svg class="sign" viewBox="0 0 20 20" width="15" height="15" aria-hidden="true"><path d="M10 1.6 17 4v5.4c0 4.2-2.8 7.1-7 8.8-4.2-1.7-7-4.6-7-8.8V4z"${kind === 'unseen' ? ' stroke-dasharray="2.6 2"' : ''}/><path d="${SIGNS[kind] ?? SIGNS.unseen}"/></svg>`
+const shieldWord = (s) => `<span class="shield ${esc(s.kind)}" title="${esc(s.tip)}">${signOf(s.kind)}${esc(s.word)}</span>`
+const shieldOf = (s, what) => !s ? '' : `<button type="button" class="shield ${esc(s.kind)}" data-do="shield" data-help="verdicts" aria-haspopup="dialog" title="${esc(s.tip)}" aria-label="${esc(s.word)}: ${esc(what)}. ${esc(s.tip)}">${signOf(s.kind)}${esc(s.word)}</button>`
 
 // A notebook has a theme of its own, which its body names, and its keyboard is its own but for what is pressed in here.
 const inNotebook = () => 'jpThemeLight' in document.body.dataset
@@ -49,6 +58,15 @@ const shown = (el) => el.isConnected && el.getClientRects().length !== 0
 // Listeners on window or document end with the component.
 const listen = (model, target, name, hear, capture = false) => target.addEventListener(name, hear, {signal: drawings.get(model).signal, capture})
 const announce = (name, detail) => window.dispatchEvent(new CustomEvent(name, {detail}))
+
+// A file for the person to keep, made in the browser: it works where there is no server, too.
+const keepFile = ({name, text, type}) => {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(new Blob([text], {type}))
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
 
 // What is pressed counts, though it is drawn anew before the button is up: no click comes then. `name` says of a
 // control which one it is, in words that its next drawing has too; `act` does what a click on it would have done.

@@ -82,11 +82,7 @@ export function render({model, el}) {
     drop: (b) => { const list = b.closest('[data-list]'); b.closest('.entry').remove(); numbered(list); list.querySelector('[data-form=add]').focus() },
     file: (b) => b.nextElementSibling.click(),
     save: (b) => {
-      const link = document.createElement('a'), text = b.closest('.field').querySelector('textarea').value
-      link.href = URL.createObjectURL(new Blob([text], {type: 'text/plain'}))
-      link.download = b.dataset.as
-      link.click()
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+      keepFile({name: b.dataset.as, text: b.closest('.field').querySelector('textarea').value, type: 'text/plain'})
     },
     show: (b) => { const input = b.previousElementSibling, hide = input.type === 'text'; input.type = hide ? 'password' : 'text'; b.textContent = hide ? w.show : w.hide },
   }

@@ -17,14 +17,20 @@ export function render({model, el}) {
   const file = (f, i) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? press(f.action, i) : ''}</span></div>`
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
+  const link = (i) => `<div class="pair"><button type="button" class="choice" data-do="go" data-id="${esc(i.id)}" data-help="modelLibrary">${esc(i.title)}</button>${i.sub ? `<small>${esc(i.sub)}</small>` : ''}</div>`
+  const around = (m) => `${m.security ? note(m.security) : ''}
+    ${m.facts?.length ? `<h3>${esc(w.facts)}</h3><dl class="facts">${m.facts.map((f) => `<dt>${esc(f.name)}</dt><dd>${esc(f.value)}</dd>`).join('')}</dl>` : ''}
+    ${(m.lists || []).map((l) => list(l.title, l.items, link)).join('')}
+    ${m.card ? `<details><summary data-help="modelLibrary">${esc(w.card)}</summary><div class="card">${m.card}</div></details>` : ''}`
   const first = (m) => `
     <h2>${esc(m.title)}</h2><div class="muted">${esc(m.sub)}</div>
-    ${m.chips?.length ? `<p class="chips">${m.chips.map(chip).join('')}</p>` : ''}
+    ${m.chips?.length || m.shield ? `<p class="chips">${(m.chips || []).map(chip).join('')}${shieldOf(m.shield, m.title)}</p>` : ''}
     ${(m.notes || []).map(note).join('')}
     ${m.fit ? fit(m.fit) : ''}${fixes(m.fixes)}`
   const second = (m) => `
     ${list(w.works, m.providers, pair)}${files(m.files)}
     ${m.pending ? '<div class="ghosts" aria-hidden="true"><i></i><i></i><i></i></div>' : ''}
+    ${around(m)}
     ${m.actions?.length ? `<div class="actions">${m.actions.map((a) => button(a)).join('')}</div>` : ''}`
   const before = new Map(), name = (b) => [b.dataset.do, b.dataset.place, b.dataset.id].join(' ')
   // Only what differs is drawn anew, and what had the focus, or was open, stays so.
@@ -32,9 +38,9 @@ export function render({model, el}) {
     if (before.get(place) === html) return
     before.set(place, html)
     const at = root.getRootNode().activeElement, held = at && place.contains(at) && at.dataset.do ? name(at) : null
-    const opened = place.querySelector('details')?.open
+    const opened = [...place.querySelectorAll('details')].map((one) => one.open)
     place.innerHTML = html
-    if (opened) place.querySelector('details')?.setAttribute('open', '')
+    place.querySelectorAll('details').forEach((one, i) => { one.open = opened[i] ?? false })
     if (held) [...place.querySelectorAll('[data-do]')].find((b) => name(b) === held)?.focus()
   }
   const draw = () => {
@@ -55,6 +61,7 @@ export function render({model, el}) {
   const act = (b) => {
     const m = model.shown, known = lists[b.dataset.do]
     if (b.dataset.do === 'explain') explain.ask(b.dataset.badge)
+    else if (b.dataset.do === 'go') model.send_msg({do: 'go', id: b.dataset.id, context: {}})
     else if (b.dataset.do === 'provider') model.send_msg({do: 'provider', id: b.dataset.id, context: {}})
     else tell((known ? m[known]?.[b.dataset.place]?.action : m.actions?.find((a) => a.do === b.dataset.do)) ?? {do: b.dataset.do})
   }

@@ -11,14 +11,16 @@ from modelshelf_dashboard.texts import _
 
 
 class Drawer(Piece):
-    """Tells `{do, context}` for its buttons and `{do: provider | explain, id}` for its list of providers.
+    """Tells `{do, context}` for its buttons and `{do: provider | explain | go, id}` for what it lists.
 
     Those buttons that are named `navigate-to-…` go out as events on window.
 
-    shown: `{title, sub, chips, fit, fixes, providers, files, notes, actions, pending}`; each part may be missing: fit
-    is `{where, score, verdict, how, sentence, facts, memory: [{label, told, share, colour}], quality, values}`, fixes
-    are `{text, score, action}`, providers `{id, title, sub, score, chosen, mark}`, files `{title, size, score, best,
-    action}`, notes `{tone, text, lines, link}`.
+    shown: `{title, sub, chips, shield, fit, fixes, providers, files, notes, actions, pending}`; each part may be
+    missing: the shield is that of a table's row, fit is `{where, score, verdict, how, sentence, facts, memory: [{label,
+    told, share, colour}], quality, values}`, fixes are `{text, score, action}`, providers `{id, title, sub, score,
+    chosen, mark}`, files `{title, size, score, best, action}`, notes and security `{tone, text, lines, link}`. Around
+    it stand facts `{name, value}`, lists of models to go to, `{title, items: [{id, title, sub}]}`, and card, markup
+    that was made harmless before it came.
     """
 
     what_if = Child()
@@ -39,5 +41,7 @@ class Drawer(Piece):
             "fixes": _("What would help"),
             "becomes": _("The fit becomes"),
             "why": _("How the score comes about"),
+            "facts": _("History"),
+            "card": _("What its publisher says"),
         }
         super().__init__(words={**words, **badge_words()}, sizing_mode="stretch_width", **params)

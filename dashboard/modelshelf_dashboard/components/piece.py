@@ -49,6 +49,11 @@ class Piece(JSComponent):
         """Say something to the component in the browser."""
         self._send_msg(message)
 
+    def change(self, **values: Any) -> None:
+        """Set what differs, in one update. To see that rows are the same takes Param itself tens of milliseconds."""
+        if changed := {name: value for name, value in values.items() if getattr(self, name) != value}:
+            self.param.update(**changed)
+
     @property
     def _linked_properties(self) -> tuple[str, ...]:
         """What its JavaScript sets, and nothing else: no browser changes rows or texts of ours.

@@ -1,3 +1,5 @@
+const PAUSE = 500 // ms
+
 export function render({model, el}) {
   adopt(model, el)
   const w = model.words, box = document.createElement('div'), id = `proposals-${Math.random().toString(36).slice(2)}`
@@ -15,6 +17,11 @@ export function render({model, el}) {
   if (model.action.do) line.insertAdjacentHTML('beforeend', button(model.action))
   line.onclick = (event) => { const b = event.target.closest('.beside>button'); if (b) model.send_msg({do: b.dataset.do}) }
   el.append(line)
+  const says = document.createElement('div')
+  says.className = 'says'
+  says.id = `${id}-wrong`
+  says.setAttribute('role', 'status')
+  el.append(says)
   const input = box.querySelector('input'), tokens = box.querySelector('.tokens'), list = box.querySelector('ul')
   let at = -1, proposals = []
   const drawTokens = () => {
@@ -26,13 +33,18 @@ export function render({model, el}) {
   const open = (on) => { list.hidden = !on; input.setAttribute('aria-expanded', on); if (!on) input.removeAttribute('aria-activedescendant') }
   const propose = () => {
     const word = input.value.split(' ').pop().toLowerCase()
-    proposals = word.length > 1 ? model.known.filter((known) => known.toLowerCase().includes(word) && !model.tokens.includes(known)).slice(0, 6) : []
+    // What the shelf proposes was for a word of a moment ago: only what still begins so is of use.
+    const told = model.proposals.filter((known) => known.toLowerCase().startsWith(word) && known.toLowerCase() !== word)
+    const usual = model.known.filter((known) => known.toLowerCase().includes(word))
+    proposals = word.length > 1 ? [...new Set([...told, ...usual])].filter((known) => !model.tokens.includes(known)).slice(0, 8) : []
     at = -1
     list.innerHTML = proposals.map((known, i) => `<li role="option" id="${id}-${i}" aria-selected="false">${esc(known)}</li>`).join('')
     open(proposals.length > 0)
   }
   const take = (token) => {
-    input.value = input.value.split(' ').slice(0, -1).join(' ')
+    const before = input.value.split(' ').slice(0, -1).join(' ')
+    if (token.endsWith(':')) { input.value = `${before} ${token}`.trimStart(); model.text = input.value; propose(); input.focus(); return }
+    input.value = before
     model.tokens = [...model.tokens, token]
     model.text = input.value
     drawTokens(); propose(); input.focus()
@@ -77,6 +89,23 @@ export function render({model, el}) {
     if (event.key === '/' && !typing(event) && shown(box) && ours(event, el)) { event.preventDefault(); input.focus(); input.select() }
   })
   model.on('text', () => { if (input.getRootNode().activeElement !== input || !model.text) input.value = model.text })
+  // Half a word makes no sense yet while it is typed: it is told when typing pauses.
+  let later = 0
+  const tell = () => {
+    clearTimeout(later)
+    const wrong = model.wrong, word = wrong.word ? `${esc(wrong.before)}<mark>${esc(wrong.word)}</mark>${esc(wrong.after)}` : ''
+    const put = () => {
+      input.setAttribute('aria-invalid', Boolean(wrong.text))
+      if (wrong.text) input.setAttribute('aria-describedby', says.id)
+      else input.removeAttribute('aria-describedby')
+      says.innerHTML = wrong.text ? `${word ? `<code>${word}</code>` : ''}<b>${esc(wrong.text)}</b> ${esc(wrong.remedy)}` : ''
+    }
+    if (wrong.text) later = setTimeout(put, PAUSE)
+    else put()
+  }
+  model.on('wrong', tell)
+  tell()
+  model.on('proposals', () => { if (input.matches(':focus') && at < 0 && input.value) propose() })
   model.on('tokens', drawTokens)
   input.value = model.text
   drawTokens()

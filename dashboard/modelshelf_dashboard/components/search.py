@@ -14,6 +14,8 @@ class Search(Piece):
     text = param.String(default="", doc="the words as typed")
     tokens = param.List(default=[], item_type=str, doc="the filters, as the query language writes them")
     known = param.List(default=[], item_type=str, doc="what it proposes while one types")
+    proposals = param.List(default=[], item_type=str, doc="what the last word may become, as the shelf knows it")
+    wrong = param.Dict(default={}, doc="`{text, remedy, before, word, after}`: what makes no sense in it, and where")
     label = param.String(default="", doc="what it finds, as its placeholder says")
     topic = param.String(default="searchFiltering", doc="its help topic")
     action = param.Dict(default={}, doc="`{do, word, kind, help}`: a button beside it")

@@ -31,17 +31,17 @@ export function render({model, el}) {
   const NARROW = 900
   let narrow = false
   const close = () => { model.drawer = false; show(); model.send_msg({do: 'closed'}); announce('ms-focus', {what: 'list'}) }
-  let was = false
+  let was = false, tabShown = model.tab
   const show = () => {
     for (const [name, view] of Object.entries(views)) {
-      const here = name === model.tab, open = here && model.drawer
+      const here = name === tabShown, open = here && model.drawer && tabShown === model.tab
       view.hidden = !here
       view.classList.toggle('open', open)
       view.querySelector('.drawer').inert = !open
       view.classList.toggle('broad', open && model.wide)
       view.querySelector('.middle').inert = (open && narrow) || view.classList.contains('sheet')
     }
-    const view = views[model.tab]
+    const view = views[tabShown]
     view.querySelector('.middle').prepend(notices)
     view.querySelector('.middle').append(dock)
     if (model.drawer && !was && narrow) view.querySelector('.drawer').focus()
@@ -67,6 +67,9 @@ export function render({model, el}) {
   const watched = new ResizeObserver(() => { if ((el.clientWidth <= NARROW) !== narrow) measure() })
   watched.observe(el)
   model.on('remove', () => watched.disconnect())
-  model.on(['drawer', 'tab', 'wide'], show)
+  // The bar says which tab was pressed before the server does: nobody waits for it to switch.
+  listen(model, window, 'ms-tab', (event) => { if (event.detail.beside === model.beside) { tabShown = event.detail.tab; show() } })
+  model.on('tab', () => { tabShown = model.tab; show() })
+  model.on(['drawer', 'wide'], show)
   measure()
 }

@@ -24,6 +24,7 @@ class Shell(Piece):
     tab: "param.Selector[str]" = param.Selector(default="library", objects=["library", "settings"])
     drawer = param.Boolean(default=False, doc="whether the drawer of the present tab is open")
     wide = param.Boolean(default=False, doc="whether the drawer shows two things side by side")
+    beside = param.String(default="", doc="which bar at the top belongs to it")
     embedded = param.Boolean(default=False, doc="in a notebook: of a height of its own")
 
     _esm = script("shell")

@@ -2,9 +2,11 @@ export function render({model, el}) {
   adopt(model, el)
   const w = model.words, root = document.createElement('div')
   root.className = 'listing'
-  root.innerHTML = `<div class="note" hidden></div><small role="status" class="status"></small><div class="bar-of-picks" role="region" hidden></div><div role="grid" class="grid"><div role="rowgroup"><div role="row" class="row head"></div></div><div role="rowgroup" class="rows"></div></div>`
+  root.innerHTML = `<div class="note" hidden></div><div class="over"><small role="status" class="status"></small><span class="tools"></span></div><div class="menu" popover></div><div class="bar-of-picks" role="region" hidden></div><div role="grid" class="grid"><div role="rowgroup"><div role="row" class="row head"></div></div><div role="rowgroup" class="rows"></div></div><nav class="pager" hidden></nav>`
   el.append(root)
   const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note'), bar = root.querySelector('.bar-of-picks')
+  const tools = root.querySelector('.tools'), menu = root.querySelector('.menu'), pager = root.querySelector('.pager'), kept_columns = columnsKept(model)
+  let columns = kept_columns.shown(), arriving = ''
   const kept = new Map()
   let current = 0, lost = null
   // A point of -1 did not answer: the line breaks there and a mark stands at the bottom, since colour is not enough.
@@ -27,8 +29,8 @@ export function render({model, el}) {
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
   const tick = (row) => model.picks ? `<input type="checkbox" class="pick" data-help="batchSelection" aria-label="${esc(w.pick)}: ${esc(row.title)}" tabindex="-1">` : ''
   const rowOf = (row) => `
-    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
-    ${model.columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key], row)}</span>`).join('')}
+    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}${shieldOf(row.shield, row.title)}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
+    ${columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key], row)}</span>`).join('')}
     <span role="gridcell" class="actions">${(row.actions || []).map((a) => button({label: `${a.word}: ${row.title}`, help: model.topic, ...a})).join('')}${model.opens ? `<button type="button" class="details" data-do="open" data-help="${esc(model.topic)}" aria-label="${esc(w.details)}: ${esc(row.title)}">${esc(w.details)}</button>` : ''}</span>`
   const make = (row) => {
     const node = document.createElement('div')
@@ -102,18 +104,47 @@ export function render({model, el}) {
   }
   const draw = () => {
     const loading = model.state === 'loading'
-    root.style.setProperty('--columns', `minmax(0,1fr) ${model.columns.map((c) => c.width).join(' ')} auto`)
-    root.style.setProperty('--few', `minmax(0,1fr) ${model.columns.filter((c) => !c.wide).map((c) => c.width).join(' ')} auto`)
+    columns = kept_columns.shown()
+    root.style.setProperty('--columns', `minmax(0,1fr) ${columns.map((c) => c.width).join(' ')} auto`)
+    root.style.setProperty('--few', `minmax(0,1fr) ${columns.filter((c) => !c.wide).map((c) => c.width).join(' ')} auto`)
     grid.setAttribute('aria-label', model.label)
     grid.setAttribute('aria-busy', loading)
-    head.innerHTML = `<span role="columnheader" class="name">${model.picks ? `<input type="checkbox" class="pick all" data-help="batchSelection" aria-label="${esc(w.pickAll)}">` : ''}${esc(model.heading)}</span>${model.columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`
+    head.innerHTML = `<span role="columnheader" class="name">${model.picks ? `<input type="checkbox" class="pick all" data-help="batchSelection" aria-label="${esc(w.pickAll)}">` : ''}${esc(model.heading)}</span>${columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`
     root.querySelector('.status').textContent = loading ? w.loading : model.status
     grid.hidden = !loading && !model.rows.length
     if (loading) ghosts()
     else drawRows()
     noted()
     barred()
+    paged()
+    if (arriving && !loading) { focus(arriving === 'last' ? 1e9 : 0); arriving = '' }
   }
+  const put = (place, html) => { if (place.drawn !== html) { place.innerHTML = html; place.drawn = html } }
+  const paged = () => {
+    const p = model.pages
+    put(pager, pagerOf(p, w))
+    pager.hidden = !pager.drawn
+    pager.setAttribute('aria-label', w.pager)
+    put(tools, model.tools.map((t) => toolOf(t, w)).join(''))
+    if (p.total) grid.setAttribute('aria-rowcount', p.total)
+    else grid.removeAttribute('aria-rowcount')
+  }
+  const turn = (offset, where) => { arriving = where; model.send_msg({do: 'page', id: '', context: {offset}}) }
+  pager.onclick = (event) => { const b = event.target.closest('button'); if (b) { turn(Number(b.dataset.page), 'first') } }
+  tools.onchange = (event) => model.send_msg({do: event.target.dataset.tool, id: '', context: {value: event.target.value}})
+  tools.onclick = (event) => {
+    const b = event.target.closest('button')
+    if (b?.dataset.tool !== 'columns') { if (b) model.send_msg({do: b.dataset.tool, id: '', context: {}}); return }
+    menu.innerHTML = model.columns.map((c) => `<label><input type="checkbox" value="${esc(c.key)}" data-help="searchFiltering" ${columns.includes(c) ? 'checked' : ''}>${esc(c.label)}</label>`).join('')
+    menu.togglePopover()
+    if (!menu.matches(':popover-open')) return
+    const box = b.getBoundingClientRect()
+    Object.assign(menu.style, {top: `${box.bottom + 4}px`, right: `${document.documentElement.clientWidth - box.right}px`, left: 'auto'})
+    b.setAttribute('aria-expanded', 'true')
+    menu.querySelector('input')?.focus()
+  }
+  menu.ontoggle = (event) => { if (event.newState === 'closed') tools.querySelector('[data-tool=columns]')?.setAttribute('aria-expanded', 'false') }
+  menu.onchange = (event) => { kept_columns.toggle(event.target.value, event.target.checked); draw() }
   const focus = (i) => {
     const items = list.querySelectorAll('.item')
     if (!items.length) return
@@ -124,6 +155,7 @@ export function render({model, el}) {
   }
   const indexOf = (node) => [...list.querySelectorAll('.item')].indexOf(node)
   const act = (node, name) => {
+    if ([...(node?.querySelectorAll('[aria-disabled=true]') ?? [])].some((b) => b.dataset.do === name)) return
     const known = node && kept.get(node.dataset.id), action = known?.actions.find((a) => a.do === name)
     if (name.startsWith('navigate-to-')) announce(name, action?.context ?? {})
     else model.send_msg({do: name, id: node?.dataset.id ?? '', context: action?.context ?? {}})
@@ -157,10 +189,21 @@ export function render({model, el}) {
     if (event.target.closest('.pick')) { current = indexOf(node); pick(node.dataset.id); return }
     if (node) choose(node, name)
   }
+  // Past the last row the next page begins, before the first one the page before.
+  const leaves = (key) => {
+    const p = model.pages, last = current === list.querySelectorAll('.item').length - 1
+    if (!p.total) return false
+    if (last && (key === 'ArrowDown' || key === 'PageDown') && p.offset + p.size < p.total) turn(p.offset + p.size, 'first')
+    else if (current === 0 && (key === 'ArrowUp' || key === 'PageUp') && p.offset) turn(p.offset - p.size, 'last')
+    else return false
+    return true
+  }
   list.onkeydown = (event) => {
     const step = {ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity}[event.key]
     const node = list.querySelectorAll('.item')[current], on = event.target.closest('button')
     if (event.key === ' ' && model.picks && !on && !event.target.closest('.pick')) { event.preventDefault(); pick(node.dataset.id) }
+    else if (event.key === 'd' && !event.ctrlKey && !event.metaKey && !event.altKey && kept.get(node?.dataset.id)?.actions.some((a) => a.do === 'download')) { event.preventDefault(); act(node, 'download') }
+    else if (step && leaves(event.key)) event.preventDefault()
     else if (step) { event.preventDefault(); focus(Number.isFinite(step) ? current + step : step < 0 ? 0 : 1e9) }
     else if (event.key === 'Enter' && !on && model.opens) model.send_msg({do: 'open', id: node.dataset.id})
     else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
@@ -184,7 +227,10 @@ export function render({model, el}) {
       track.nextElementSibling.textContent = job.told
     }
   })
-  model.on(['rows', 'state', 'columns', 'note', 'status'], draw)
+  // Several of these change at once with every key that is pressed: one drawing does for all.
+  let due = false
+  const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; draw() }) } }
+  model.on(['rows', 'state', 'columns', 'note', 'status', 'pages', 'tools'], soon)
   model.on("chosen", mark)
   model.on(['picked', 'bar'], () => { mark(); barred() })
   draw()

@@ -46,7 +46,7 @@ export function render({model, el}) {
     bell.innerHTML = `<svg width="17" height="17" viewBox="0 0 17 17" aria-hidden="true"><path d="M8.5 1.8a4.6 4.6 0 0 0-4.6 4.6c0 4-1.6 5-1.6 5.9h12.4c0-.9-1.6-1.9-1.6-5.9a4.6 4.6 0 0 0-4.6-4.6zM6.8 14.3a1.8 1.8 0 0 0 3.4 0" fill="none" stroke="currentColor" stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"/></svg>${n ? `<b aria-hidden="true">${n > 99 ? '99+' : n}</b>` : ''}`
   }
   const act = (b) => {
-    if (b.dataset.tab) { model.tab = b.dataset.tab; mark() }
+    if (b.dataset.tab) { announce('ms-tab', {tab: b.dataset.tab, beside: model.beside}); model.tab = b.dataset.tab; mark() }
     else if (b.dataset.do === 'theme') {
       turn(!model.dark)
       try { localStorage.setItem('modelshelf-theme', model.dark ? 'dark' : 'light') } catch { /* a browser that keeps nothing */ }

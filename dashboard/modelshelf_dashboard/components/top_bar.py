@@ -11,6 +11,7 @@ from modelshelf_dashboard.texts import _
 class TopBar(Piece):
     """Tells `tab` by its parameter, and `{do: providers | downloads | help | account}` by message."""
 
+    beside = param.String(default="", doc="which page it belongs to, where there are several in a notebook")
     tab: "param.Selector[str]" = param.Selector(default="library", objects=["library", "settings"])
     dark = param.Boolean(default=False, doc="set by the browser: its own choice, else the setting, else the system's")
     theme = param.String(default="system", doc="system | light | dark")

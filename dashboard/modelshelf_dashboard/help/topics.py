@@ -35,6 +35,25 @@ TOPICS = (
         ),
     ),
     Topic(
+        "modelList",
+        N_("The list of all models"),
+        N_(
+            "Modelshelf keeps a list of all models that your sources have, so that it answers with every key, without "
+            "a network. It is made once, in the background, and brought up to date by itself; until it is there, "
+            "sources are asked as you type.\n"
+            "Results come in pages: the arrow keys go on from the last row to the next page. On a row, d downloads."
+        ),
+    ),
+    Topic(
+        "keptSearches",
+        N_("Collections and kept searches"),
+        N_(
+            "Collections are models for this machine, your favourites, those you looked at last, and new ones. A "
+            "search that you keep stands here under its name and says how many models are new since you last looked: "
+            "press that number to see them alone. Nobody else sees what you keep."
+        ),
+    ),
+    Topic(
         "compatibilityScore",
         N_("Fit"),
         N_(
@@ -144,7 +163,37 @@ TOPICS = (
         N_("Quarantine"),
         N_(
             "Files that could run code when opened, or that are not what they claim, are held here and never reach the "
-            "library. Each says what was found. Choose a repository in GGUF or safetensors instead."
+            "library. Inspect says what was found in each. Choose a repository in GGUF or safetensors instead.\n"
+            "An administrator can release a file with a reason: these very bytes pass from then on, if they are still "
+            "those that were held. A download that waits for a decision is accepted or rejected here, too."
+        ),
+    ),
+    Topic(
+        "verdicts",
+        N_("Shields"),
+        N_(
+            "Every file is scanned before it gets its name in the library. “Scanned, nothing found” means all files by "
+            "today's rules; “nothing found so far”, what can be seen before the download; “needs a decision”, that a "
+            "person must look; “blocked”, that it is unsafe; “let through”, that an administrator said it may pass.\n"
+            "Press a shield to see what was found, where, what it could do and what to do, when it was scanned and "
+            "what the source's own scanners say. They can make a verdict worse, never better."
+        ),
+    ),
+    Topic(
+        "verifyEverything",
+        N_("Verify everything"),
+        N_(
+            "Reads every installed file again, compares it with its checksum, looks whether whole models are whole, "
+            "and scans by today's rules. It can be paused; models can be used meanwhile. What is not as it should be "
+            "is listed at the end."
+        ),
+    ),
+    Topic(
+        "vettingReport",
+        N_("Reports"),
+        N_(
+            "What the scanner found, as a file to hand on: JSON, or SARIF 2.1.0, which code hosts and editors read. "
+            "The one of the library names every installed file and all that is held; what was not looked at is said."
         ),
     ),
     Topic(

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 
 from modelshelf.compat.types import Compatibility
+from modelshelf_dashboard.library.beside import SideBySide
 from modelshelf_dashboard.library.comparison import Compared, Comparison
 from modelshelf_dashboard.library.discover import Discover
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.rows import format_words
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import N_, _
+from modelshelf_dashboard.transfers import Transfers
 
 if TYPE_CHECKING:
     from modelshelf.catalog.types import RepoCard
@@ -24,7 +26,7 @@ MANY = (10, 20, 50)
 class Compare:
     """The view of one session. It is filled when it is first shown: a figure is heavy."""
 
-    def __init__(self, shelf: "Shelf", session: Session, discover: Discover) -> None:
+    def __init__(self, shelf: "Shelf", session: Session, discover: Discover, transfers: Transfers) -> None:
         self._shelf = shelf
         self._session = session
         self._discover = discover
@@ -32,7 +34,8 @@ class Compare:
         self._most = MANY[0]
         self._left_out: set[str] = set()
         self.map: Comparison | None = None
-        self.view = pn.Column(pn.Spacer(height=0), margin=0, sizing_mode="stretch_width")
+        self.beside = SideBySide(shelf, session, transfers)
+        self.view = pn.Column(self.beside.piece, margin=0, sizing_mode="stretch_width")
         session.navigation.param.watch(lambda *_events: self.ask(), ["view"])
         session.follower.watch(shelf.models_state, ["installed", "loaded"], self.ask)
         session.follower.watch_items(shelf.providers_state, "providers", ["enabled", "name", "models"], self.ask)
@@ -45,7 +48,7 @@ class Compare:
             return
         if self.map is None:
             self.map = Comparison(self._shelf, self._session, self._heard)
-            self.view[:] = [self.map.piece]
+            self.view[:] = [self.beside.piece, self.map.piece]
         shown = self.map
         models, providers = self._models(), own_providers(self._shelf)
         shown.piece.choices = self._choices(providers)

@@ -10,10 +10,12 @@ from modelshelf.ids import ModelId
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.drawer import Drawer
 from modelshelf_dashboard.library import explain, rows
+from modelshelf_dashboard.library.around import Around
+from modelshelf_dashboard.library.beforehand import Beforehand
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import Judged
 from modelshelf_dashboard.library.supposing import Supposing
-from modelshelf_dashboard.session import TO_SETTINGS, Session
+from modelshelf_dashboard.session import MOST_COMPARED, TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers, best_files
 
@@ -38,6 +40,8 @@ class Detail:
         self._parts: dict[str, Any] = {}
         self.what_if = Supposing(shelf, session, applied=self.settle)
         self.judged = Judged(shelf, session, self.what_if, show=self._judge_shown)
+        self.beforehand = Beforehand(shelf, session, show=self._act)
+        self.around = Around(shelf, session, self._add)
         self.drawer = Drawer(heard=self._heard, what_if=self.what_if.piece)
         session.navigation.param.watch(self._open, ["model"])
         session.navigation.param.watch(lambda *_events: self.judged.choose(), ["by"])
@@ -51,6 +55,7 @@ class Detail:
     def _open(self, *_events: object) -> None:
         self._model = self._session.navigation.model
         self._detail, self._ranked, self._parts = None, (), {}
+        self.around.favourite = False
         self._access: RepoAccess = "unknown"
         self.judged.forget()
         if self._model:
@@ -58,6 +63,7 @@ class Detail:
             self._session.run(self._load(self._model), key="detail")
         else:
             self._session.stop("detail")
+            self._session.stop("around")
 
     async def _load(self, model: str) -> None:
         if (served := self.judged.served(model)) is not None:
@@ -77,11 +83,13 @@ class Detail:
         self._show()
         if card.gated and self._is_hub(card.source):
             await self._ask_access(card)
+        self._session.run(self.around.look(self._detail), key="around")
         try:
             self._ranked = await self._shelf.compatibility.rank(self._detail)
         except ModelshelfError as error:
             self._parts["notes"] = [*self._parts.get("notes", []), _note(error)]
         await self.judged.ask(str(card.id))
+        await self.beforehand.look(model, best_files(self._ranked))
 
     async def _ask_access(self, card: RepoCard) -> None:
         """How far the publisher is with us; what cannot be found out changes nothing."""
@@ -93,8 +101,13 @@ class Detail:
         self._show()
 
     async def _load_installed(self, model: str, error: ModelshelfError) -> None:
-        """The source does not tell: what is installed can still be explained."""
+        """The source does not tell: what is installed, or stands in the list of all models, can still be explained."""
         installed = await self._shelf.library.find(model)
+        if installed is None and (card := await self._from_list(model)) is not None:
+            note = _note(error)
+            self._parts = {**explain.heading(card), "notes": [note], "lists": await self.around.relatives(model)}
+            self._show()
+            return
         if installed is None:
             again = {"do": "again", "word": _("Try again"), "help": "sources"}
             note = {"text": str(error), "remedy": error.remedy, "action": again}
@@ -106,11 +119,24 @@ class Detail:
         self._show()
         await self.judged.ask(str(installed.id))
 
+    async def _from_list(self, model: str) -> RepoCard | None:
+        """What the catalogue knows of a model whose source does not tell."""
+        try:
+            found = await self._shelf.catalog.index.rows([model])
+        except ModelshelfError:
+            return None
+        return found[model].card if model in found else None
+
     def _judge_shown(self, parts: dict[str, Any], trouble: ModelshelfError | None) -> None:
         if trouble is not None:
             self._parts["notes"] = [*self._parts.get("notes", []), _note(trouble)]
         self._parts |= parts
         self._show()
+
+    def _add(self, parts: dict[str, Any]) -> None:
+        if self._detail is not None:
+            self._parts |= parts
+            self._show()
 
     def settle(self) -> None:
         """A setting was changed: everything that depends on it is looked at anew."""
@@ -128,10 +154,14 @@ class Detail:
         free = not standing.installed and not (job and job.active) and self._detail is not None
         closed = self._detail is not None and self._detail.card.gated and self._access != "granted"
         offer = free and not closed
+        before = self.beforehand.parts(self._model)
+        notes = [*self._parts.get("notes", []), *([before["note"]] if "note" in before else [])]
         shown = {
             **self._parts,
+            "notes": notes,
+            "shield": before.get("shield"),
             "files": explain.files(self._ranked, offer=offer),
-            "actions": self._actions(standing, offer=offer),
+            "actions": [*self._actions(standing, offer=offer), *self._marks()],
         }
         self.drawer.param.update(state="ready", shown=shown, note={})
 
@@ -139,7 +169,8 @@ class Detail:
         if standing.installed:
             return [*self._try(), {"do": "installed", "word": _("Show in Installed"), "help": "storageManagement"}]
         if offer and self._detail is not None:
-            get = {"do": "download", "word": self._offer(self._detail), "kind": "primary", "help": "downloadProcess"}
+            kind = "" if self.beforehand.warns(self._model) else "primary"
+            get = {"do": "download", "word": self._offer(self._detail), "kind": kind, "help": "downloadProcess"}
             return [{**get, "context": {"files": list(best_files(self._ranked))}}]
         if standing.job is not None and standing.job.active and self._detail is not None:
             action = rows.action(self._detail.card, None, standing)
@@ -148,6 +179,14 @@ class Detail:
                 {"do": "cancel", "word": _("Cancel"), "context": action["context"], "help": "downloadProcess"},
             ]
         return []
+
+    def _marks(self) -> list[dict[str, Any]]:
+        """What one may do with any model that a source tells of."""
+        if self._detail is None:
+            return []
+        word = _("No favourite any more") if self.around.favourite else _("Keep as favourite")
+        keep = {"do": "favour", "word": word, "help": "keptSearches"}
+        return [keep, {"do": "compare", "word": _("Compare"), "help": "compareFits"}]
 
     def _offer(self, detail: RepoDetail) -> str:
         """Download in words: which file and how large, as soon as the best one is known."""
@@ -176,6 +215,8 @@ class Detail:
                 self._transfers.do({"do": message["do"], "id": context.get("job", "")})
             case "installed" | "quarantine" as view:
                 self._session.navigation.param.update(view=view, model="", by="")
+            case "shield":
+                self.beforehand.open(self._model)
             case "fix":
                 self._fixing.make(self._model, *self.judged.fix(context))
             case "provider":
@@ -184,6 +225,19 @@ class Detail:
                 self.drawer.tell(explained=self.judged.explained(str(message.get("id", ""))))
             case "again":
                 self._open()
+            case "go" | "favour" | "compare" as deed:
+                self._turn_to(deed, str(message.get("id", "")))
+
+    def _turn_to(self, deed: str, other: str) -> None:
+        nav = self._session.navigation
+        match deed:
+            case "go" if other:
+                nav.param.update(model=other, by="")
+            case "favour":
+                self._session.run(self.around.favour(self._model), key="favour")
+            case "compare":
+                others = [one for one in nav.compare if one != self._model]
+                nav.param.update(compare=[*others, self._model][-MOST_COMPARED:], view="compare", model="", by="")
 
     def _repo(self) -> str:
         return self._model.partition(":")[2] or self._model

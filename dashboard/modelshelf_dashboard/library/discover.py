@@ -1,12 +1,13 @@
-"""Discover: one search over all sources, filters with counts, rows with their fit."""
+"""Discover: one search box over everything there is, filters with counts, rows with their fit."""
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
-from modelshelf.catalog.types import RepoCard, SearchAnswer, SourceReport
+from modelshelf.catalog.types import RepoCard
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf_dashboard import figures
@@ -17,53 +18,48 @@ from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.components.search import Search
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library import facets, rows
+from modelshelf_dashboard.library.asked import taken_apart
 from modelshelf_dashboard.library.fixing import Fixing
+from modelshelf_dashboard.library.found import Found
 from modelshelf_dashboard.library.judged import own_providers
+from modelshelf_dashboard.library.keeping import Keeping
+from modelshelf_dashboard.library.listed import PAGE, Listed
+from modelshelf_dashboard.library.listing import Listing
+from modelshelf_dashboard.library.live import Live
 from modelshelf_dashboard.library.marks import Best, marks
 from modelshelf_dashboard.library.picking import DownloadPicks
-from modelshelf_dashboard.session import Session
-from modelshelf_dashboard.texts import _, _n
+from modelshelf_dashboard.library.words import KNOWN, empty, told_wrong, tools
+from modelshelf_dashboard.session import MOST_COMPARED, ORDERS, Session
+from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
-ASKED = 200  # repositories a source is asked for
 MOST_KEPT = 2000  # judgements of cards
-SHOWN = 100  # rows a list shows; who wants others narrows the search
-KNOWN = (
-    "format:gguf",
-    "format:safetensors",
-    "is:fits",
-    "is:installed",
-    "is:gated",
-    "license:commercial",
-    "license:apache-2.0",
-    "license:mit",
-    "source:samples",
-    "size:<8GB",
-    "params:<4B",
-    "ctx:>=32k",
-    "task:chat",
-)
+JUDGED_FOR = 10.0  # seconds
 
 
 class Discover:
-    """Search box, filters and results of one session."""
+    """Search box, filters and results of one session: from the catalogue, or from the sources where there is none."""
 
     def __init__(self, shelf: "Shelf", session: Session, transfers: Transfers, dialog: Dialog | None = None) -> None:
-        self._shelf = shelf
-        self._session = session
-        self._transfers = transfers
-        self._answer: SearchAnswer | None = None
+        self._shelf, self._session, self._transfers = shelf, session, transfers
+        self._shown: Found | None = None
         self.found: tuple[RepoCard, ...] = ()
         self._bests: dict[RepoCard, Best] = {}
+        self._fits: dict[RepoCard, Compatibility] = {}
+        self._judged = 0.0
+        self._live, self._listed = Live(shelf, session, self._fit), Listed(shelf, session)
+        self.listing = Listing(shelf, session)
         self.results_view: Callable[[], str] = lambda: "discover"  # where its results are looked at
         self.fixing = Fixing(shelf, session, transfers, self.redo)
         self._explained: tuple[str, Compatibility] | None = None
-        nav = session.navigation
+        nav, dialog = session.navigation, dialog or Dialog()
         self.search = Search(text=nav.q, tokens=nav.filters, known=list(KNOWN), label=_("Find a model"), sheet=True)
+        self.search.listen(self._heard)
         self.filters = Filters(heard=self._filtered)
+        self.keeping = Keeping(shelf, session, self.filters, dialog)
         self.sources = Notices(heard=self._source_asked)
         self.table = Table(
             heard=self._heard,
@@ -72,109 +68,136 @@ class Discover:
             heading=_("Model"),
             topic="modelLibrary",
             chosen=nav.model,
+            keeps=f"discover {session.principal.name}",
         )
-        self.picks = DownloadPicks(shelf, session, transfers, dialog or Dialog(), self.table, lambda: self.found)
+        self.picks = DownloadPicks(shelf, session, transfers, dialog, self.table, lambda: self.found)
+        self._follow()
+        session.run(self._look_at_machine())
+        self.ask()
+        self.keeping.ask()
+
+    def _follow(self) -> None:
+        nav, follow, shelf = self._session.navigation, self._session.follower, self._shelf
         self.search.param.watch(self._typed, ["text", "tokens"])
-        nav.param.watch(self._asked, ["q"])
-        nav.param.watch(self._narrowed, ["filters"])
+        nav.param.watch(self._moved, ["q", "filters", "sort", "page", "collection"])
         nav.param.watch(lambda event: self.table.param.update(chosen=event.new), "model")
-        follow = session.follower
         follow.watch(shelf.models_state, ["installed"], self.draw)
         follow.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
         follow.watch_items(shelf.providers_state, "providers", ["enabled"], self.redo)
-        session.run(self._look_at_machine())
-        self.ask()
+        follow.watch(shelf.catalog_state, ["generation"], self._renewed)
+        follow.watch(shelf.catalog_state, ["status", "found", "error", "loaded"], self._show_notices)
 
     def ask(self, *, refresh: bool = False) -> None:
-        """Ask the sources for the words in the box."""
+        """Look for what is in the box and chosen beside it."""
         self._session.run(self._find(refresh), key="find")
 
     async def _find(self, refresh: bool) -> None:
-        if self._answer is None:
+        if self._shown is None:
             self.table.state = "loading"
-        text = self._session.navigation.q
         try:
-            async with aclosing(self._shelf.catalog.follow(text, limit=ASKED, refresh=refresh)) as answers:
-                async for answer in answers:
-                    self._answer = answer
-                    self.draw()
+            if await self._listed.available():
+                await self._look_up()
+            else:
+                await self._ask_sources(refresh)
         except ModelshelfError as error:
             self.table.trouble(str(error), error.remedy)
+
+    async def _look_up(self) -> None:
+        self._live.forget()
+        text = self._session.navigation.q
+        async with aclosing(self._listed.follow()) as turns:
+            async for found in turns:
+                self._show(found)
+                if text and text == self.search.text:
+                    self.search.change(proposals=await self._listed.suggest(text))
+                    text = ""
+
+    async def _ask_sources(self, refresh: bool) -> None:
+        async with aclosing(self._live.follow(self._session.navigation.q, refresh=refresh)) as turns:
+            async for _turn in turns:
+                self.draw()
 
     async def _look_at_machine(self) -> None:
         machine = await self._shelf.compatibility.machine()
         cards = [_("{size} GPU", size=figures.memory(gpu.memory_total)) for gpu in machine.cards]
+        self.redo()  # without the machine nothing could be judged
         self.filters.machine = " · ".join([_("{size} memory", size=figures.memory(machine.ram_total)), *cards])
 
     def draw(self) -> None:
         """Show what was found, as it stands now."""
-        answer, nav = self._answer, self._session.navigation
-        if answer is None:
-            return
-        fits = {str(card.id): self._fit(card) for card in answer.rows}
-        tokens, wrong = facets.sensible(nav.filters)
-        labels = {report.source: report.label for report in answer.sources}
-        try:
-            found = facets.narrow(answer.rows, tokens, self._checks(fits), labels)
-        except ModelshelfError as error:
-            self.table.trouble(str(error), error.remedy)
-            return
+        found = self._live.found() or self._shown
+        if found is not None:
+            self._show(found)
+
+    def _show(self, found: Found) -> None:
+        nav = self._session.navigation
         with pn.io.hold():
-            self.filters.param.update(groups=found.groups, fits=facets.FITS in tokens, dirty=bool(nav.filters))
-            self.sources.items = [*self._source_notices(answer), *([_wrong(wrong)] if wrong else [])]
-            self._show_rows(found.rows, fits, answer)
+            self.search.change(wrong=told_wrong(found.wrong, nav.q))
+            if found.wrong is not None and found.groups is None:
+                return  # what is half written makes no sense yet: the rows of before stay
+            self._shown = found
+            if found.groups is not None:
+                fits = facets.FITS in nav.filters
+                self.filters.change(groups=found.groups, fits=fits, dirty=bool(nav.filters))
+            self._show_notices()
+            self._show_rows(found)
 
-    def _show_rows(
-        self, cards: tuple[RepoCard, ...], fits: Mapping[str, Compatibility | None], answer: SearchAnswer
-    ) -> None:
-        cards = tuple(sorted(cards, key=lambda card: -1 if (fit := fits[str(card.id)]) is None else -(fit.score or 0)))
-        self.found = cards[:SHOWN]
-        judged = [(str(card.id), card.parameters or card.size or 0, self._best(card)) for card in self.found]
+    def _show_notices(self) -> None:
+        listed = self._shown.notices if self._shown is not None else []
+        with pn.io.hold():
+            self.sources.change(items=[*self.listing.notices(), *listed])
+            self.filters.change(foot=self.listing.age())
+
+    def _renewed(self) -> None:
+        """Another generation is in use."""
+        self.keeping.ask()
+        self.ask()
+
+    def _show_rows(self, found: Found) -> None:
+        nav = self._session.navigation
+        self.found = found.rows
+        judged = [(str(card.id), card.parameters or card.size or 0, self._best(card, found)) for card in self.found]
         best = marks(judged, own_providers(self._shelf))
-        shown = [
-            rows.row(card, fits[str(card.id)], self._standing(card), best.get(str(card.id))) for card in self.found
-        ]
-        self.table.fill(shown, status=self._status(len(shown), len(cards), answer), empty=self._empty())
+        shown = [rows.row(card, self._fit(card), self._standing(card), best.get(str(card.id))) for card in self.found]
+        pages = {"offset": found.offset, "size": PAGE, "total": found.total} if found.whole else {}
+        self.table.fill(
+            shown,
+            status=found.status,
+            empty=empty(nav, found, self._shelf),
+            pages=pages,
+            tools=tools(nav, found),
+        )
 
-    def _status(self, shown: int, found: int, answer: SearchAnswer) -> str:
-        asked = _n("{n} source", "{n} sources", len([r for r in answer.sources if r.status != "off"]))
-        took = _("{n} ms", n=f"{answer.seconds * 1000:.0f}")
-        if found > shown:
-            return " · ".join([_("the best {shown} of {found} models", shown=shown, found=found), asked, took])
-        return " · ".join([_n("{n} model", "{n} models", found), asked, took])
+    def _fit(self, card: RepoCard) -> Compatibility:
+        """How well it does here, as of some seconds ago at most: free memory moves all the time."""
+        if monotonic() - self._judged > JUDGED_FOR:
+            self._fits, self._judged = {}, monotonic()
+        fit = self._fits.get(card)
+        if fit is None:
+            fit = self._fits[card] = self._shelf.compatibility.quick(card)
+        return fit
 
-    def _empty(self) -> dict[str, Any]:
-        if self._session.navigation.filters:
-            clear = {"do": "clear", "word": _("Clear the filters"), "help": "searchFiltering"}
-            remedy = _("Take a filter away, or use other words.")
-            return {"text": _("Nothing fits these words and filters."), "remedy": remedy, "action": clear}
-        remedy = _("Use fewer or other words; bare words are looked for in the name.")
-        return {"text": _("No source knows such a model."), "remedy": remedy}
-
-    def _source_notices(self, answer: SearchAnswer) -> list[dict[str, Any]]:
-        return [_told(report) for report in answer.sources if report.status in {"stale", "failed"}]
-
-    def _fit(self, card: RepoCard) -> Compatibility | None:
-        return self._shelf.compatibility.quick(card)
-
-    def _best(self, card: RepoCard) -> Best:
+    def _best(self, card: RepoCard, found: Found) -> Best:
         """Which provider does best with a card: asked once, since a list is drawn at every key that is pressed."""
-        found = self._bests.get(card) or self._shelf.compatibility.best(card)
-        if found is not None and len(self._bests) < MOST_KEPT:
-            self._bests[card] = found
-        return found
+        best = self._bests.get(card)
+        if best is None and found.settled:
+            best = self._shelf.compatibility.best(card)
+            if best is not None and len(self._bests) < MOST_KEPT:
+                self._bests[card] = best
+        return best
 
     def redo(self) -> None:
         """Settings or providers are others now: judge anew."""
         self._bests.clear()
+        self._fits.clear()
         self.draw()
 
     def _explain(self, model: str) -> None:
         """What a badge says: at once what the list knows, then what the file's header tells, with what would help."""
         card = next((card for card in self.found if str(card.id) == model), None)
-        listed = self._fit(card) if card is not None else None
-        if card is None or listed is None:
+        if card is None:
             return
+        listed = self._fit(card)
         self._session.run(self._explain_better(card, listed.score), key="explain")
         self._say(card, listed, pending=True)
 
@@ -196,46 +219,51 @@ class Discover:
         answer = answer if explained == model else None
         self.fixing.make(model, answer, fit_words.chosen_fix(answer, context))
 
-    def _checks(self, fits: Mapping[str, Compatibility | None]) -> dict[str, facets.Check]:
-        def fitting(card: RepoCard) -> bool:
-            fit = fits.get(str(card.id))
-            return bool(fit and fit.score)
-
-        has = self._shelf.models_state.has
-        return {**self._shelf.catalog.checks, "fits": fitting, "installed": lambda card: has(card.repo)}
-
     def _standing(self, card: RepoCard) -> rows.Standing:
         job = rows.latest(self._shelf.downloads_state.jobs, card.repo)
         return rows.Standing(self._shelf.models_state.has(card.repo), job)
 
     def _typed(self, *_events: Any) -> None:
-        self._session.navigation.param.update(q=self.search.text, filters=list(self.search.tokens))
+        nav, text, tokens = self._session.navigation, self.search.text, list(self.search.tokens)
+        if (text, tokens) != (nav.q, nav.filters):
+            nav.param.update(q=text, filters=tokens, page=0, collection="")
 
-    def _asked(self, *_events: Any) -> None:
-        self.search.text = self._session.navigation.q
-        self.ask()
-
-    def _narrowed(self, *_events: Any) -> None:
-        self.search.tokens = list(self._session.navigation.filters)
-        self.draw()
+    def _moved(self, *changes: Any) -> None:
+        nav = self._session.navigation
+        self.search.param.update(text=nav.q, tokens=list(nav.filters))
+        if {change.name for change in changes} == {"filters"} and self._live.found() is not None:
+            self.draw()
+        else:
+            self.ask()
 
     def _filtered(self, message: dict[str, Any]) -> None:
         nav = self._session.navigation
-        if message["do"] == "clear":
-            nav.param.update(filters=[], view=self.results_view())
-        elif message["do"] == "toggle":
-            filters = facets.toggled(nav.filters, str(message["token"]), bool(message["on"]))
-            nav.param.update(filters=filters, view=self.results_view())
+        place = {"view": self.results_view(), "page": 0, "collection": ""}
+        match message["do"]:
+            case "clear":
+                nav.param.update(filters=[], **place)
+            case "toggle":
+                filters = facets.toggled(nav.filters, str(message["token"]), bool(message["on"]))
+                nav.param.update(filters=filters, **place)
+            case "choose":
+                filters = facets.chosen(nav.filters, str(message["key"]), str(message["token"]))
+                nav.param.update(filters=filters, **place)
+            case "list":
+                self.listing.begin()
+            case _:
+                self.keeping.heard(message)
 
     def _source_asked(self, message: dict[str, Any]) -> None:
         if message["do"] == "again":
             self.ask(refresh=True)
+        elif message["do"] == "list":
+            self.listing.begin()
 
     def _heard(self, message: dict[str, Any]) -> None:
-        nav, model, context = self._session.navigation, str(message.get("id", "")), message.get("context") or {}
+        model, context = str(message.get("id", "")), message.get("context") or {}
         match message["do"]:
             case "open" | "installed":
-                nav.param.update(model=model, by="")
+                self._session.navigation.param.update(model=model, by="")
             case "explain":
                 self._explain(model)
             case "fix":
@@ -245,27 +273,27 @@ class Discover:
             case "pause" | "resume":
                 self._transfers.do({"do": message["do"], "id": context.get("job", "")})
             case "quarantine":
-                nav.view = "quarantine"
+                self._session.navigation.view = "quarantine"
             case "download-picked":
                 self.picks.ask()
+            case "keep":
+                self.keeping.save()
+            case _:
+                self._go_on(message["do"], context)
+
+    def _go_on(self, what: str, context: Mapping[str, Any]) -> None:
+        """Other rows: another page or order, other words, or some of them side by side."""
+        nav = self._session.navigation
+        match what:
+            case "page":
+                nav.page = max(0, int(context.get("offset", 0)) // PAGE)
+            case "sort" if context.get("value") in ORDERS:
+                nav.param.update(sort=context["value"], page=0)
+            case "take" if self._shown is not None:
+                text, tokens = taken_apart(self._shown.suggestion)
+                nav.param.update(q=text, filters=tokens, page=0)
+            case "compare-picked":
+                chosen = [str(one) for one in context.get("ids", ())]
+                nav.param.update(compare=chosen[:MOST_COMPARED], view="compare")
             case "clear":
-                nav.filters = []
-
-
-def _told(report: SourceReport) -> dict[str, Any]:
-    again = {"do": "again", "word": _("Try again"), "help": "sources"}
-    remedy = report.remedy
-    if report.status == "stale":
-        remedy = _("Its rows are what it said {ago}.", ago=figures.ago(report.as_of))
-    return {
-        "id": report.source,
-        "tone": "warn",
-        "text": report.error or _("{source} does not answer.", source=report.label),
-        "remedy": remedy,
-        "action": again,
-        "lasting": True,
-    }
-
-
-def _wrong(text: str) -> dict[str, Any]:
-    return {"id": "filter", "tone": "warn", "text": text, "remedy": "", "action": None, "lasting": True}
+                nav.param.update(filters=[], page=0)

@@ -90,6 +90,11 @@ def toggled(tokens: Sequence[str], token: str, on: bool) -> list[str]:
     return [*(item for item in tokens if item != token), *([token] if on else [])]
 
 
+def chosen(tokens: Sequence[str], key: str, token: str) -> list[str]:
+    """The tokens with this one in place of all others of its key; an empty one for none."""
+    return [*(item for item in tokens if not item.startswith(f"{key}:")), *([token] if token else [])]
+
+
 def sensible(tokens: Sequence[str]) -> tuple[list[str], str]:
     """The tokens that can be read, and what is wrong with the first that cannot."""
     good, wrong = [], ""

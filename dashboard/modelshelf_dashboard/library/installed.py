@@ -2,17 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
+import panel as pn
+
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
 from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.beforehand import of_installed
 from modelshelf_dashboard.library.caring import InstalledPicks
+from modelshelf_dashboard.library.checking import Checking
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.marks import BUILTIN, best_of, marks
 from modelshelf_dashboard.library.rows import FORMATS
+from modelshelf_dashboard.library.verdicts import Verdicts
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
@@ -24,7 +29,11 @@ if TYPE_CHECKING:
 class Installed:
     """The table of installed models, and the question before one is removed."""
 
-    def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog, transfers: Transfers) -> None:
+    def __init__(
+        self, shelf: "Shelf", session: Session, dialog: Dialog, transfers: Transfers, verdicts: Verdicts | None = None
+    ) -> None:
+        self._verdicts = verdicts or Verdicts(shelf, session, dialog)
+        self.checking = Checking(shelf, session, self._verdicts)
         self._shelf = shelf
         self._session = session
         self._dialog = dialog
@@ -43,6 +52,7 @@ class Installed:
             topic="storageManagement",
         )
         self.picks = InstalledPicks(shelf, session, dialog, self.table)
+        self.view = pn.Column(self.checking.piece, self.table, margin=0, sizing_mode="stretch_width")
         state = shelf.models_state
         session.follower.watch(state, ["installed", "loaded", "error"], self._draw)
         session.follower.watch(shelf.providers_state, ["providers"], self._draw)
@@ -86,8 +96,8 @@ class Installed:
             part for part in (FORMATS.get(model.format or "", model.format or ""), model.quantisation) if part
         )
         chips = [] if model.complete else [{"text": _("incomplete"), "tone": "warn"}]
-        if model.verdict == "pass":
-            chips.append({"text": _("scanned, nothing found"), "tone": "good"})
+        if model.damaged:
+            chips.append({"text": _("damaged"), "tone": "bad"})
         return {
             "id": str(model.id),
             "title": model.repo.partition("/")[2],
@@ -95,6 +105,7 @@ class Installed:
             "sub": " · ".join([model.repo.partition("/")[0], kind or _("no format known"), model.commit[:7]]),
             "more": figures.size(model.size),
             "chips": chips,
+            "shield": of_installed(model),
             "cells": {
                 "size": {"main": figures.size(model.size), "sub": _n("{n} file", "{n} files", len(model.files))},
                 "from": {"main": model.source or _("another program") if model.managed else _("another program")},
@@ -119,6 +130,8 @@ class Installed:
                 nav.param.update(model=model.partition("@")[0], by="")
             case "explain":
                 self._explain(model)
+            case "shield":
+                self._verdicts.open_installed(model)
             case "fix":
                 answer = self._answers.get(model, {}).get(BUILTIN)
                 one = fits.chosen_fix(answer, message.get("context") or {})

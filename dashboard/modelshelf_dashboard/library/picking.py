@@ -10,8 +10,9 @@ from modelshelf.errors import ModelshelfError
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.beforehand import in_plan
 from modelshelf_dashboard.library.rows import latest, licence_word
-from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.session import MOST_COMPARED, Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 ASK = "download picked"
+FEWEST = 2  # models that can be compared
 NAMED = 12  # models that a question lists one by one
 
 
@@ -48,6 +50,8 @@ class DownloadPicks:
             text += ", " + _n("{n} of them is here or on its way", "{n} of them are here or on their way", rest)
         word = _offer(len(free), sum(card.size or 0 for card in free))
         actions = [{"do": "download-picked", "word": word, "kind": "primary"}] if free else []
+        if FEWEST <= len(chosen) <= MOST_COMPARED:
+            actions.append({"do": "compare-picked", "word": _("Compare side by side"), "help": "compareFits"})
         self._table.bar = {"text": text, "actions": actions} if chosen else {}
 
     def _free(self, card: RepoCard) -> bool:
@@ -74,12 +78,16 @@ class DownloadPicks:
         except ModelshelfError as error:
             self._dialog.ask(id=ASK, title=title, lines=[], error=f"{error} {error.remedy}")
             return
+        self._dialog.ask(
+            id=ASK, title=title, lines=[*lines_of(survey), _("Looking into the files …")], help="batchSelection"
+        )
+        looked = await in_plan(self._shelf, survey.plans[:NAMED])
         may = bool(survey.plans) and survey.fits_disk
         self._dialog.listen(lambda answer: self._answered(survey, answer))
         self._dialog.ask(
             id=ASK,
             title=title,
-            lines=lines_of(survey),
+            lines=[*lines_of(survey), *looked],
             word=_offer(len(survey.plans), survey.missing) if may else "",
             help="batchSelection",
             error="" if survey.fits_disk else _("There is not enough room. Free some, or choose fewer."),

@@ -31,6 +31,9 @@ def columns() -> list[dict[str, Any]]:
         {"key": "file", "label": _("Size"), "kind": "figure", "width": "112px", "wide": True},
         {"key": "context", "label": _("Context"), "kind": "figure", "width": "64px", "wide": True},
         {"key": "downloads", "label": _("Downloads"), "kind": "figure", "width": "84px", "wide": True},
+        {"key": "likes", "label": _("Likes"), "kind": "figure", "width": "64px", "wide": True, "off": True},
+        {"key": "task", "label": _("Task"), "kind": "text", "width": "140px", "wide": True, "off": True},
+        {"key": "updated", "label": _("Updated"), "kind": "text", "width": "110px", "wide": True, "off": True},
         {"key": "fit", "label": _("Fit"), "kind": "fit", "width": "86px"},
     ]
 
@@ -50,6 +53,9 @@ def row(
             "file": {"main": figures.size(card.size), "sub": kind},
             "context": {"main": figures.tokens(card.context)},
             "downloads": {"main": figures.number(card.downloads)},
+            "likes": {"main": figures.number(card.likes)},
+            "task": {"main": card.task or ""},
+            "updated": {"main": figures.ago(card.modified)},
             "fit": {"score": fit.score if fit else None, "explains": fit is not None},
         },
         "actions": [action(card, fit, standing)],

@@ -11,7 +11,8 @@ from modelshelf_dashboard.library.detail import Detail
 from modelshelf_dashboard.library.discover import Discover
 from modelshelf_dashboard.library.downloads import Downloads
 from modelshelf_dashboard.library.installed import Installed
-from modelshelf_dashboard.library.quarantine import Quarantine
+from modelshelf_dashboard.library.quarantine import Quarantine, waiting
+from modelshelf_dashboard.library.verdicts import Verdicts
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers
@@ -30,17 +31,19 @@ class ModelLibrary:
         self._session = session
         nav = session.navigation
         self.discover = Discover(shelf, session, transfers, dialog)
-        self.installed = Installed(shelf, session, dialog, transfers)
-        self.compare = Compare(shelf, session, self.discover)
+        self.verdicts = Verdicts(shelf, session, dialog)
+        self.installed = Installed(shelf, session, dialog, transfers, self.verdicts)
+        self.compare = Compare(shelf, session, self.discover, transfers)
         self.downloads = Downloads(shelf, session, transfers)
-        self.quarantine = Quarantine(shelf, session, dialog)
+        self.quarantine = Quarantine(shelf, session, self.verdicts)
         self.detail = Detail(shelf, session, transfers, changed=self._refresh)
+        self.detail.beforehand.verdicts = self.verdicts
         self.discover.fixing.changed = self.installed.fixing.changed = self.detail.settle
         self.tabs = Tabs(value=nav.view, label=_("Views of the library"))
         found = pn.Column(self.discover.sources, self.discover.table, margin=0, sizing_mode="stretch_width")
         self._views = {
             "discover": found,
-            "installed": self.installed.table,
+            "installed": self.installed.view,
             "compare": self.compare.view,
             "downloads": self.downloads.view,
             "quarantine": self.quarantine.table,
@@ -60,6 +63,7 @@ class ModelLibrary:
         nav.param.watch(self._switch, ["view"])
         session.follower.watch(shelf.models_state, ["installed", "quarantined"], self._count)
         session.follower.watch(shelf.downloads_state, ["open"], self._count)
+        session.follower.watch_items(shelf.downloads_state, "jobs", ["status"], self._count)
         self._switch()
         self._count()
 
@@ -81,6 +85,7 @@ class ModelLibrary:
 
     def _count(self) -> None:
         models = self._shelf.models_state
+        held = models.quarantined + len(waiting(self._shelf.downloads_state.jobs))
         self.tabs.views = [
             {"key": "discover", "label": _("Discover"), "topic": "modelLibrary"},
             {
@@ -96,5 +101,5 @@ class ModelLibrary:
                 "count": self._shelf.downloads_state.open,
                 "topic": "downloadProcess",
             },
-            {"key": "quarantine", "label": _("Quarantine"), "count": models.quarantined, "topic": "quarantine"},
+            {"key": "quarantine", "label": _("Quarantine"), "count": held, "topic": "quarantine"},
         ]

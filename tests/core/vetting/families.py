@@ -168,6 +168,9 @@ def _cards() -> Iterator[tuple[str, bytes]]:
     ):
         yield name, b"Copyright 2024 somebody.\nPermission is granted.\n"
     yield "latin.txt", "Größe, naïve, 模型\n".encode()
+    yield "LICENSE.txt", ("© 2024 somebody. Permission is granted, free of charge. " * 4).encode("latin-1")
+    yield "chinese.md", ("# 模型\n\n这是一个模型。" * 20).encode("gb18030")
+    yield "japanese.txt", ("これはモデルです。\n" * 20).encode("shift_jis")
     yield "bom.txt", b"\xef\xbb\xbfhello\n"
     yield "windows.txt", b"one\r\ntwo\r\n"
     yield "utf16.txt", "hello".encode("utf-16")

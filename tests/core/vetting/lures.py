@@ -32,6 +32,8 @@ def _keras() -> Iterator[tuple[str, bytes]]:
     cases: dict[str, dict[str, Any]] = {
         "dotted class": layer("utils.get_file", "keras"),
         "dotted function": {**layer("function", "builtins"), "config": "keras.utils.get_file"},
+        "python": {**layer("function", "builtins"), "config": "exec"},
+        "import": {**layer("function", "builtins"), "config": "__import__"},
         "loader": layer("load_model", "keras.models"),
         "json loader": layer("model_from_json", "keras.models"),
         "unsafe switch": layer("enable_unsafe_deserialization", "keras.config"),
@@ -396,6 +398,7 @@ def review() -> Iterator[tuple[str, bytes]]:
     yield "logo.jpg", PNG
     yield "table.arrow", b"ARROW1\0\0" + bytes(60)
     yield "old.dat", b"ggml" + bytes(60)
+    yield "ggml-base.bin", b"lmgg" + bytes(60)
     yield "Makefile", b"all:\n\tid\n"
     yield "data.7z", b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(60)
     yield "saved_model.pb", b"\x08\x01" + field(2, field(2, field(1, field(1, "n") + field(2, "MatMul"))))

@@ -286,6 +286,7 @@ def _other_weights() -> Iterator[tuple[str, bytes]]:
     yield "dense.keras", keras(layer("InputLayer"), dense, words_)
     yield "functional.keras", keras(layer("Functional", "keras.src.models.functional"), layer("ReLU", "keras.layers"))
     yield "hub.keras", keras(layer("GemmaBackbone", "keras_hub.src.models.gemma.gemma_backbone"))
+    yield "built in.keras", keras({**layer("function", "builtins"), "config": "relu"})
     yield "activation.keras", keras({**layer("function", "keras.activations"), "config": "gelu"})
     text_ = json.dumps({"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {}}]}})
     yield "keras 2.h5", hdf5(text_.encode())

@@ -156,6 +156,12 @@ BAD |= {
     "unpacked": "{% set a, b = ('_' ~ '_class__', 1) %}{{ ''[a] }}",
     "list of no macros": "{% set l = [messages.append] %}{{ l[0]('x') }}",
     "macros and more": "{% macro f() %}x{% endmacro %}{% set l = [f] %}{% set l = l + tools %}{{ l[0](*tools) }}",
+    "infinite": "{{ 1e999 }}",
+    "blocks in blocks": "{% for a in messages %}{% if a %}" * 2
+    + "{% for b in tools %}" * 30
+    + "x"
+    + "{% endfor %}" * 30
+    + "{% endif %}{% endfor %}" * 2,
     "context": "{{ context.environment.loader.__init__ }}",
     "center": "{{ 'a' | center(999999999) }}",
     "zfill": "{{ 'a'.zfill(999999999) }}",

@@ -19,6 +19,10 @@ _PARTS = words(
 )
 _ROOTS = words("keras tf_keras keras_hub keras_nlp keras_cv")
 _FUNCTIONS = words("activations losses metrics ops initializers random")
+_DEEDS = words(
+    "exec eval compile open input breakpoint getattr setattr delattr vars globals locals exit quit help map filter "
+    "iter next super type object memoryview classmethod staticmethod property callable dir id hash print"
+)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _OWN_KEYS = words("class_name config module registered_name")
 
@@ -34,6 +38,8 @@ def check_layer(value: Mapping[str, Any], where: str) -> Iterator[Finding]:
     names = {name, name.rpartition(">")[2], str(value.get("registered_name") or "").rpartition(">")[2]}
     if isinstance(config, str) and name == "function":
         names |= {config, config.rpartition(".")[2]}
+    if module == "builtins" and isinstance(config, str) and (config in _DEEDS or config.startswith("_")):
+        yield Finding("KERAS_CODE", where, f"It would call Python's own {config[:40]}.")
     if found := sorted(names & _CODE):
         yield Finding("KERAS_CODE", where, f"A {found[0][:40]} of Keras carries code or calls any function.")
     elif "." in name or (name == "function" and isinstance(config, str) and not _NAME.fullmatch(config)):

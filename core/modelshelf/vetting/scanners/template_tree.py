@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.vetting.rules import words
@@ -95,6 +96,8 @@ class TreeChecker:
     def _constant(self, node: Any) -> None:
         if isinstance(node.value, int) and abs(node.value) > MAX_INTEGER:
             raise Unsafe("holds an enormous number")
+        if isinstance(node.value, float) and not isfinite(node.value):
+            raise Unsafe("holds an infinite number")
         if isinstance(node.value, str) and _WIDTH.search(node.value):
             raise Unsafe("formats to an enormous width")
 

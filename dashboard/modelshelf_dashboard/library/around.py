@@ -1,0 +1,124 @@
+"""What stands around a model in its drawer: history, its source's own scanners, relatives, its card."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from modelshelf.catalog.source import TellsSecurity
+from modelshelf.catalog.types import RepoDetail
+from modelshelf.discovery import Relatives
+from modelshelf.errors import ModelshelfError, NotFound
+from modelshelf.vetting.signals import Signal, signal
+from modelshelf_dashboard import figures
+from modelshelf_dashboard.library import cards
+from modelshelf_dashboard.library.rows import FORMATS
+from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.texts import N_, _, _n
+
+if TYPE_CHECKING:
+    from modelshelf.catalog.columns.mapped import Row
+    from modelshelf.shelf import Shelf
+
+SHOWN = 6  # relatives of a kind
+KINDS = {
+    "quantized": N_("Quantised from it"),
+    "finetune": N_("Trained further"),
+    "adapter": N_("Adapters for it"),
+    "merge": N_("Merged from it"),
+}
+
+
+class Around:
+    """Looks at one model after another; `show` gets parts of the drawer as they become known."""
+
+    def __init__(self, shelf: "Shelf", session: Session, show: Callable[[dict[str, Any]], None]) -> None:
+        self._shelf, self._session, self._show = shelf, session, show
+        self.favourite = False
+
+    async def look(self, detail: RepoDetail) -> None:
+        """Tell all that is known around a model, what is at hand first."""
+        name = str(detail.card.id)
+        html = cards.render(detail.readme) if detail.readme else ""
+        self._show({"facts": _history(detail), "card": html})
+        await self._shelf.discovery.visited(name)
+        self.favourite = name in await self._shelf.discovery.favourites()
+        self._show({})
+        if lists := await self.relatives(name):
+            self._show({"lists": lists})
+        await self._moved(detail)
+        await self._scanned(detail)
+
+    async def favour(self, model: str) -> None:
+        """Keep a model as a favourite, or no more."""
+        discovery = self._shelf.discovery
+        await (discovery.unfavour(model) if self.favourite else discovery.favour(model))
+        self.favourite = not self.favourite
+        self._show({})
+
+    async def relatives(self, name: str) -> list[dict[str, Any]]:
+        """What goes together with a model, as far as there is a catalogue that has it."""
+        try:
+            return _lists(await self._shelf.discovery.relatives(name))
+        except NotFound:
+            return []
+
+    async def _moved(self, detail: RepoDetail) -> None:
+        """Whether what is installed is still what the source has."""
+        installed = [one for one in self._shelf.models_state.installed if one.repo == detail.card.repo]
+        if not installed:
+            return
+        newest = any(one.commit == detail.commit for one in installed)
+        told = _("the newest commit") if newest else _("an older commit: {id}", id=installed[0].commit[:7])
+        self._show({"facts": [*_history(detail), {"name": _("Installed"), "value": told}]})
+
+    async def _scanned(self, detail: RepoDetail) -> None:
+        try:
+            source = self._shelf.catalog.source(detail.card.source)
+            if not isinstance(source, TellsSecurity):
+                return
+            status = await source.security(detail.card.repo, detail.commit)
+        except ModelshelfError:  # a source that does not tell changes nothing
+            return
+        if status is not None:
+            self._show({"security": _told(signal(status, {file.path for file in detail.files}))})
+
+
+def _history(detail: RepoDetail) -> list[dict[str, str]]:
+    card = detail.card
+    facts = [
+        (_("Created"), figures.ago(card.created)),
+        (_("Changed"), figures.ago(card.modified)),
+        (_("Commit"), detail.commit[:12]),
+        (_("Downloads"), figures.number(card.downloads) if card.downloads is not None else ""),
+        (_("Likes"), figures.number(card.likes) if card.likes is not None else ""),
+        (_("Library"), card.library or ""),
+        (_("Files"), _n("{n} file", "{n} files", len(detail.files))),
+    ]
+    return [{"name": name, "value": value} for name, value in facts if value]
+
+
+def _lists(found: Relatives) -> list[dict[str, Any]]:
+    base = [_link(row) for row in found.base] + [{"title": name, "id": name} for name in found.named]
+    lists: list[dict[str, Any]] = [{"title": _("Made from"), "items": base}]
+    for name, rows in found.formats.items():
+        title = _("Also as {format}", format=FORMATS.get(name, name))
+        lists.append({"title": title, "items": [_link(row) for row in rows[:SHOWN]]})
+    for kind, rows in found.derived.items():
+        count = found.counts.get(kind, len(rows))
+        title = f"{_(KINDS[kind])} · {count:,}" if kind in KINDS else kind
+        lists.append({"title": title, "items": [_link(row) for row in rows[:SHOWN]]})
+    return [one for one in lists if one["items"]]
+
+
+def _link(row: "Row") -> dict[str, Any]:
+    card = row.card
+    sub = " · ".join(part for part in (figures.size(card.size) if card.size else "", ", ".join(card.formats)) if part)
+    return {"title": card.repo, "sub": sub, "id": str(card.id)}
+
+
+def _told(found: Signal) -> dict[str, Any]:
+    if found.findings:
+        lines = [f"{one.where}: {one.detail}" for one in found.findings[:SHOWN]]
+        return {"tone": "bad", "text": _("The source's own scanners warn of this model."), "lines": lines}
+    if found.status == "pending":
+        return {"tone": "warn", "text": _("The source's own scanners are still at it."), "lines": []}
+    return {"tone": "good", "text": _("The source's own scanners found nothing."), "lines": []}
