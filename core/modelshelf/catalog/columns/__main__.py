@@ -62,7 +62,7 @@ def told(error: Exception) -> str:
 def remedy(error: Exception) -> str:
     """What to do about it."""
     if is_full(error):
-        return "Free some space: a generation takes about 250 bytes for each model."
+        return "Free some space: a generation takes about 300 bytes for each model."
     return "`modelshelf catalog sync` tries again."
 
 
