@@ -57,7 +57,6 @@ _SERVICES = {
     "catalog sync": N_("List of all models"),
     "metadata": N_("Facts of models"),
     "vetting": N_("Safety checks"),
-    "catalog sync": N_("Keeping the catalogue fresh"),
     "library": N_("Installed models"),
     "providers": N_("Providers"),
     "health": N_("Watch over providers"),
