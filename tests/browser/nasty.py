@@ -81,7 +81,6 @@ TOOLS = [
 ]
 MODEL = {
     "facts": [{"name": "x", "value": "x"}], "lists": [{"title": "x", "items": [{"id": "x", "title": "x", "sub": "x"}]}],
-    "security": {"tone": "x", "text": "x", "lines": ["x"]},
     "title": "x", "sub": "x", "chips": [CHIP], "pending": True, "actions": [ACTION],
     "fit": {"where": "x", "score": 50, "verdict": "x", "how": "x", "sentence": "x", "facts": "x", "memory": MEMORY,
             "quality": "x", "values": [{"label": "x", "percent": 50}]},

@@ -18,7 +18,7 @@ export function render({model, el}) {
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
   const link = (i) => `<div class="pair"><button type="button" class="choice" data-do="go" data-id="${esc(i.id)}" data-help="modelLibrary">${esc(i.title)}</button>${i.sub ? `<small>${esc(i.sub)}</small>` : ''}</div>`
-  const around = (m) => `${m.security ? note(m.security) : ''}
+  const around = (m) => `
     ${m.facts?.length ? `<h3>${esc(w.facts)}</h3><dl class="facts">${m.facts.map((f) => `<dt>${esc(f.name)}</dt><dd>${esc(f.value)}</dd>`).join('')}</dl>` : ''}
     ${(m.lists || []).map((l) => list(l.title, l.items, link)).join('')}
     ${m.card ? `<details><summary data-help="modelLibrary">${esc(w.card)}</summary><div class="card">${m.card}</div></details>` : ''}`

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.catalog.source import TellsSecurity
 from modelshelf.catalog.types import RepoDetail
 from modelshelf.discovery import Relatives
-from modelshelf.errors import ModelshelfError, NotFound
-from modelshelf.vetting.signals import Signal, signal
+from modelshelf.errors import NotFound
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.library import cards
 from modelshelf_dashboard.library.rows import FORMATS
@@ -45,7 +43,6 @@ class Around:
         if lists := await self.relatives(name):
             self._show({"lists": lists})
         await self._moved(detail)
-        await self._scanned(detail)
 
     async def favour(self, model: str) -> None:
         """Keep a model as a favourite, or no more."""
@@ -69,17 +66,6 @@ class Around:
         newest = any(one.commit == detail.commit for one in installed)
         told = _("the newest commit") if newest else _("an older commit: {id}", id=installed[0].commit[:7])
         self._show({"facts": [*_history(detail), {"name": _("Installed"), "value": told}]})
-
-    async def _scanned(self, detail: RepoDetail) -> None:
-        try:
-            source = self._shelf.catalog.source(detail.card.source)
-            if not isinstance(source, TellsSecurity):
-                return
-            status = await source.security(detail.card.repo, detail.commit)
-        except ModelshelfError:  # a source that does not tell changes nothing
-            return
-        if status is not None:
-            self._show({"security": _told(signal(status, {file.path for file in detail.files}))})
 
 
 def _history(detail: RepoDetail) -> list[dict[str, str]]:
@@ -113,12 +99,3 @@ def _link(row: "Row") -> dict[str, Any]:
     card = row.card
     sub = " · ".join(part for part in (figures.size(card.size) if card.size else "", ", ".join(card.formats)) if part)
     return {"title": card.repo, "sub": sub, "id": str(card.id)}
-
-
-def _told(found: Signal) -> dict[str, Any]:
-    if found.findings:
-        lines = [f"{one.where}: {one.detail}" for one in found.findings[:SHOWN]]
-        return {"tone": "bad", "text": _("The source's own scanners warn of this model."), "lines": lines}
-    if found.status == "pending":
-        return {"tone": "warn", "text": _("The source's own scanners are still at it."), "lines": []}
-    return {"tone": "good", "text": _("The source's own scanners found nothing."), "lines": []}

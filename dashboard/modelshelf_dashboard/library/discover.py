@@ -110,7 +110,7 @@ class Discover:
         async with aclosing(self._listed.follow()) as turns:
             async for found in turns:
                 self._show(found)
-                if text and text == self.search.text:
+                if text.strip() and text == self.search.text:
                     self.search.change(proposals=await self._listed.suggest(text))
                     text = ""
 

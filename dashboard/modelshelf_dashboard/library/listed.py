@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from modelshelf.catalog.query import Query, parse
+from modelshelf.catalog.query import Query, complete, parse
 from modelshelf.errors import NotFound, UsageError
 from modelshelf_dashboard.library import counts
 from modelshelf_dashboard.library.asked import compose, wrong
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 PAGE = 50
-PAUSE = 0.15  # seconds
+PAUSE = 0.3  # seconds
 
 
 class Listed:
@@ -63,6 +63,8 @@ class Listed:
 
     async def suggest(self, text: str) -> list[str]:
         """What the last word in the box may become."""
+        if ":" not in text.split()[-1]:  # plain words become keys at most: that needs no list
+            return complete(text)
         return await self._shelf.catalog.index.complete(text)
 
     async def _page(self, query: Query, sort: str, number: int) -> "Page":
