@@ -22,7 +22,7 @@ class Search(Piece):
     sheet = param.Boolean(default=False, doc="whether a phone shows the button of the filters")
 
     # Panel waits 50 ms before it hears of a change: a third of the time in which a key has to be answered.
-    _priority_changes: ClassVar[list[str]] = ["text", "tokens"]
+    _priority_changes: ClassVar[list[str]] = ["text"]
 
     _esm = script("search")
     _stylesheets = style("search")
