@@ -19,9 +19,10 @@ export function render({model, el}) {
       ${model.foot.text ? `<p class="foot"><small>${esc(model.foot.text)}</small>${model.foot.action ? button(model.foot.action) : ''}</p>` : ''}`
     if (held) [...form.querySelectorAll('input,select,button')].find((node) => nameOf(node) === held)?.focus()
   }
-  // Several of these change at once with every key that is pressed: one drawing does for all.
+  // Several of these change with every key that is pressed. One drawing does for all, once the rows have been seen: who
+  // types waits for those.
   let due = false
-  const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; draw() }) } }
+  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => setTimeout(() => { due = false; draw() })) } }
   form.onchange = (event) => {
     const at = event.target
     model.send_msg(at.dataset.key ? {do: 'choose', key: at.dataset.key, token: at.value} : {do: 'toggle', token: at.dataset.token, on: at.checked})

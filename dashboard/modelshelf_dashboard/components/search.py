@@ -1,6 +1,6 @@
 """The search box: words stay words, `key:value` becomes a token that can be taken away again."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import param
 
@@ -20,6 +20,9 @@ class Search(Piece):
     topic = param.String(default="searchFiltering", doc="its help topic")
     action = param.Dict(default={}, doc="`{do, word, kind, help}`: a button beside it")
     sheet = param.Boolean(default=False, doc="whether a phone shows the button of the filters")
+
+    # Panel waits 50 ms before it hears of a change: a third of the time in which a key has to be answered.
+    _priority_changes: ClassVar[list[str]] = ["text"]
 
     _esm = script("search")
     _stylesheets = style("search")

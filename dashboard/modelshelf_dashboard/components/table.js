@@ -109,7 +109,7 @@ export function render({model, el}) {
     root.style.setProperty('--few', `minmax(0,1fr) ${columns.filter((c) => !c.wide).map((c) => c.width).join(' ')} auto`)
     grid.setAttribute('aria-label', model.label)
     grid.setAttribute('aria-busy', loading)
-    head.innerHTML = `<span role="columnheader" class="name">${model.picks ? `<input type="checkbox" class="pick all" data-help="batchSelection" aria-label="${esc(w.pickAll)}">` : ''}${esc(model.heading)}</span>${columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`
+    put(head, `<span role="columnheader" class="name">${model.picks ? `<input type="checkbox" class="pick all" data-help="batchSelection" aria-label="${esc(w.pickAll)}">` : ''}${esc(model.heading)}</span>${columns.map((c) => `<span role="columnheader" class="${c.kind} ${c.wide ? 'wide' : ''}">${esc(c.label)}</span>`).join('')}<span role="columnheader" class="actions"><span class="hidden">${esc(w.actions)}</span></span>`)
     root.querySelector('.status').textContent = loading ? w.loading : model.status
     grid.hidden = !loading && !model.rows.length
     if (loading) ghosts()
