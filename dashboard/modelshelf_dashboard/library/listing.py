@@ -33,7 +33,7 @@ class Listing:
     def notices(self) -> list[dict[str, Any]]:
         """What to say over the results; nothing while there is a list and all is well."""
         state = self._shelf.catalog_state
-        if state.busy:
+        if state.busy and not self._said(state.error):
             return [_notice("good", _going_on(state), "" if state.generation else _meanwhile())]
         if state.status == "failed" and state.error:
             kept = _("The list of before is still in use.") if state.generation else ""
@@ -42,6 +42,11 @@ class Listing:
             text = _("There is no list of all models yet.")
             return [_notice("good", text, _("Sources are asked as you type."), _begin(_("List all models")))]
         return []
+
+    def _said(self, error: str) -> bool:
+        """Whether a source says the same of itself right below: once is enough."""
+        state, sources = self._shelf.catalog_state, self._shelf.models_state.sources
+        return state.status == "waiting" and any(report.error == error for report in sources)
 
     def age(self) -> dict[str, Any]:
         """How old the list is, for the foot of the filters."""
