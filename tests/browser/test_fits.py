@@ -151,7 +151,7 @@ def test_a_proposal_is_carried_out(own: tuple[Served, Opener], picture: Picture)
     promised = proposal.locator(".score").inner_text()
     picture(page, "fit-fixes")
     proposal.get_by_role("button").click()
-    expect(page.locator(".notice.good:visible")).to_contain_text("loads every model so from now on")
+    expect(page.locator(".notice.good:visible", has_text="loads every model so from now on")).to_be_visible()
     expect(drawer(page).locator(".now .score")).to_have_text(re.compile(r"^[1-9]\d*$"))
     assert promised.isdigit()
     assert str(LONG) not in (shelf.home / "config.toml").read_text("utf-8")
@@ -165,7 +165,7 @@ def test_a_badge_carries_out_what_it_proposes(own: tuple[Served, Opener]) -> Non
     explained(page)
     popover(page).get_by_role("button", name=re.compile("^Apply: Use")).click()
     expect(popover(page)).to_have_count(0)
-    expect(page.locator(".notice.good:visible")).to_contain_text("loads every model so from now on")
+    expect(page.locator(".notice.good:visible", has_text="loads every model so from now on")).to_be_visible()
 
 
 def test_what_is_installed_is_judged_marked_and_compared(own: tuple[Served, Opener], picture: Picture) -> None:
@@ -328,7 +328,7 @@ def test_settings_that_were_tried_are_used(own: tuple[Served, Opener]) -> None:
     panel.get_by_label("Context", exact=True).press("ArrowLeft")
     expect(panel.locator("output").first).to_have_text("32,768 tokens")
     panel.get_by_role("button", name="Use these settings").click()
-    expect(page.locator(".notice.good:visible")).to_contain_text("loads every model so from now on")
+    expect(page.locator(".notice.good:visible", has_text="loads every model so from now on")).to_be_visible()
     assert "32768" in (shelf.home / "config.toml").read_text("utf-8")
 
 
