@@ -104,6 +104,14 @@ SECTION = {
     }],
 }  # fmt: skip
 
+SHIELD = {"kind": "blocked", "word": "x", "tip": "x"}
+FINDING = {"title": "x", "rule": "x", "where": "x", "could": "x", "todo": "x", "tone": "x"}
+VERDICT = {
+    "id": "x", "title": "x", "sub": "x", "shield": SHIELD, "lead": "x", "left": "x", "actions": [ACTION],
+    "notes": [{"tone": "x", "text": "x", "lines": ["x"]}], "facts": [{"name": "x", "value": "x", "code": True}],
+    "files": [{"path": "x", "shield": SHIELD, "note": "x", "findings": [FINDING]}],
+}  # fmt: skip
+
 # By component, one or more ways to fill it; none: it shows no text from outside.
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "Beside": [
@@ -117,6 +125,14 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"title": "x", "subtitle": "x", "turns": [{"role": "assistant", "text": "x", "note": "x", "tone": "x"}]},
         {"title": "x", "subtitle": "x", "live": "x", "busy": True, "waiting": "x"},
         {"others": [{"value": "x", "label": "x"}] * 2, "beside": "x"},
+    ],
+    "Checkup": [
+        {
+            "shown": {
+                "text": "x", "sub": "x", "tone": "x", "done": 1, "total": 2, "told": "x", "actions": [ACTION],
+                "troubles": [{"id": "x", "title": "x", "word": "x", "text": "x", "tone": "x"}], "left": "x",
+            }
+        }
     ],
     "Dialog": [
         {
@@ -193,6 +209,11 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "Tabs": [{"value": "a", "label": "x", "views": [{"key": "a", "label": "x", "topic": "x", "count": 3}]}],
     "TopBar": [{"providers": {"tone": "x", "text": "x"}, "active": 1, "person": {"name": "x", "role": "x"}}],
+    "Verdict": [
+        {"shown": VERDICT, "state": "ready"},
+        {"shown": VERDICT, "state": "stale", "note": NOTE, "busy": "x"},
+        {"shown": {"title": "x"}, "state": "error", "note": NOTE},
+    ],
     "WhatIf": [
         {
             "offer": {
