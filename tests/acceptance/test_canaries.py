@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import traceback
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -240,7 +241,8 @@ async def look_at_every_route(owner: Browser, watch: Watch) -> None:
     for path, methods in paths.items():
         if "get" in methods and path != "/api/events":
             for provider in ("typed", "named"):
-                asked = path.format_map({"org": org, "name": name, "provider": provider, "job": "x", "item": "x"})
+                known = {"org": org, "name": name, "provider": provider}
+                asked = path.format_map(defaultdict(lambda: "x", known))
                 seen = await owner.get(asked)
                 watch.look(asked, (sorted(seen.headers.items()), seen.text))
     for path in ("/api/providers/typed/validate?ping=true", "/api/providers/named/test", "/api/providers/none/test"):
