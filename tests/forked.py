@@ -8,6 +8,7 @@ import array
 import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -59,17 +60,20 @@ def _origin() -> str:
     """The address of the process that all others are forked from, started by the first that asks."""
     folder = tempfile.TemporaryDirectory(prefix="forked-")
     address = f"{folder.name}/socket"
-    process = subprocess.Popen([sys.executable, "-m", "tests.forked", address], cwd=Path(__file__).parents[1])
+    command = [sys.executable, "-m", "tests.forked", address]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE)
+    # It is nobody's child, for there are tests that count children, and it ends with this pipe.
+    assert process.wait(SECONDS) == 0, "it did not start"
+    pipe = process.stdin
+    assert pipe is not None
 
     def end() -> None:
-        process.terminate()
-        process.wait()
+        pipe.close()
         folder.cleanup()
 
     atexit.register(end)
     until = time.monotonic() + SECONDS
     while not Path(address).exists():
-        assert process.poll() is None, "it did not start"
         assert time.monotonic() < until, "it did not start in time"
         time.sleep(0.01)
     return address
@@ -77,6 +81,8 @@ def _origin() -> str:
 
 def serve(address: str) -> dict[str, Any]:
     """Wait for requests; returns only in a process that is to do what one says."""
+    if os.fork():
+        os._exit(0)
     for name in LOADED:
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -84,12 +90,13 @@ def serve(address: str) -> dict[str, Any]:
         listening.bind(f"{address}.new")
         listening.listen(64)
         Path(f"{address}.new").rename(address)
-        while True:
+        while listening in select.select([listening, sys.stdin.buffer], [], [])[0]:
             channel, _ = listening.accept()
             with channel:
                 if os.fork() == 0:
                     listening.close()
                     return _attend(channel)
+    os._exit(0)
 
 
 def _attend(channel: socket.socket) -> dict[str, Any]:
