@@ -101,6 +101,7 @@ def test_all_transfers_in_one_line() -> None:
     )
 
 
+@pytest.mark.blocking
 async def test_several_are_chosen_asked_about_and_begun(shelf: Shelf, session: Session) -> None:
     dialog = Dialog()
     session.begin()
