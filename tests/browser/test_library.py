@@ -93,7 +93,7 @@ def test_two_models_stand_side_by_side_and_nothing_is_cut_off(
     if width == NARROW:
         page.get_by_role("button", name=re.compile("^Filters")).click()
     page.get_by_role("combobox", name="Size on disk").select_option("size:<8GB")
-    page.locator(".piece-Filters").get_by_role("button", name="Clear the filters").filter(visible=True).first.click()
+    page.locator("form [data-do=clear]:visible").click()
     page.get_by_role("button", name="Favourites").click()
     if width == NARROW:
         page.get_by_role("button", name="Show the results").click()
