@@ -145,6 +145,25 @@ def _kinds(kind: str, path: str) -> frozenset[str]:
     return frozenset({kind, "pickle"} if torch else {kind})
 
 
+class PolicyFile:
+    """A policy on the disk, read anew when its file changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: tuple[tuple[int, int], Policy] | None = None
+
+    def read(self) -> Policy:
+        """As `load_policy`."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return load_policy(self.path)
+        stamp = (found.st_mtime_ns, found.st_size)
+        if self._read is None or self._read[0] != stamp:
+            self._read = stamp, load_policy(self.path)
+        return self._read[1]
+
+
 def load_policy(file: Path) -> Policy:
     """The policy in a file; one that decides nothing if there is no such file.
 

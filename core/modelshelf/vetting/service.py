@@ -9,25 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelshelf.access import AccessService, Role, require
-from modelshelf.catalog.source import TellsSecurity
-from modelshelf.catalog.types import RepoDetail, RepoFile
 from modelshelf.config import ConfigManager
-from modelshelf.errors import Blocked, ModelshelfError, NotFound, UsageError
+from modelshelf.errors import Blocked, NotFound, UsageError
 from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.ids import ModelId
-from modelshelf.network import Network
 from modelshelf.store import Store
 from modelshelf.vetting import memory, rules
+from modelshelf.vetting.beforehand import Beforehand
 from modelshelf.vetting.checks import Checks
 from modelshelf.vetting.checksums import ValidationService, digests
 from modelshelf.vetting.crew import Crew, OpenFile
 from modelshelf.vetting.known import FileVerdict, known_of
 from modelshelf.vetting.origin import Origin
-from modelshelf.vetting.policy import FILE, Policy, load_policy
-from modelshelf.vetting.prescan import Prescan, Prescanner
+from modelshelf.vetting.policy import FILE, Policy, PolicyFile
+from modelshelf.vetting.prescan import Prescan
 from modelshelf.vetting.quarantine import Quarantine
 from modelshelf.vetting.scanner import SecurityScanner
-from modelshelf.vetting.signals import Signal, signal
+from modelshelf.vetting.signals import Signal
 from modelshelf.vetting.sweep import Sweep
 from modelshelf.vetting.types import FileToScan, Finding, ScanReport, Verdict
 
@@ -58,8 +56,9 @@ class VettingService:
         catalog: "CatalogService | None" = None,
     ) -> None:
         self.access = access
-        self._config, self._events, self._catalog = config, events, catalog
-        self._policy: tuple[tuple[int, int] | None, Policy] = (None, Policy())
+        self._events = events
+        self._policy = PolicyFile(config.home / FILE)
+        self._beforehand = Beforehand(config, catalog, self.policy) if catalog else None
         self.quarantine = Quarantine(config, store, events, access)
         self.validation = ValidationService()
         self.checks = Checks(self)
@@ -83,7 +82,7 @@ class VettingService:
     @property
     def policy_file(self) -> Path:
         """Where the policy is written."""
-        return self._config.home / FILE
+        return self._policy.path
 
     async def policy(self) -> Policy:
         """The policy in force; it is read anew when its file changed.
@@ -91,7 +90,7 @@ class VettingService:
         Raises:
             ConfigError: it says something that is not allowed.
         """
-        return await asyncio.to_thread(self._read_policy)
+        return await asyncio.to_thread(self._policy.read)
 
     async def confinement(self) -> str:
         """How the scanning process is kept from network and programs here: `seccomp`, or empty where it is not."""
@@ -203,16 +202,12 @@ class VettingService:
         self._events.publish(LibraryChanged(repo=found.repo))
 
     async def hub_signal(self, model: str | ModelId, files: Sequence[str] = ()) -> Signal:
-        """What the source's own scanners say of these files of a model, or of all; unavailable if there is none to ask.
+        """What the source's own scanners say of these files of a model, or of all.
 
         Raises:
-            NotFound, AccessError, Unreachable: the source does not tell.
+            NotFound, AccessError, Unreachable: the model cannot be looked up.
         """
-        if self._catalog is None:
-            return Signal("unavailable")
-        source, name = await self._catalog.resolve(model)
-        detail = await self._catalog.detail(name)
-        return await self._signal(source.name, detail, set(files) or {file.path for file in detail.files})
+        return await self._looks.signal(model, files)
 
     async def scan_installed(self, model: "InstalledModel", *, fresh: bool = False) -> tuple[ScanReport, ...]:
         """The verdicts on the files of an installed model, under the present rules and policy; as `scan`.
@@ -275,15 +270,7 @@ class VettingService:
             NotFound, AccessError, Unreachable: it cannot be had.
             ConfigError: the policy cannot be read.
         """
-        from modelshelf.downloads.choose import choose
-
-        if self._catalog is None:
-            raise UsageError("There is no catalogue to look up models in.")
-        source, name = await self._catalog.resolve(model)
-        detail = await self._catalog.detail(name)
-        wanted = files or ((name.file,) if name.file else ())
-        chosen = await asyncio.to_thread(choose, [file.path for file in detail.files], wanted)
-        return await self._prescan(source.name, detail, set(chosen))
+        return await self._looks.model(model, files)
 
     async def prescan_plan(self, plan: "DownloadPlan") -> Prescan:
         """As `prescan`, of the files that a plan would fetch.
@@ -291,48 +278,13 @@ class VettingService:
         Raises:
             As `prescan`.
         """
-        if self._catalog is None:
+        return await self._looks.plan(plan)
+
+    @property
+    def _looks(self) -> Beforehand:
+        if self._beforehand is None:
             raise UsageError("There is no catalogue to look up models in.")
-        detail = await self._catalog.detail(ModelId(plan.repo, plan.source, plan.commit))
-        return await self._prescan(plan.source, detail, {file.path for file in plan.files})
-
-    async def _prescan(self, source: str, detail: RepoDetail, paths: set[str]) -> Prescan:
-        assert self._catalog is not None  # noqa: S101 - asked by those who call
-        place, network = self._catalog.source(source), Network(self._config)
-        origin = Origin(source, detail.card.repo, detail.commit, detail.card.licence)
-        policy = await self.policy()
-        files: list[RepoFile] = [file for file in detail.files if file.path in paths]
-        scanner = Prescanner(network, place, detail.card.repo, detail.commit)
-        try:
-            (reports, unseen), hub = await asyncio.gather(scanner.look(files), self._signal(source, detail, paths))
-        finally:
-            await network.aclose()
-        judged = tuple(
-            policy.apply(report, Origin(source, origin.repo, origin.commit), report.path) for report in reports
-        )
-        return Prescan(
-            source, origin.repo, origin.commit, judged, unseen, hub, tuple(policy.about(origin)), scanner.fetched
-        )
-
-    async def _signal(self, source: str, detail: RepoDetail, paths: set[str]) -> Signal:
-        assert self._catalog is not None  # noqa: S101 - as above
-        place = self._catalog.source(source)
-        if not isinstance(place, TellsSecurity):
-            return Signal("unavailable")
-        try:
-            return signal(await place.security(detail.card.repo, detail.commit), paths)
-        except ModelshelfError:
-            return Signal("unavailable")
-
-    def _read_policy(self) -> Policy:
-        try:
-            found = self.policy_file.stat()
-        except OSError:
-            return load_policy(self.policy_file)
-        stamp = (found.st_mtime_ns, found.st_size)
-        if self._policy[0] != stamp:
-            self._policy = (stamp, load_policy(self.policy_file))
-        return self._policy[1]
+        return self._beforehand
 
 
 def _open(file: Path, stack: ExitStack) -> int:
