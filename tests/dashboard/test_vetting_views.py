@@ -227,7 +227,7 @@ async def test_the_check_can_be_paused_and_stopped_by_anyone_who_may(page: Page)
     page.session.begin()
     await page.download(TINY)
     piece, checks = page.library.installed.checking.piece, page.shelf.vetting.checks
-    await checks.begin(page.shelf.library, scan=True)
+    await checks.begin("", page.shelf.library, scan=True)
     await checks.steer("pause")
     await until(lambda: piece.shown.get("text") == "The check is paused.")
     assert [action["word"] for action in piece.shown["actions"]] == ["Resume", "Stop"]

@@ -150,7 +150,9 @@ async def accept(shelf: TheShelf, acceptance: Acceptance) -> ReportAnswer:
 @router.post("/check", status_code=202, dependencies=[OperatorOnly])
 async def check(shelf: TheShelf, order: CheckOrder) -> CheckAnswer:
     """Begin to verify everything; follow it here or by the events of the kind `verify`."""
-    return CheckAnswer.model_validate(await shelf.vetting.checks.begin(shelf.library, order.model, scan=order.scan))
+    return CheckAnswer.model_validate(
+        await shelf.vetting.checks.begin(order.model or "", shelf.library, scan=order.scan)
+    )
 
 
 @router.get("/check")

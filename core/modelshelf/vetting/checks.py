@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from modelshelf.access import Role, require
 from modelshelf.errors import ModelshelfError, UsageError
 from modelshelf.vetting.sweep import Sweep, SweepStep
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT = 1000
+Deed = Literal["pause", "resume", "cancel"]
 _GOOD = frozenset({"ok", "recorded"})
 
 
@@ -42,6 +44,7 @@ class Checks:
 
     def __init__(self, vetting: "VettingService") -> None:
         self._vetting = vetting
+        self.access = vetting.access
         self._sweep: Sweep | None = None
         self._task: asyncio.Task[None] | None = None
         self._state = CheckState()
@@ -55,10 +58,12 @@ class Checks:
         status = "paused" if sweep.paused else "running"
         return replace(self._state, status=status, done=sweep.done, total=sweep.total, bad=sweep.bad)
 
-    async def begin(self, library: "ModelLibrary", model: str | None = None, *, scan: bool = False) -> CheckState:
-        """Begin a check.
+    @require(Role.OPERATOR, "vetting.check")
+    async def begin(self, model: str, library: "ModelLibrary", *, scan: bool = False) -> CheckState:
+        """Begin a check of a model, or with an empty name of everything.
 
         Raises:
+            RoleRequired: a viewer asks.
             UsageError: one is running.
             NotFound: the model is not installed.
         """
@@ -67,11 +72,16 @@ class Checks:
         if model:
             await library.get(model)
         self._sweep, self._state = self._vetting.sweep(library), CheckState("running")
-        self._task = asyncio.create_task(self._run(self._sweep, model, scan), name="vetting.check")
+        self._task = asyncio.create_task(self._run(self._sweep, model or None, scan), name="vetting.check")
         return self.state
 
-    async def steer(self, deed: Literal["pause", "resume", "cancel"]) -> None:
-        """Pause, resume or cancel; nothing happens where nothing runs."""
+    @require(Role.OPERATOR, "vetting.check")
+    async def steer(self, deed: Deed) -> None:
+        """Pause, resume or cancel; nothing happens where nothing runs.
+
+        Raises:
+            RoleRequired: a viewer asks.
+        """
         if self._sweep is None or self._task is None or self._task.done():
             return
         if deed == "pause":

@@ -118,18 +118,18 @@ class Sweep:
                 )  # fmt: skip
 
     async def _whole(self, model: "InstalledModel", *, scan: bool) -> Sequence[SweepStep]:
-        about = {"repo": model.repo, "commit": model.commit, "done": self.done, "total": self.total}
-        found = [
-            SweepStep(path=flaw.path, status=flaw.status, detail=flaw.detail, **about)  # type: ignore[arg-type]
-            for flaw in await asyncio.to_thread(lambda: list(flaws(model)))
-        ]
+        def step(path: str, status: str, detail: str) -> SweepStep:
+            return SweepStep(model.repo, model.commit, path, status, detail, done=self.done, total=self.total)
+
+        flawed = await asyncio.to_thread(lambda: list(flaws(model)))
+        found = [step(flaw.path, flaw.status, flaw.detail) for flaw in flawed]
         for report in await self._vetting.scan_installed(model) if scan else ():
             if report.verdict is not Verdict.PASS:
                 detail = report.findings[0].detail if report.findings else ""
-                found.append(SweepStep(path=report.path, status=report.verdict.value, detail=detail, **about))  # type: ignore[arg-type]
+                found.append(step(report.path, report.verdict.value, detail))
         if scan:
             self._events.publish(LibraryChanged(repo=model.repo))
-        return [self._step(step) for step in found]
+        return [self._step(one) for one in found]
 
     def _step(self, step: SweepStep) -> SweepStep:
         self.bad += step.bad

@@ -1,9 +1,10 @@
 """Verify everything: the line above what is installed, with progress, a pause, what was found, and the report."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.access import Role
-from modelshelf.vetting.checks import CheckState
+from modelshelf.vetting.checks import CheckState, Deed
 from modelshelf.vetting.sweep import SweepStep
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.checkup import Checkup
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from modelshelf_dashboard.library.verdicts import Verdicts
 
 LISTED = 12
-_STEERED = frozenset({"pause", "resume", "cancel"})
+_STEERED: Mapping[str, Deed] = {"pause": "pause", "resume": "resume", "cancel": "cancel"}
 
 
 class Checking:
@@ -62,9 +63,9 @@ class Checking:
     async def _steer(self, deed: str) -> None:
         checks = self._shelf.vetting.checks
         if deed == "verify":
-            await checks.begin(self._shelf.library, scan=True)
+            await checks.begin("", self._shelf.library, scan=True)
         elif deed in _STEERED:
-            await checks.steer(deed)  # type: ignore[arg-type]
+            await checks.steer(_STEERED[deed])
         self._shelf.models_state.check = checks.state
 
     async def _report(self, deed: str) -> None:

@@ -1,6 +1,7 @@
 """Quarantine: files that are held back, and downloads that wait for a decision, with what they could do."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.access import Role
@@ -75,45 +76,26 @@ class Quarantine:
         return self._verdicts.deciding.why_not(role)
 
     def _row(self, item: Held) -> dict[str, Any]:
+        actions = [
+            {"do": "open", "word": _("Inspect")},
+            {"do": "release", "word": _("Release"), "why": self._why(Role.ADMIN)},
+            {"do": "delete", "word": _("Delete"), "kind": "trouble", "why": self._why(Role.OPERATOR)},
+        ]
         details = list(dict.fromkeys(finding.detail for finding in item.findings)) or [_("It did not pass.")]
-        return {
-            "id": item.id,
-            "title": item.path.rpartition("/")[2],
-            "sub": item.repo,
-            "more": details[0],
-            "shield": words.shield("block", details[0]),
-            "cells": {
-                "why": {"main": " ".join(details[:3])},
-                "from": {"main": item.source, "sub": f"{item.commit[:7]} · {figures.size(item.size)}"},
-                "when": {"main": figures.ago(item.at)},
-            },
-            "actions": [
-                {"do": "open", "word": _("Inspect")},
-                {"do": "release", "word": _("Release"), "why": self._why(Role.ADMIN)},
-                {"do": "delete", "word": _("Delete"), "kind": "trouble", "why": self._why(Role.OPERATOR)},
-            ],
-        }
+        row = _told("block", details, item.source, f"{item.commit[:7]} · {figures.size(item.size)}", item.at)
+        return {**row, "id": item.id, "title": item.path.rpartition("/")[2], "sub": item.repo, "actions": actions}
 
     def _job_row(self, job: Job) -> dict[str, Any]:
-        details = list(dict.fromkeys(one["detail"] for one in doubts(job))) or [job.error]
         why = self._why(Role.ADMIN) or (_("Your policy wants the decision.") if policy_speaks(job) else "")
-        return {
-            "id": job.id,
-            "title": job.repo.partition("/")[2] or job.repo,
-            "sub": job.repo,
-            "more": details[0],
-            "shield": words.shield("review", details[0]),
-            "cells": {
-                "why": {"main": " ".join(details[:3])},
-                "from": {"main": job.source, "sub": f"{job.commit[:7]} · {figures.size(job.total)}"},
-                "when": {"main": figures.ago(job.ended)},
-            },
-            "actions": [
-                {"do": "open", "word": _("Inspect")},
-                {"do": "accept", "word": _("Accept"), "why": why},
-                {"do": "refuse", "word": _("Reject"), "kind": "trouble", "why": self._why(Role.OPERATOR)},
-            ],
-        }
+        actions = [
+            {"do": "open", "word": _("Inspect")},
+            {"do": "accept", "word": _("Accept"), "why": why},
+            {"do": "refuse", "word": _("Reject"), "kind": "trouble", "why": self._why(Role.OPERATOR)},
+        ]
+        details = list(dict.fromkeys(one["detail"] for one in doubts(job))) or [job.error]
+        row = _told("review", details, job.source, f"{job.commit[:7]} · {figures.size(job.total)}", job.ended)
+        title = job.repo.partition("/")[2] or job.repo
+        return {**row, "id": job.id, "title": title, "sub": job.repo, "actions": actions}
 
     def _heard(self, message: dict[str, Any]) -> None:
         name, deciding = str(message.get("id", "")), self._verdicts.deciding
@@ -148,4 +130,17 @@ def _empty() -> dict[str, Any]:
     return {
         "text": _("Nothing is held back."),
         "remedy": _("Files that could run code or are not what they claim come here instead of into the library."),
+    }
+
+
+def _told(verdict: str, details: Sequence[str], source: str, which: str, at: datetime | None) -> dict[str, Any]:
+    """What a row says of the findings, and where and when it came from."""
+    return {
+        "more": details[0],
+        "shield": words.shield(verdict, details[0]),
+        "cells": {
+            "why": {"main": " ".join(details[:3])},
+            "from": {"main": source, "sub": which},
+            "when": {"main": figures.ago(at)},
+        },
     }

@@ -6,7 +6,8 @@ from contextlib import aclosing
 
 import pytest
 
-from modelshelf.errors import NotFound, UsageError
+from modelshelf.access import Principal, Role, acting_as
+from modelshelf.errors import NotFound, RoleRequired, UsageError
 from modelshelf.events import VerifyProgress
 from modelshelf.shelf import Shelf
 from modelshelf.vetting.sweep import SweepStep
@@ -73,17 +74,27 @@ async def test_one_check_runs_at_a_time_and_can_be_steered(shelf: Shelf) -> None
     await asyncio.to_thread(install, shelf.library.cache, "org/m", GOOD)
     checks = shelf.vetting.checks
     assert checks.state.status == "none"
-    await checks.begin(shelf.library)
+    await checks.begin("", shelf.library)
     await checks.steer("pause")
     assert checks.state.status == "paused"
     with pytest.raises(UsageError, match="A check is running"):
-        await checks.begin(shelf.library)
+        await checks.begin("", shelf.library)
     await checks.steer("resume")
     done = await checks.wait()
     assert (done.status, done.bad, done.files) == ("done", 0, 2)
     with pytest.raises(NotFound):
-        await checks.begin(shelf.library, "org/none")
-    await checks.begin(shelf.library)
+        await checks.begin("org/none", shelf.library)
+    await checks.begin("", shelf.library)
     await checks.steer("pause")
     await checks.steer("cancel")
     assert checks.state.status == "cancelled"
+
+
+async def test_who_may_only_look_neither_begins_nor_ends_a_check(shelf: Shelf) -> None:
+    checks = shelf.vetting.checks
+    with acting_as(Principal("eve", Role.VIEWER)):
+        with pytest.raises(RoleRequired):
+            await checks.begin("", shelf.library)
+        with pytest.raises(RoleRequired):
+            await checks.steer("cancel")
+    assert checks.state.status == "none"

@@ -1,6 +1,7 @@
 """Goes through a JSON document and finds what a loader could be led to import, run or choke on."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,8 +41,8 @@ def pairs_once(pairs: list[tuple[str, Any]], doubles: list[str]) -> dict[str, An
     """The object of these pairs; what is there twice is noted."""
     found = dict(pairs)
     if len(found) != len(pairs) and not doubles:
-        seen: set[str] = set()
-        doubles.extend(next([key] for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        counted = Counter(key for key, _ in pairs)
+        doubles.append(next(key for key, count in counted.items() if count > 1))
     return found
 
 
