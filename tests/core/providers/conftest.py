@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from modelshelf.access import AccessService
@@ -14,6 +15,7 @@ from modelshelf.events import EventBus
 from modelshelf.library import ModelLibrary
 from modelshelf.providers import ChatChunk, ChatMessage, ChatRequest, ProviderConfig, ProviderContext
 from modelshelf.providers.adapters.builtin import BuiltinProvider
+from modelshelf.providers.engine import Engine, EngineModel
 from modelshelf.providers.registry import ProviderRegistry
 from modelshelf.samples import CHAT_REPO
 from modelshelf.samples.shipped import repositories
@@ -126,3 +128,17 @@ async def collect(answer: AsyncGenerator[ChatChunk, None]) -> tuple[str, list[Ch
     async with aclosing(answer) as chunks:
         pieces = [chunk async for chunk in chunks]
     return "".join(piece.text for piece in pieces), pieces
+
+
+@pytest.fixture
+def model(gguf: Path) -> EngineModel:
+    return EngineModel(gguf, "tiny-llama", context=4096)
+
+
+@pytest.fixture
+def engine(loop: LoopRunner, config: ConfigManager) -> Engine:
+    return loop.enter(aclosing(Engine(config)))
+
+
+async def children() -> list[int]:
+    return [child.pid for child in await asyncio.to_thread(psutil.Process().children)]

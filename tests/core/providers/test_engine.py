@@ -4,30 +4,24 @@ import asyncio
 import os
 import select
 import signal
-import struct
 import subprocess
 import sys
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from modelshelf.config import ConfigManager
-from modelshelf.errors import EngineFailed, ModelDoesNotFit, NotFound, ProviderError, Unsupported, UsageError
-from modelshelf.library import ModelLibrary
-from modelshelf.providers import ProviderConfig, ProviderContext, ServedModel
+from modelshelf.errors import EngineFailed, ModelDoesNotFit, NotFound, ProviderError
 from modelshelf.providers.adapters.builtin import BuiltinProvider
 from modelshelf.providers.engine import Engine, EngineModel, EngineProcess
 from modelshelf.providers.engine.fit import fitted
 from modelshelf.providers.engine.log import EngineLog
-from modelshelf.providers.engine.process import CHILD, installed_version, scrubbed
+from modelshelf.providers.engine.process import installed_version, scrubbed
 from modelshelf.providers.http import Endpoint
-from modelshelf.providers.spec import LoadSettings
-from tests.conftest import LoopRunner
-from tests.core.providers.conftest import ask, collect, install
+from tests.core.providers.conftest import ask, children, collect, install
 from tests.shapes import SHAPES, write
 
 LONG = 3000
@@ -39,78 +33,11 @@ def unchecked(model: EngineModel) -> EngineModel:
 
 
 @pytest.fixture
-def model(gguf: Path) -> EngineModel:
-    return EngineModel(gguf, "tiny-llama", context=4096)
-
-
-@pytest.fixture
-def engine(loop: LoopRunner, config: ConfigManager) -> Engine:
-    return loop.enter(aclosing(Engine(config)))
-
-
-@dataclass
-class Settled:
-    """The built-in engine with what was settled for its models; `told` is set when they are others than before."""
-
-    provider: BuiltinProvider
-    wanted: LoadSettings
-    told: asyncio.Event
-
-    @property
-    def process(self) -> EngineProcess:
-        """The one child."""
-        [process] = self.provider._engine.loaded
-        return process
-
-    async def ask(self, path: str) -> Any:
-        """What the child answers."""
-        endpoint = Endpoint("the child", self.process.url, headers={"Authorization": f"Bearer {self.process.key}"})
-        async with aclosing(endpoint):
-            return await endpoint.json("GET", path)
-
-
-@pytest.fixture
-def settled(loop: LoopRunner, config: ConfigManager, library: ModelLibrary, cached: Path) -> Settled:
-    made = Settled.__new__(Settled)
-    made.wanted, made.told = LoadSettings(), asyncio.Event()
-
-    async def settings(_provider: str, _model: str) -> LoadSettings:
-        return made.wanted
-
-    context = ProviderContext(config, library, lambda _: made.told.set(), load_settings=settings)
-    provider = BuiltinProvider(ProviderConfig("builtin", "builtin", "Built-in engine"), context)
-    made.provider = loop.enter(aclosing(provider))
-    return made
-
-
-@pytest.fixture
-def embedder(config: ConfigManager, gguf: Path, tmp_path: Path) -> str:
-    """The sample model with a header that tells how the vectors of a text become one."""
-    # Both keys together take 64 bytes, so that what follows stays aligned.
-    pooling = _text(b"llama.pooling_type") + struct.pack("<II", 4, 1)
-    filler = _text(b"x.pad") + struct.pack("<I", 8) + _text(b"12345")
-    data = gguf.read_bytes()
-    magic, version, tensors, keys = struct.unpack_from("<4sIQQ", data)
-    file = tmp_path / "tiny-embed.Q8_0.gguf"
-    file.write_bytes(struct.pack("<4sIQQ", magic, version, tensors, keys + 2) + pooling + filler + data[24:])
-    install(config.paths.cache, "samples/tiny-embed-GGUF", file)
-    return "tiny-embed"
-
-
-def _text(data: bytes) -> bytes:
-    return struct.pack("<Q", len(data)) + data
-
-
-@pytest.fixture
 def stuck(tmp_path: Path) -> Path:
     """A file whose loading never ends: a pipe nobody writes to."""
     pipe = tmp_path / "stuck.gguf"
     os.mkfifo(pipe)
     return pipe
-
-
-async def children() -> list[int]:
-    return [child.pid for child in await asyncio.to_thread(psutil.Process().children)]
 
 
 async def test_the_child_killed_in_mid_answer_is_told_clearly_and_the_next_question_works(
@@ -278,164 +205,6 @@ async def test_room_is_made_for_another_model_but_not_under_a_running_answer(
 async def _load(engine: Engine, model: EngineModel) -> EngineProcess:
     async with engine.hold(model) as process:
         return process
-
-
-async def test_a_model_is_loaded_as_asked_over_settled_over_configured(settled: Settled, config: ConfigManager) -> None:
-    config.set("engine.slots", 2)
-    settled.wanted = LoadSettings(context=512, kv="q8_0")
-    await settled.provider.load("tiny-llama", LoadSettings(context=1024, gpu_layers=-1, flash_attention=True))
-    assert (await settled.ask("props"))["default_generation_settings"]["n_ctx"] == 1024
-    assert len(await settled.ask("slots")) == 2
-    assert settled.process.model.kv == "q8_0"
-    assert (await listed(settled)).context == 1024
-
-
-async def test_one_layer_on_the_gpu_and_no_flash_attention_load_too(settled: Settled) -> None:
-    await settled.provider.load("tiny-llama", LoadSettings(gpu_layers=1, flash_attention=False))
-    text, _ = await collect(settled.provider.chat("tiny-llama", ask("Once upon a time")))
-    assert text.strip()
-
-
-@pytest.mark.parametrize(
-    ("order", "told"),
-    [
-        ({}, "-1 AUTO F16 False 512"),
-        ({"gpu_layers": -1, "flash_attention": True, "kv": "q4_0"}, "-2 ENABLED Q4_0 False 512"),
-        ({"gpu_layers": 7, "flash_attention": False, "embeds": True, "batch": 2048}, "7 DISABLED F16 True 2048"),
-    ],
-)
-async def test_the_child_gives_the_settings_to_the_engine(order: dict[str, Any], told: str) -> None:
-    usual = {"model": "m", "alias": "a", "key": "k", "context": 512, "slots": 1, "kv": "f16", "threads": 0}
-    usual |= {"gpu_layers": None, "flash_attention": None, "embeds": False, "batch": 512}
-    script = (
-        f"import runpy; made = runpy.run_path({str(CHILD)!r})['parameters']({usual | order!r})\n"
-        "kind = lambda value: value.name.rpartition('TYPE_')[2]\n"
-        "print(made.n_gpu_layers, kind(made.flash_attn_type), kind(made.cache_type_k), made.embedding, made.n_ubatch)"
-    )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=subprocess.PIPE)
-    said, _ = await process.communicate()
-    assert said.decode().strip() == told
-
-
-async def test_a_small_cache_without_flash_attention_is_what_the_engine_refuses(
-    engine: Engine, model: EngineModel
-) -> None:
-    with pytest.raises(EngineFailed, match="cannot load tiny-llama"):
-        async with engine.hold(replace(model, kv="q8_0", flash_attention=False)):
-            pass
-
-
-async def test_what_was_asked_for_holds_until_it_is_unloaded(settled: Settled) -> None:
-    await settled.provider.load("tiny-llama", LoadSettings(context=512))
-    first = settled.process.pid
-    await collect(settled.provider.chat("tiny-llama", ask("hello")))
-    assert settled.process.pid == first
-    await settled.provider.unload("tiny-llama")
-    await collect(settled.provider.chat("tiny-llama", ask("hello")))
-    assert settled.process.model.context == 4096
-
-
-async def test_changed_settings_load_it_anew_when_its_answers_have_ended(settled: Settled) -> None:
-    settled.wanted = LoadSettings(context=512)
-    chunks = settled.provider.chat("tiny-llama", ask("Once", max_tokens=LONG // 10, ignore_eos=True))
-    await anext(chunks)
-    first = settled.process.pid
-    settled.wanted = LoadSettings(context=1024)
-    (text, pieces), (other, _) = await asyncio.gather(
-        collect(chunks), collect(settled.provider.chat("tiny-llama", ask("Once upon a time")))
-    )
-    assert text
-    assert other
-    assert pieces[-1].finish == "length"
-    assert settled.process.pid != first
-    assert settled.process.model.context == 1024
-
-
-async def test_it_is_unloaded_when_nobody_used_it_for_so_long(settled: Settled) -> None:
-    settled.wanted = LoadSettings(idle_seconds=1)
-    async with aclosing(settled.provider.chat("tiny-llama", ask("Once", max_tokens=LONG, ignore_eos=True))) as chunks:
-        await anext(chunks)
-        pid = settled.process.pid
-        settled.told.clear()
-    async with asyncio.timeout(20):
-        await settled.told.wait()
-    assert (await listed(settled)).loaded is False
-    text, _ = await collect(settled.provider.chat("tiny-llama", ask("Once upon a time")))
-    assert text.strip()
-    assert settled.process.pid != pid
-    # Another number of seconds is no reason to load it anew.
-    again = settled.process.pid
-    settled.wanted = LoadSettings(idle_seconds=600)
-    await collect(settled.provider.chat("tiny-llama", ask("Once upon a time")))
-    assert settled.process.pid == again
-
-
-async def test_it_is_not_unloaded_while_it_answers(config: ConfigManager, model: EngineModel) -> None:
-    async with aclosing(Engine(config)) as engine:
-        async with engine.hold(replace(model, idle_seconds=1)):
-            pass
-        async with engine.hold(replace(model, idle_seconds=1)) as process:
-            assert not await process.ended(1.5)
-        assert await process.ended(20)
-    assert await children() == []
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [LoadSettings(kv="q8_0", flash_attention=False), LoadSettings(context=1), LoadSettings(kv="f32")],
-)
-async def test_settings_that_make_no_sense_are_refused_before_anything_is_loaded(
-    settled: Settled, settings: LoadSettings
-) -> None:
-    with pytest.raises(UsageError):
-        await settled.provider.load("tiny-llama", settings)
-    assert await children() == []
-    text, _ = await collect(settled.provider.chat("tiny-llama", ask("Once upon a time")))
-    assert text.strip()
-
-
-async def test_details_and_an_estimate_come_from_the_header(builtin: BuiltinProvider) -> None:
-    told = await builtin.detail("tiny-llama")
-    assert (told["architecture"], told["context"], told["quantisation"]) == ("llama", 4096, "Q8_0")
-    assert "<|" in told["chat_template"]
-    assert "tensors" not in told
-    little = await builtin.estimate("tiny-llama", LoadSettings(context=512, kv="q8_0"))
-    much = await builtin.estimate("tiny-llama", LoadSettings(context=4096))
-    assert little["weights"] == much["weights"] > 3_000_000
-    assert little["kv"] < much["kv"] / 8
-    assert much["total"] > much["weights"]
-    for call in (builtin.detail, builtin.estimate):
-        with pytest.raises(NotFound):
-            await call("no-such-model")
-
-
-async def test_a_model_made_for_it_embeds(builtin: BuiltinProvider, embedder: str) -> None:
-    assert {model.name: model.abilities for model in await builtin.models()} == {
-        "tiny-llama": ("chat",), embedder: ("embed",),
-    }  # fmt: skip
-    found = await builtin.embed(embedder, ["Once upon a time", "a small dog", "Once upon a time"])
-    assert len({len(vector) for vector in found.vectors}) == 1
-    assert found.vectors[0] == found.vectors[2] != found.vectors[1]
-    assert any(found.vectors[1])
-    assert found.usage["total_tokens"] > 0
-
-
-async def test_a_text_beyond_what_the_embedder_takes_in_is_told(builtin: BuiltinProvider, embedder: str) -> None:
-    await builtin.embed(embedder, ["once upon a time " * 300])
-    with pytest.raises(ProviderError, match="longer than tiny-embed can take in"):
-        await builtin.embed(embedder, ["once upon a time " * 3000])
-
-
-async def test_a_chat_model_does_not_embed_and_the_other_way_round(builtin: BuiltinProvider, embedder: str) -> None:
-    with pytest.raises(Unsupported, match="tiny-llama was made to chat"):
-        await builtin.embed("tiny-llama", ["one"])
-    with pytest.raises(Unsupported, match="tiny-embed makes embeddings and does not chat"):
-        await collect(builtin.chat(embedder, ask("hello")))
-
-
-async def listed(settled: Settled) -> ServedModel:
-    [model] = await settled.provider.models()
-    return model
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
