@@ -3,26 +3,11 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from modelshelf.access import Role
 from modelshelf.config import ConfigManager
 from modelshelf.events import SyncAsked
-from tests.conftest import LoopRunner
 from tests.core.catalog.test_index import BASE, MODELS, publish
-from tests.dashboard.serving import Browser, Served, served
-
-
-@pytest.fixture
-def site(loop: LoopRunner, config: ConfigManager) -> Served:
-    from modelshelf.shelf import Shelf
-
-    return loop.enter(served(Shelf(config)))
-
-
-@pytest.fixture
-def owner(loop: LoopRunner, site: Served) -> Browser:
-    return loop.runner.run(site.owner())
+from tests.dashboard.serving import Browser, Served
 
 
 async def test_the_catalogue_is_browsed_completed_and_kept_up_to_date(

@@ -3,25 +3,12 @@
 import pytest
 
 from modelshelf.access import Role
-from modelshelf.config import ConfigManager
 from tests.conftest import LoopRunner
-from tests.dashboard.serving import Browser, Served, served
+from tests.dashboard.serving import Browser, Served
 from tests.engines.compatible import CompatibleSimulator
 from tests.engines.ollama import OllamaSimulator
 
 KEY = "sk-http-canary-1234"
-
-
-@pytest.fixture
-def site(loop: LoopRunner, config: ConfigManager) -> Served:
-    from modelshelf.shelf import Shelf
-
-    return loop.enter(served(Shelf(config)))
-
-
-@pytest.fixture
-def owner(loop: LoopRunner, site: Served) -> Browser:
-    return loop.runner.run(site.owner())
 
 
 @pytest.fixture

@@ -4,42 +4,15 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
 import schemathesis
 from fastapi.routing import APIRoute
 
 from modelshelf.access import Role
 from modelshelf.api.app import ROUTERS
-from modelshelf.config import ConfigManager
-from tests.conftest import LoopRunner
-from tests.dashboard.serving import Browser, Served, served
+from tests.core.api.conftest import downloaded
+from tests.dashboard.serving import Browser, Served
 
 TINY = "samples/tiny-llama-GGUF"
-
-
-@pytest.fixture
-def site(loop: LoopRunner, config: ConfigManager) -> Served:
-    from modelshelf.shelf import Shelf
-
-    return loop.enter(served(Shelf(config)))
-
-
-@pytest.fixture
-def owner(loop: LoopRunner, site: Served) -> Browser:
-    return loop.runner.run(site.owner())
-
-
-async def downloaded(owner: Browser, model: str) -> dict[str, Any]:
-    """Fetch a model by the API alone."""
-    started = await owner.send("POST", "/api/downloads", json={"model": model})
-    assert started.status == 202, started.text
-    job = started.json()
-    async with owner.http.get(f"{owner.url}/api/events?kinds=job", headers=owner.headers) as stream:
-        while not job["ended"]:
-            await asyncio.wait_for(stream.content.readline(), 30)
-            job = (await owner.get(f"/api/downloads/{job['id']}")).json()
-    found: dict[str, Any] = job
-    return found
 
 
 async def test_find_judge_fetch_and_ask(site: Served, owner: Browser) -> None:

@@ -20,11 +20,6 @@ def site(loop: LoopRunner, config: ConfigManager, trusted: None) -> Served:
     return loop.enter(served(Shelf(config)))
 
 
-@pytest.fixture
-def owner(loop: LoopRunner, site: Served) -> Browser:
-    return loop.runner.run(site.owner())
-
-
 async def test_a_source_is_added_used_and_removed(site: Served, owner: Browser, serve: Serve) -> None:
     registry = Registry()
     registry.push("library/tiny:latest", ("model", gguf()))

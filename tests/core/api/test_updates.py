@@ -3,19 +3,9 @@
 import asyncio
 from typing import Any
 
-import pytest
-
-from modelshelf.config import ConfigManager
-from tests.conftest import LoopRunner
-from tests.core.api.test_routes import TINY, downloaded
-from tests.dashboard.serving import Browser, served
-
-
-@pytest.fixture
-def owner(loop: LoopRunner, config: ConfigManager) -> Browser:
-    from modelshelf.shelf import Shelf
-
-    return loop.runner.run(loop.enter(served(Shelf(config))).owner())
+from tests.core.api.conftest import downloaded
+from tests.core.api.test_routes import TINY
+from tests.dashboard.serving import Browser
 
 
 async def test_a_machine_is_locked_compared_and_made_to_match(owner: Browser) -> None:

@@ -1,43 +1,19 @@
 """Verdicts, looks before a download, reports, checks and the quarantine over HTTP."""
 
 import asyncio
-from typing import Any
-
-import pytest
 
 from modelshelf.access import Role
-from modelshelf.config import ConfigManager
-from tests.conftest import LoopRunner
+from tests.core.api.conftest import downloaded
 from tests.core.library.conftest import install
-from tests.dashboard.serving import Browser, Served, served
+from tests.dashboard.serving import Browser, Served
 
 EVIL = "samples/suspicious-pickle"
-
-
-@pytest.fixture
-def site(loop: LoopRunner, config: ConfigManager) -> Served:
-    from modelshelf.shelf import Shelf
-
-    return loop.enter(served(Shelf(config)))
-
-
-@pytest.fixture
-def owner(loop: LoopRunner, site: Served) -> Browser:
-    return loop.runner.run(site.owner())
-
-
-async def ended(owner: Browser, model: str) -> dict[str, Any]:
-    job: dict[str, Any] = (await owner.send("POST", "/api/downloads", json={"model": model})).json()
-    while not job["ended"]:
-        await asyncio.sleep(0.05)
-        job = (await owner.get(f"/api/downloads/{job['id']}")).json()
-    return job
 
 
 async def test_an_unsafe_model_is_seen_held_and_released(site: Served, owner: Browser) -> None:
     looked = (await owner.send("POST", "/api/vetting/prescan", json={"model": EVIL})).json()
     assert (looked["verdict"], looked["hub"]["status"]) == ("block", "done")
-    assert (await ended(owner, EVIL))["status"] == "quarantined"
+    assert (await downloaded(owner, EVIL))["status"] == "quarantined"
     held = (await owner.get("/api/quarantine")).json()
     for item in held:
         assert (await owner.get(f"/api/quarantine/{item['id']}")).json() == item
@@ -46,7 +22,7 @@ async def test_an_unsafe_model_is_seen_held_and_released(site: Served, owner: Br
         assert (await operator.send("POST", place, json={"reason": "I say so myself."})).status == 403
         assert (await owner.send("POST", place, json={"reason": "ok"})).status == 422
         assert (await owner.send("POST", place, json={"reason": "It is our own sample."})).status == 200
-    assert (await ended(owner, EVIL))["status"] == "done"
+    assert (await downloaded(owner, EVIL))["status"] == "done"
     audit = (await owner.get("/api/audit")).json()
     assert "quarantine.release" in str(audit)
 
