@@ -152,7 +152,7 @@ class Shelf:
                 log.warning("%s did not start: %s", service.name, error)
                 failure = error.with_traceback(None)
                 self._mark(ServiceStatus(service.name, "failed", error.message, error.remedy, failure))
-            except Exception as error:
+            except Exception as error:  # a service's defect is shown as its state; the others start
                 log.exception("%s did not start", service.name)
                 self._mark(ServiceStatus(service.name, "failed", f"{service.name} did not start: {error}."))
             else:
@@ -164,7 +164,7 @@ class Shelf:
             if self.services[service.name].status == "running":
                 try:
                     await service.stop()
-                except Exception:
+                except Exception:  # whatever it is, the others must still be stopped
                     log.exception("%s did not stop cleanly", service.name)
                 self._mark(ServiceStatus(service.name, "stopped"))
 

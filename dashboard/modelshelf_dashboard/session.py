@@ -204,7 +204,7 @@ class Session:
                 await work
         except ModelshelfError as error:
             self.complain(error, what)
-        except Exception:
+        except Exception:  # the last door before the person at the page
             log.exception("work for a page failed")
             self.notice(
                 _("Something went wrong that should not have."),

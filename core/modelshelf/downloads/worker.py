@@ -193,7 +193,7 @@ class Worker:
             return JobStatus.REVIEW, _ended(error)
         except ModelshelfError as error:
             return JobStatus.FAILED, rows.failure(error)
-        except Exception as error:
+        except Exception as error:  # one job's defect ends that job, not the work on the others
             log.exception("job %s failed", row.id)
             return JobStatus.FAILED, rows.failure(ModelshelfError(f"The download of {row.repo} failed: {error}."))
 

@@ -17,7 +17,7 @@ def contained(config: ProviderConfig) -> Iterator[None]:
         yield
     except ModelshelfError:
         raise
-    except Exception as error:
+    except Exception as error:  # an adapter may be somebody else's: what it throws is its own, the caller gets ours
         log.exception("the adapter %s of %s failed", config.kind, config.id)
         raise ProviderError(
             f"The adapter for {config.name} failed: {type(error).__name__}.",

@@ -156,7 +156,7 @@ class Errands:
             ended = replace(running.told, status="stopped")
         except ModelshelfError as error:
             ended = replace(running.told, status="failed", error=error.message, remedy=error.remedy)
-        except Exception as error:
+        except Exception as error:  # nobody awaits an errand: it must say how it ended in every case
             log.exception("the bundle %s failed", running.told.name)
             ended = replace(running.told, status="failed", error=f"It failed: {error}.", remedy="See the log.")
         else:
