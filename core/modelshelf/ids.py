@@ -43,6 +43,15 @@ class ModelId:
             )
         return cls("/".join(parts), source, revision or None, file or None)
 
+    @classmethod
+    def valid(cls, text: str) -> bool:
+        """Whether `parse` would read it."""
+        try:
+            cls.parse(text)
+        except UsageError:
+            return False
+        return True
+
     def at(self, commit: str) -> Self:
         """The same model pinned to a commit."""
         return replace(self, revision=commit)

@@ -1,6 +1,7 @@
 """The page: the two tabs with what belongs to both, for a browser session or a notebook cell."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 EVENTS = "api/events"
+
+log = logging.getLogger(__name__)
 
 
 class Parts:
@@ -146,9 +149,16 @@ def create_page(
 
     texts.choose(shelf.config.config.ui.language)
     session = open_session(principal or session_principal(), events=events, ready=ready)
-    if pn.state.location is not None:
-        session.navigation.read(pn.state.location.search or "")
-    parts = Parts(shelf, session, embedded=False)
+    address = (pn.state.location.search or "") if pn.state.location is not None else ""
+    try:
+        session.navigation.read(address)
+        parts = Parts(shelf, session, embedded=False)
+    except Exception:  # the last door before a bare traceback: whatever is in an address, a page is shown
+        log.exception("the address “%s” cannot be shown", address[:500])
+        session.close()
+        session = open_session(principal or session_principal(), events=events, ready=ready)
+        parts = Parts(shelf, session, embedded=False)
+        session.notice(_("This address cannot be shown; here is the start."), id="address")
     page = Page(
         header=[parts.top, parts.router],
         main=[parts.shell],

@@ -14,6 +14,7 @@ from bokeh.document import Document
 
 from modelshelf.access import OWNER, Principal, acting_as
 from modelshelf.errors import ModelshelfError
+from modelshelf.ids import ModelId
 from modelshelf_dashboard.follow import Follower
 from modelshelf_dashboard.texts import _
 
@@ -97,14 +98,19 @@ class Navigation(param.Parameterized):
 
     def _allowed(self, name: str, value: Any) -> Any:
         if name in {"filters", "compare"}:
-            listed = _WORD.findall(value) if isinstance(value, str) else [str(item) for item in value]
-            return listed[:MOST_COMPARED] if name == "compare" else listed
+            listed = _WORD.findall(value) if isinstance(value, str) else [str(item) for item in value or ()]
+            return _models(listed)[:MOST_COMPARED] if name == "compare" else listed
         if name == "page":
             return min(int(value), LAST_PAGE) if str(value).isdigit() else 0
         kind = self.param[name]
         if isinstance(kind, param.Selector):
             return value if value in kind.objects else kind.default
-        return str(value)[:500]
+        return str(value or "")[:500]
+
+
+def _models(names: list[str]) -> list[str]:
+    """Those that name a model, each once: an address is written by anybody."""
+    return [name for name in dict.fromkeys(names) if ModelId.valid(name)]
 
 
 class Session:

@@ -55,6 +55,12 @@ def test_a_link_that_makes_no_sense_shows_the_start(open_page: Opener) -> None:
     expect(page.locator(".says:visible")).to_contain_text("colour")
 
 
+def test_names_that_name_no_model_are_not_compared(open_page: Opener) -> None:
+    page = open_page(f"?view=compare&compare=no-name {QUANTS} {QUANTS} ../../etc")
+    expect(page.get_by_role("columnheader", name=re.compile("tiny-llama-quants"))).to_have_count(1)
+    expect(page.get_by_role("columnheader", name=re.compile("no-name"))).to_have_count(0)
+
+
 def test_a_model_that_does_not_exist_is_explained(open_page: Opener) -> None:
     page = open_page("?model=samples:samples/no-such-model")
     expect(drawer(page).get_by_role("alert")).to_contain_text("no-such-model")
