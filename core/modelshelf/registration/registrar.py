@@ -68,6 +68,7 @@ class Registrar:
         self.hands = Hands(providers)
         self._store, self._events, self._library = store, events, library
         self._me = identity()
+        self._settling = asyncio.Lock()
 
     async def list(self, model: str = "", provider: str = "") -> tuple[Registration, ...]:
         """The registrations, the oldest first; of one model or provider if named.
@@ -135,23 +136,31 @@ class Registrar:
         return await self.take_back(item)
 
     async def landed(self, repo: str, commit: str) -> tuple[Registration, ...]:
-        """A model came into the library: give it to whoever is given models by itself. Fails for no provider's sake."""
+        """A model came into the library: give it to whoever is given models by itself; who has it now.
+
+        Fails for no provider's sake.
+        """
         try:
             model = await self._library.find(f"{repo}@{commit}")
-            return await self.settle(model) if model is not None else ()
+            if model is None:
+                return ()
+            await self.settle(model)
+            found = await self._store.read(rows.every, model.repo)
+            return tuple(item for item in found if item.commit == model.commit and item.status is not Status.UNDONE)
         except ModelshelfError as error:
             log.warning("%s was not registered: %s", repo, error)
             return ()
 
-    async def settle(self, model: InstalledModel) -> tuple[Registration, ...]:
+    async def settle(self, model: InstalledModel) -> None:
         """Give a model to whoever is given models by itself and was never given this one.
 
         Raises:
             StoreError, NotFound.
         """
-        plan = await self._plan(model)
-        new = [offer for offer in plan.offers if offer.automatic and offer.registration is None]
-        return await self._all(new)
+        async with self._settling:
+            for offer in (await self._plan(model)).offers:
+                if offer.automatic and offer.registration is None:
+                    await self._give(offer, automatic=True, new=True)
 
     async def retry(self, item: Registration) -> Registration | None:
         """Do what was waiting or left behind; None if it need not be done any more."""
@@ -233,7 +242,7 @@ class Registrar:
         done = [await self._give(offer, automatic=automatic) for offer in offers]
         return tuple(item for item in done if item is not None)
 
-    async def _give(self, offer: Offer, *, automatic: bool) -> Registration | None:
+    async def _give(self, offer: Offer, *, automatic: bool, new: bool = False) -> Registration | None:
         """Carry an offer out; None while another process does."""
         goods, taking = offer.goods, offer.taking
         if goods is None:
@@ -243,7 +252,7 @@ class Registrar:
             "name": taking.name, "way": taking.way.value, "wish": REGISTER, "size": goods.size, "automatic": automatic,
             "place": taking.place, "given": not taking.there, "command": taking.command, "principal": current().name,
         }  # fmt: skip
-        item = await self._store.write(rows.claim, key, self._me, LEASE_SECONDS, begun)
+        item = await self._store.write(rows.claim, key, self._me, LEASE_SECONDS, begun, new=new)
         if item is None:
             return None
         self._tell(item, Status.REGISTERING)

@@ -42,8 +42,9 @@ class Repair:
             if (known := lists[item.provider]) is not None:
                 adapter, served = known
                 listed = any(adapter.shows(item.name, one) for one in served)
-                there = await asyncio.to_thread(_there, item, models)
-                if finding := _judge(item, listed=listed, there=there):
+                held = any((model.repo, model.commit) == (item.repo, item.commit) for model in models)
+                there = await asyncio.to_thread(_there, item, held)
+                if finding := _judge(item, listed=listed, there=there, held=held):
                     found.append(finding)
         return tuple(found)
 
@@ -122,22 +123,21 @@ class Dependents:
         return {f"{BUILTIN.id}/{item.name}".lower() for item in gone}
 
 
-def _there(item: Registration, models: Sequence[InstalledModel]) -> bool:
-    """Whether the bytes that the provider goes by are there."""
+def _there(item: Registration, held: bool) -> bool:
+    """Whether the bytes that the provider goes by are there; `held`: the library has them."""
     if item.links:
         return all(Path(link).exists() for link in item.links)
-    if item.way != Way.PATH:
-        return True  # they are in the provider's own store
-    return any(model.repo == item.repo and model.commit == item.commit for model in models)
+    # What is neither linked nor a path lies in a store of the provider's own.
+    return held or item.way != Way.PATH
 
 
-def _judge(item: Registration, *, listed: bool, there: bool) -> Finding | None:
+def _judge(item: Registration, *, listed: bool, there: bool, held: bool) -> Finding | None:
     if listed and not there:
         return Finding(item, LOST, UNDO, f"{item.provider} lists {item.name}, but {item.place or 'its file'} is gone.")
-    if there and not listed:
+    if not listed and held:
         return Finding(item, UNLISTED, REGISTER, f"{item.provider} does not list {item.name}; its file is there.")
     if not listed:
-        return Finding(item, LOST, UNDO, f"{item.name} is neither in the list of {item.provider} nor on the disk.")
+        return Finding(item, LOST, UNDO, f"{item.name} is neither in the list of {item.provider} nor in the library.")
     return None
 
 

@@ -41,9 +41,16 @@ def get(session: Session, registration: str) -> Registration:
     return read(row)
 
 
-def claim(session: Session, key: Key, me: str, lease: float, changes: Mapping[str, Any]) -> Registration | None:
-    """The registration, made if need be, now in the hands of `me`; None while another process is at it."""
+def claim(
+    session: Session, key: Key, me: str, lease: float, changes: Mapping[str, Any], *, new: bool = False
+) -> Registration | None:
+    """The registration, made if need be, now in the hands of `me`; None while another process is at it.
+
+    `new`: only if there is none yet, for what is done by itself once.
+    """
     row = _find(session, key)
+    if row is not None and new:
+        return None
     if row is None:
         provider, repo, commit, path = key
         row = RegistrationRow(id=uuid.uuid4().hex[:12], provider=provider, repo=repo, commit=commit, path=path)

@@ -1,20 +1,35 @@
 """A whole shelf whose machine has a simulated Ollama with its store on the same disk as the library."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from modelshelf.config import ConfigManager
 from modelshelf.downloads import Job
 from modelshelf.events import RegistrationChanged
+from modelshelf.library.types import InstalledModel
 from modelshelf.registration import Registration
 from modelshelf.samples import CHAT_REPO
+from modelshelf.samples.shipped import repositories
 from modelshelf.shelf import Shelf, open_shelf
+from modelshelf.store.tables import FileRow, VerdictRow
+from modelshelf.vetting import rules
 from tests.conftest import LoopRunner
+from tests.core.providers.conftest import install
 from tests.engines.ollama import OllamaSimulator
+
+
+@pytest.fixture(scope="session")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample model's file."""
+    folder = tmp_path_factory.mktemp("registered")
+    repositories(folder)
+    return next(folder.rglob(f"{CHAT_REPO}/*.gguf"))
 
 
 @pytest.fixture
@@ -46,6 +61,29 @@ async def until(met: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not met():
             await asyncio.sleep(0.01)
+
+
+async def stock(shelf: Shelf, *files: Path, repo: str = CHAT_REPO, verdict: str = "pass") -> InstalledModel:
+    """Put files into the library as a download that passed leaves them, and have it settled."""
+    commit = (await asyncio.to_thread(install, shelf.library.cache, repo, *files)).name
+    sums = [(file.name, await asyncio.to_thread(sha256, file)) for file in files]
+
+    def passed(session: Session) -> None:
+        for name, digest in sums:
+            session.merge(VerdictRow(sha256=digest, rules=rules.key(name), verdict=verdict, findings=[]))
+
+    await shelf.store.write(passed)
+    rows = [
+        FileRow(repo=repo, commit=commit, path=name, source="samples", sha256=digest, size=1) for name, digest in sums
+    ]
+    await shelf.library.record(rows)
+    await shelf.registration.landed(repo, commit)
+    return await shelf.library.get(f"{repo}@{commit}")
+
+
+def sha256(file: Path) -> str:
+    """The checksum of a file. Blocking."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 async def fetch(shelf: Shelf, model: str = CHAT_REPO) -> Job:
