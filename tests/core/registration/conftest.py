@@ -27,9 +27,7 @@ from tests.engines.ollama import OllamaSimulator
 @pytest.fixture(scope="session")
 def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample model's file."""
-    folder = tmp_path_factory.mktemp("registered")
-    repositories(folder)
-    return next(folder.rglob(f"{CHAT_REPO}/*.gguf"))
+    return sample(tmp_path_factory.mktemp("registered"))
 
 
 @pytest.fixture
@@ -54,6 +52,12 @@ def shelf(loop: LoopRunner, config: ConfigManager, ollama: OllamaSimulator) -> S
     made = loop.enter(open_shelf(config=config))
     loop.runner.run(until(lambda: len(made.providers_state.providers) == 2))
     return made
+
+
+def sample(folder: Path) -> Path:
+    """The sample model's file, made in a folder. Blocking."""
+    repositories(folder)
+    return next(folder.rglob(f"{CHAT_REPO}/*.gguf"))
 
 
 async def until(met: Callable[[], bool]) -> None:
