@@ -75,12 +75,17 @@ class ImportedAnswer(Answer):
 
 
 class RemovalAnswer(Answer):
-    """What deleting frees, in bytes, and what else uses the same files."""
+    """What deleting frees, in bytes, and what else uses the same files.
+
+    `taken_back` are the models of providers, `provider/name`, that go with it; `profiles` those that lose their model.
+    """
 
     repo: str
     commits: list[str]
     freed: int
     used_by: list[str]
+    taken_back: list[str] = Field(default_factory=list)
+    profiles: list[str] = Field(default_factory=list)
 
 
 @router.get("")
@@ -107,5 +112,8 @@ async def remove(
     """Delete a model from the disk."""
     model = ModelId.parse(f"{org}/{name}")
     wanted = str(model.at(commit) if commit else model)
+    breaks = await shelf.registration.breaks(wanted)
     removal = await (shelf.library.removal(wanted) if dry_run else shelf.library.remove(wanted))
-    return RemovalAnswer.model_validate(removal)
+    taken = [f"{item.provider}/{item.name}" for item in breaks.registrations]
+    told = {"taken_back": taken, "profiles": list(breaks.profiles)}
+    return RemovalAnswer.model_validate(removal).model_copy(update=told)

@@ -9,6 +9,7 @@ from modelshelf.library.types import InstalledModel
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
+from modelshelf_dashboard.library.where import lost_with
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _, _n
 
@@ -99,8 +100,9 @@ class InstalledPicks:
         for model in chosen:
             removal = await self._shelf.library.removal(str(model.id))
             freed += removal.freed
-            used = " " + _("Also used by: {names}. They lose it.", names=", ".join(removal.used_by))
-            lines.append(f"{model.repo}: {figures.size(removal.freed)}." + (used if removal.used_by else ""))
+            used = [_("Also used by: {names}. They lose it.", names=", ".join(removal.used_by))]
+            told = [*(used if removal.used_by else []), *lost_with(await self._shelf.registration.breaks(model))]
+            lines.append(" ".join([f"{model.repo}: {figures.size(removal.freed)}.", *told]))
         self._dialog.listen(lambda answer: self._answered(chosen, answer))
         self._dialog.ask(
             id="remove picked",

@@ -7,7 +7,6 @@ import panel as pn
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
-from modelshelf.registration import Breaks
 from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
@@ -19,6 +18,7 @@ from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.marks import BUILTIN, best_of, marks
 from modelshelf_dashboard.library.rows import FORMATS
 from modelshelf_dashboard.library.verdicts import Verdicts
+from modelshelf_dashboard.library.where import lost_with
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
@@ -183,14 +183,6 @@ class Installed:
             tone="good",
             id="remove",
         )
-
-
-def lost_with(breaks: Breaks) -> list[str]:
-    """What else goes with a model, a line each."""
-    names = sorted({f"{item.provider} ({item.name})" for item in breaks.registrations})
-    taken = [_("It is taken back from: {names}.", names=", ".join(names))] if names else []
-    profiles = ", ".join(f"@{name}" for name in breaks.profiles)
-    return [*taken, *([_("These profiles lose their model: {names}.", names=profiles)] if profiles else [])]
 
 
 def _empty() -> dict[str, Any]:

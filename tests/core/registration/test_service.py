@@ -1,0 +1,122 @@
+"""What the service promises whatever the provider: one process at a time, crashes finished, vetoes, room counted."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from modelshelf.errors import Blocked
+from modelshelf.events import ProviderChanged
+from modelshelf.providers.engine import EngineModel, EngineProcess
+from modelshelf.providers.engine.log import EngineLog
+from modelshelf.registration import Status, rows
+from modelshelf.samples import CHAT_REPO
+from modelshelf.shelf import Shelf
+from modelshelf.store.tables import RegistrationRow, now
+from modelshelf.vault import Secret
+from tests.conftest import LoopRunner
+from tests.core.registration.conftest import fetch, reached, stock, with_provider
+from tests.engines.ollama import OllamaSimulator
+
+
+async def abandon(shelf: Shelf, registration: str, *, wish: str = "register") -> None:
+    """Leave a registration as a process does that was killed in the middle of it, a while ago."""
+
+    def write(session: Session) -> None:
+        row = session.get(RegistrationRow, registration)
+        assert row is not None
+        row.status, row.wish, row.owner = "registering", wish, "somebody:who:is:gone"
+        row.lease_until = now() - timedelta(seconds=1)
+
+    await shelf.store.write(write)
+
+
+async def test_what_a_killed_process_left_is_finished(shelf: Shelf, gguf: Path, ollama: OllamaSimulator) -> None:
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    ollama.models.clear()
+    await abandon(shelf, made.id)
+    shelf.events.publish(ProviderChanged(provider="ollama"))
+    assert (await reached(shelf, "ollama", Status.REGISTERED)).error == ""
+    assert list(ollama.models) == ["tiny-llama:latest"]
+
+
+async def test_a_killed_undo_is_finished(shelf: Shelf, gguf: Path, ollama: OllamaSimulator) -> None:
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    await abandon(shelf, made.id, wish="undo")
+    shelf.events.publish(ProviderChanged(provider="ollama"))
+    await reached(shelf, "ollama", Status.UNDONE)
+    assert not ollama.models
+
+
+async def test_one_process_at_a_time(shelf: Shelf, gguf: Path) -> None:
+    model = await stock(shelf, gguf)
+    key = ("ollama", CHAT_REPO, model.commit, gguf.name)
+    assert await shelf.store.write(rows.claim, key, "one", 30.0, {}) is not None
+    assert await shelf.store.write(rows.claim, key, "another", 30.0, {}) is None
+    assert await shelf.store.write(rows.claim, key, "one", 30.0, {}) is not None
+    await shelf.store.write(rows.release, "one")
+    assert await shelf.store.write(rows.claim, key, "another", 30.0, {}, new=True) is None
+    assert await shelf.store.write(rows.claim, key, "another", 30.0, {}) is not None
+
+
+class Strict:
+    """Hooks that forbid one provider, and note what they are told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    async def ask(self, _point: str, about: Mapping[str, Any]) -> None:
+        if about["provider"] == "ollama":
+            raise Blocked("House rules keep models out of Ollama.", remedy="Ask the house.")
+
+    async def tell(self, point: str, about: Mapping[str, Any]) -> None:
+        self.told.append((point, str(about["provider"])))
+
+
+async def test_a_hook_may_forbid_it_with_a_reason(shelf: Shelf, gguf: Path, ollama: OllamaSimulator) -> None:
+    shelf.registration.hooks = hooks = Strict()
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    assert (made.status, made.error, made.remedy) == (
+        Status.FAILED, "House rules keep models out of Ollama.", "Ask the house.",
+    )  # fmt: skip
+    assert hooks.told == [("after_registration", "builtin")]
+    assert not ollama.models
+
+
+async def test_a_plan_counts_the_room_of_a_copy_that_is_made_by_itself(
+    shelf: Shelf, ollama: OllamaSimulator, store_folder: Path
+) -> None:
+    free = await shelf.downloads.plan(CHAT_REPO)
+    assert free.copies == (), "a link takes no room"
+    ollama.store = None  # it looks elsewhere: it has to be given a copy
+    (store_folder / "blobs" / f"sha256-{'0' * 64}").touch()
+    assert (await shelf.downloads.plan(CHAT_REPO)).copies == (), "a copy is asked for first"
+    await shelf.providers.change("ollama", settings={"register": "automatic"})
+    plan = await shelf.downloads.plan(CHAT_REPO)
+    assert [(copy.label, copy.folder) for copy in plan.copies] == [("Ollama", store_folder)]
+    job = await fetch(shelf)
+    assert {"provider": "ollama", "name": "tiny-llama", "status": "registered"} in job.result["registrations"]
+    assert (await with_provider(shelf, "ollama")).copied > 3_000_000
+
+
+async def test_the_real_engine_lists_and_answers(shelf: Shelf, gguf: Path, loop: LoopRunner, tmp_path: Path) -> None:
+    model = await stock(shelf, gguf)
+    assert (await with_provider(shelf, "builtin")).name == "tiny-llama"
+    reply = await shelf.chat("builtin/tiny-llama", "Hello", max_tokens=4)
+    assert reply.text
+    # llama.cpp's own server, started as the command says: its list is the proof.
+    [offer] = (await shelf.registration.plan(CHAT_REPO, "builtin")).offers
+    assert offer.goods is not None
+    served = EngineModel(model.files[0].file, "tiny-llama", context=1024)
+    process = await EngineProcess.start(served, EngineLog(tmp_path / "engine.log"), 120.0)
+    loop.stack.push_async_callback(process.stop)
+    config = await shelf.providers.add("llamacpp", url=process.url)
+    await shelf.providers.add_key(config.id, secret=Secret(process.key))
+    [made] = await shelf.registration.register(CHAT_REPO, config.id)
+    assert (made.status, made.way, made.copied) == (Status.REGISTERED, "path", 0), made
+    assert " --alias tiny-llama " in made.command
