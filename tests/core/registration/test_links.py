@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from modelshelf.errors import UsageError
 from modelshelf.providers.adapters.ollama_store import OllamaStore
 from modelshelf.providers.links import found_below, link_model, same_device
+from modelshelf.providers.presets import sections, with_section, without_section
 from modelshelf.registration.types import Made
 
 SHA = "a" * 64
@@ -66,6 +67,24 @@ def test_a_broken_manifest_names_nothing(tmp_path_factory: pytest.TempPathFactor
     place.parent.mkdir(parents=True)
     place.write_bytes(content)
     assert OllamaStore({"OLLAMA_MODELS": str(folder)}).name_of(SHA) == ""
+
+
+LINES = st.lists(st.sampled_from(["[a]", "[b]", "model = x", "", "; note", "c = 4096"]))
+
+
+@given(lines=LINES, name=st.sampled_from(["mine", "a b", "c:Q8_0"]))
+def test_a_section_of_ours_comes_and_goes_and_the_rest_stays(lines: list[str], name: str) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    added = with_section(text, name, Path("/m.gguf"))
+    assert name in sections(added)
+    assert with_section(added, name, Path("/m.gguf")) == added
+    assert without_section(added, name) == text
+    assert without_section(text, name) == text
+
+
+def test_a_section_of_somebody_else_is_not_replaced() -> None:
+    with pytest.raises(UsageError, match="already"):
+        with_section("[mine]\nmodel = y\n", "mine", Path("/m.gguf"))
 
 
 def test_on_another_disk_it_is_a_symbolic_link(tmp_path: Path) -> None:
