@@ -21,6 +21,7 @@ from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
+from modelshelf.hooks.service import HookService
 from modelshelf.imports import ImportService
 from modelshelf.integration.status import IntegrationService
 from modelshelf.library import ModelLibrary
@@ -84,12 +85,13 @@ class Shelf:
         self.events = EventBus(self.store)
         self.access = AccessService(self.store)
         self.vault = Vault(config, self.store, self.access)
+        self.hooks = HookService(config, self.store, self.events, self.access, self.vault)
         self.catalog = CatalogService(config, self.store, self.events, self.vault)
         self.sources = SourceManager(config, self.vault, self.events, self.access, self.catalog)
         self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
         self.metadata = MetadataService(config, self.catalog, self.store)
-        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog)
-        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
+        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog, self.hooks)
+        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting, hooks=self.hooks)
         self.imports = ImportService(config, self.access, self.library, self.vetting)
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
         self.health = HealthMonitor(config, self.store, self.events, self.providers)
@@ -99,7 +101,7 @@ class Shelf:
             self.configure,
         )  # fmt: skip
         self.downloads = DownloadManager(
-            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
+            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting, hooks=self.hooks
         )
         self.updates = UpdateService(self.events, self.access, self.catalog, self.library, self.downloads)
         self.sync = SyncService(self.access, self.library, self.downloads)
@@ -127,6 +129,7 @@ class Shelf:
             self.events,
             self.access,
             self.vault,
+            self.hooks,
             self.catalog,
             self.metadata,
             self.vetting,
@@ -198,6 +201,11 @@ class Shelf:
         Raises:
             ConfigError: no such setting, the value is not allowed, or the environment says otherwise.
         """
+        if key == "hooks.use":
+            raise ConfigError(
+                "Which hooks are loaded is not changed from here: they are programs that run on this machine.",
+                remedy=f"Who owns the account writes them into {self.config.file}.",
+            )
         await asyncio.to_thread(self.config.set, key, value)
         if (kept := self.config.get(key)) != value:
             raise ConfigError(
