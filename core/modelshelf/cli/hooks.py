@@ -60,7 +60,7 @@ def list_(as_json: Json = False) -> None:
 
 
 @hooks.command("test")
-def test_(webhook: Name, as_json: Json = False) -> None:
+def prove(webhook: Name, as_json: Json = False) -> None:
     """Send a webhook a message that says it is a test."""
     output = Output(as_json)
 
