@@ -23,7 +23,9 @@ from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
 from modelshelf.hooks.service import HookService
 from modelshelf.imports import ImportService
+from modelshelf.integration.advice import Adviser
 from modelshelf.integration.status import IntegrationService
+from modelshelf.integration.testing import SelfTest
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
 from modelshelf.providers import (
@@ -118,6 +120,8 @@ class Shelf:
         self.integration = IntegrationService(
             self.catalog, self.library, self.providers, self.health, self.compatibility
         )
+        adviser = Adviser(self.catalog, self.library, self.providers, self.profiles, self.compatibility)
+        self.selftest = SelfTest(config, self.access, self.providers, self.health, adviser)
         self.models_state = ModelsState()
         self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()
