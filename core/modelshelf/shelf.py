@@ -25,6 +25,7 @@ from modelshelf.hooks.service import HookService
 from modelshelf.imports import ImportService
 from modelshelf.integration.advice import Adviser
 from modelshelf.integration.status import IntegrationService
+from modelshelf.integration.support import Support
 from modelshelf.integration.testing import SelfTest
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
@@ -122,6 +123,7 @@ class Shelf:
         )
         adviser = Adviser(self.catalog, self.library, self.providers, self.profiles, self.compatibility)
         self.selftest = SelfTest(config, self.access, self.providers, self.health, adviser)
+        self.support = Support(self)
         self.models_state = ModelsState()
         self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()

@@ -1,7 +1,7 @@
 """status, test, doctor, config: whether all is well, and how to mend it."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,7 +138,7 @@ def doctor(
     document: dict[str, Any] = {"checks": [finding.as_dict() for finding in findings]}
     if bundle:
         with writing_to(Path.cwd()):
-            document["bundle"] = support_bundle(findings, Path.cwd())
+            document["bundle"] = support_bundle(findings, Path.cwd(), _errors())
     output.document(document)
     for finding in findings:
         output.line(f"{finding.status:5} {finding.name:18} {finding.detail}")
@@ -148,6 +148,17 @@ def doctor(
         output.line(f"Support file without secrets: {document['bundle']}")
     if any(finding.status == "wrong" for finding in findings):
         raise typer.Exit(1)
+
+
+def _errors() -> "Sequence[Mapping[str, Any]]":
+    """The last errors of this home; none where it cannot be opened: the checks say why."""
+    from modelshelf.errors import ModelshelfError
+    from modelshelf.integration.support import last_errors
+
+    try:
+        return with_shelf(last_errors)
+    except ModelshelfError:
+        return ()
 
 
 @config.command("show")
