@@ -274,6 +274,10 @@ class Subscription:
             self._queue.get_nowait()
         self._queue.put_nowait(event)
 
+    def take(self) -> Event | None:
+        """The next event if there is one already."""
+        return None if self._queue.empty() else self._queue.get_nowait()
+
     def __aiter__(self) -> Self:
         return self
 

@@ -22,6 +22,7 @@ from modelshelf.cli import (
     catalog,
     fetch,
     find,
+    hooks,
     judge,
     manage,
     profiles,
@@ -53,7 +54,7 @@ app = typer.Typer(
 )
 PARTS = (
     find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, registration, profiles, account,
-    secrets, manage,
+    secrets, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

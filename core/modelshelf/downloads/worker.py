@@ -21,9 +21,12 @@ from modelshelf.downloads.plan import Places, from_json, readable
 from modelshelf.downloads.run import JobRun, Landed, Tools
 from modelshelf.downloads.tally import Tally, beat, count, end
 from modelshelf.downloads.transfer import Means
-from modelshelf.downloads.types import RUNNING, DownloadPlan, JobStatus
+from modelshelf.downloads.types import ENDED, RUNNING, DownloadPlan, JobStatus
 from modelshelf.errors import Blocked, DownloadError, ModelshelfError, NeedsReview, StoreError
 from modelshelf.events import EventBus, JobChanged, JobProgress
+from modelshelf.hooks import Hooks
+from modelshelf.hooks.deliveries import told_of
+from modelshelf.hooks.spec import AFTER_DOWNLOAD
 from modelshelf.network import Network
 from modelshelf.store import Store
 from modelshelf.store.tables import JobRow
@@ -57,7 +60,9 @@ class Worker:
         vetting: "VettingService",
         pace: Pace,
         allowance: Allowance,
+        hooks: Hooks | None = None,
     ) -> None:
+        self._hooks = hooks or Hooks()
         self.me = jobs.identity()
         self.live: dict[str, JobProgress] = {}
         self.runs: dict[str, JobRun] = {}
@@ -277,6 +282,8 @@ class Worker:
                 if kept is JobStatus.CANCELLED is not status:
                     await self.discard(row)
                 self._events.publish(JobChanged(job=row.id, status=kept.value))
+                if kept in ENDED:
+                    await self._hooks.tell(AFTER_DOWNLOAD, told_of(await self._store.read(rows.get, row.id)))
             return
 
     async def discard(self, row: JobRow) -> None:

@@ -6,13 +6,15 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog.files import format_of
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, NotFound, UsageError
 from modelshelf.events import EventBus, LibraryChanged
+from modelshelf.hooks import Hooks
+from modelshelf.hooks.spec import AFTER_DELETION, BEFORE_DELETION
 from modelshelf.ids import ModelId
 from modelshelf.library import records
 from modelshelf.library.cache import Inode
@@ -64,8 +66,10 @@ class ModelLibrary:
         vetting: "VettingService",
         *,
         look_seconds: float = LOOK_SECONDS,
+        hooks: Hooks | None = None,
     ) -> None:
         self.access = access
+        self._hooks = hooks or Hooks()
         self._config = config
         self._store = store
         self._events = events
@@ -157,9 +161,12 @@ class ModelLibrary:
         Raises:
             NotFound: it is not installed.
             UsageError: a download is writing to it.
+            Vetoed: a hook refuses.
             FolderNotWritable: the disk refuses.
         """
         deletion = await self._plan(model)
+        about = _about(deletion.removal)
+        await self._hooks.ask(BEFORE_DELETION, about)
         if self.lent is not None:
             await self.lent.let_go(deletion.removal)
         try:
@@ -168,6 +175,7 @@ class ModelLibrary:
         finally:
             await self._look(deletion.removal.repo)
         await self.access.record("library.remove", deletion.removal.repo, "done", f"{deletion.removal.freed} bytes")
+        await self._hooks.tell(AFTER_DELETION, about)
         return deletion.removal
 
     async def verify(
@@ -297,6 +305,18 @@ def _pinned(model: str | ModelId) -> bool:
 
 def _label(model: Name) -> str:
     return str(model.id) if isinstance(model, InstalledModel) else str(model)
+
+
+def _about(removal: Removal) -> dict[str, Any]:
+    """What hooks are told of a deletion."""
+    return {
+        "model": removal.repo,
+        "source": "",
+        "repo": removal.repo,
+        "commit": removal.commits[0] if len(removal.commits) == 1 else "",
+        "commits": list(removal.commits),
+        "freed": removal.freed,
+    }
 
 
 def _to_frame(models: Sequence[InstalledModel]) -> "pd.DataFrame":

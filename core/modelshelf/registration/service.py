@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from modelshelf.access import AccessService, Role, require
 from modelshelf.downloads.types import Copy, DownloadPlan
 from modelshelf.events import EventBus
+from modelshelf.hooks import Hooks
 from modelshelf.library.cache import Inode
 from modelshelf.library.types import InstalledModel, Removal
 from modelshelf.registration.copies import copies_of
-from modelshelf.registration.registrar import Hooks, Registrar
+from modelshelf.registration.registrar import Registrar
 from modelshelf.registration.repair import Dependents, Repair
 from modelshelf.registration.types import Breaks, Finding
 from modelshelf.store import Store

@@ -444,3 +444,28 @@ class RegistrationRow(Base):
         UniqueConstraint("provider", "repo", "commit", "path", name="registration_place"),
         Index("registration_repo", "repo"),
     )
+
+
+class WebhookDeliveryRow(Base):
+    """A message to a webhook: `status` is pending, delivered or given up; `answer` what its last try met with.
+
+    Who sends it holds it until `lease_until`; the next try is at `next_at`.
+    """
+
+    __tablename__ = "webhook_delivery"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    webhook: Mapped[str] = mapped_column(String(40))
+    event: Mapped[str] = mapped_column(String(32))
+    about: Mapped[str] = mapped_column(String(300), default="")
+    payload: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    answer: Mapped[str] = mapped_column(Text, default="")
+    next_at: Mapped[datetime] = mapped_column(default=now)
+    lease_until: Mapped[datetime | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    ended: Mapped[datetime | None]
+    __table_args__ = (
+        Index("webhook_delivery_due", "status", "next_at"),
+        Index("webhook_delivery_created", "created"),
+    )

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from modelshelf.errors import Blocked
 from modelshelf.events import ProviderChanged
+from modelshelf.hooks import Veto
+from modelshelf.hooks.spec import AFTER_REGISTRATION, BEFORE_REGISTRATION
 from modelshelf.providers.engine import EngineModel, EngineProcess
 from modelshelf.providers.engine.log import EngineLog
 from modelshelf.registration import Status, rows
@@ -64,27 +65,30 @@ async def test_one_process_at_a_time(shelf: Shelf, gguf: Path) -> None:
 
 
 class Strict:
-    """Hooks that forbid one provider, and note what they are told."""
+    """A hook that forbids one provider, and notes what it is told."""
+
+    points = frozenset({BEFORE_REGISTRATION, AFTER_REGISTRATION})
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    async def ask(self, _point: str, about: Mapping[str, Any]) -> None:
-        if about["provider"] == "ollama":
-            raise Blocked("House rules keep models out of Ollama.", remedy="Ask the house.")
-
-    async def tell(self, point: str, about: Mapping[str, Any]) -> None:
-        self.told.append((point, str(about["provider"])))
+    def __call__(self, point: str, about: Mapping[str, Any]) -> Veto | None:
+        self.told.append((point, f"{about['provider']}: {about['model']} by {about['way']}"))
+        refused = about["provider"] == "ollama" and point == BEFORE_REGISTRATION
+        return Veto("house rules keep models out of Ollama.") if refused else None
 
 
 async def test_a_hook_may_forbid_it_with_a_reason(shelf: Shelf, gguf: Path, ollama: OllamaSimulator) -> None:
-    shelf.registration.hooks = hooks = Strict()
-    await stock(shelf, gguf)
+    hook = Strict()
+    shelf.hooks.add("strict", hook)
+    model = await stock(shelf, gguf)
     made = await with_provider(shelf, "ollama")
-    assert (made.status, made.error, made.remedy) == (
-        Status.FAILED, "House rules keep models out of Ollama.", "Ask the house.",
-    )  # fmt: skip
-    assert hooks.told == [("after_registration", "builtin")]
+    assert made.status is Status.FAILED
+    assert made.error == "The hook strict refuses: house rules keep models out of Ollama."
+    builtin, refused = f"builtin: {model.id} by path", f"ollama: {model.id} by hard link"
+    assert hook.told == [
+        (BEFORE_REGISTRATION, builtin), (AFTER_REGISTRATION, builtin), (BEFORE_REGISTRATION, refused),
+    ]  # fmt: skip
     assert not ollama.models
 
 
