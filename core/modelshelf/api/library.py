@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from modelshelf.access import Role
 from modelshelf.api.catalog import Name, Org
-from modelshelf.api.needs import AdminOnly, Answer, TheShelf
+from modelshelf.api.needs import AdminOnly, Answer, TheShelf, Who
 from modelshelf.ids import ModelId
+from modelshelf.registration import Breaks
 
 router = APIRouter(prefix="/library", tags=["library"])
 
@@ -104,6 +106,7 @@ async def import_(shelf: TheShelf, order: ImportOrder) -> list[ImportedAnswer]:
 @router.delete("/{org}/{name}")
 async def remove(
     shelf: TheShelf,
+    asks: Who,
     org: Org,
     name: Name,
     commit: Annotated[str | None, Query(max_length=64, description="only this commit")] = None,
@@ -112,7 +115,8 @@ async def remove(
     """Delete a model from the disk."""
     model = ModelId.parse(f"{org}/{name}")
     wanted = str(model.at(commit) if commit else model)
-    breaks = await shelf.registration.breaks(wanted)
+    may = dry_run or asks.role >= Role.OPERATOR  # who may not is told so, and not what would be lost
+    breaks = await shelf.registration.breaks(wanted) if may else Breaks()
     removal = await (shelf.library.removal(wanted) if dry_run else shelf.library.remove(wanted))
     taken = [f"{item.provider}/{item.name}" for item in breaks.registrations]
     told = {"taken_back": taken, "profiles": list(breaks.profiles)}

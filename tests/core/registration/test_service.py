@@ -5,8 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy.orm import Session
 
+from modelshelf.access import Principal, Role, acting_as
+from modelshelf.errors import RoleRequired, UsageError
 from modelshelf.events import ProviderChanged
 from modelshelf.hooks import Veto
 from modelshelf.hooks.spec import AFTER_REGISTRATION, BEFORE_REGISTRATION
@@ -51,6 +54,36 @@ async def test_a_killed_undo_is_finished(shelf: Shelf, gguf: Path, ollama: Ollam
     shelf.events.publish(ProviderChanged(provider="ollama"))
     await reached(shelf, "ollama", Status.UNDONE)
     assert not ollama.models
+
+
+async def test_a_repair_finishes_what_is_left_where_nobody_leads(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator
+) -> None:
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    ollama.models.clear()
+    await abandon(shelf, made.id)
+    assert await shelf.registration.repair() == ()
+    assert list(ollama.models) == ["tiny-llama:latest"]
+
+
+async def test_who_may_only_look_neither_registers_nor_undoes(shelf: Shelf, gguf: Path) -> None:
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    with acting_as(Principal("ada", Role.VIEWER)):
+        assert (await shelf.registration.plan(CHAT_REPO)).offers
+        with pytest.raises(RoleRequired):
+            await shelf.registration.undo(made.id)
+        with pytest.raises(RoleRequired):
+            await shelf.registration.register(CHAT_REPO, "ollama")
+        with pytest.raises(RoleRequired):
+            await shelf.registration.repair()
+
+
+async def test_the_built_in_engine_cannot_be_taken_from(shelf: Shelf, gguf: Path) -> None:
+    await stock(shelf, gguf)
+    with pytest.raises(UsageError, match="serves every model"):
+        await shelf.registration.undo((await with_provider(shelf, "builtin")).id)
 
 
 async def test_one_process_at_a_time(shelf: Shelf, gguf: Path) -> None:
