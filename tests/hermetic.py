@@ -17,6 +17,7 @@ def environment(folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "HF_HUB_CACHE": str(folder / "hub"),
         "MODELSHELF_HOME": str(folder / "home"),
+        "OLLAMA_MODELS": str(folder / "ollama"),
         "OLLAMA_HOST": NO_OLLAMA,
         "MODELSHELF_PROVIDERS__DISCOVER": "false",
         "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",

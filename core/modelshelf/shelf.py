@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from modelshelf.access import AccessService, Role, require
+from modelshelf.adoption import AdoptionService
 from modelshelf.catalog import CatalogService
 from modelshelf.catalog.manager import SourceManager
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
@@ -101,6 +102,10 @@ class Shelf:
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
         )
+        self.adoption = AdoptionService(
+            config, self.store, self.events, self.access, self.library, self.imports, lambda: self.health.leading
+        )
+        self.library.holders = self.adoption.holders
         self.updates = UpdateService(self.events, self.access, self.catalog, self.library, self.downloads)
         self.sync = SyncService(self.access, self.library, self.downloads)
         self.bundles = BundleService(self.access, self.library, self.downloads, self.vetting, self.sync)
@@ -137,6 +142,7 @@ class Shelf:
             self.downloads.worker,
             self.bundles.errands,
             self.catalog_sync,
+            self.adoption,
             self._keeper,
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}

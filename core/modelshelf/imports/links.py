@@ -38,8 +38,8 @@ def hard_link(source: Path, target: Path) -> bool:
     return True
 
 
-def duplicate(source: Path, target: Path) -> How:
-    """Copy the bytes, without using space where the file system can share them.
+def clone(source: Path, target: Path) -> bool:
+    """Make a copy that shares its blocks with the source and takes no space; False where the disk cannot.
 
     Raises:
         OSError: the source cannot be read or the target not be written.
@@ -48,6 +48,31 @@ def duplicate(source: Path, target: Path) -> How:
         if fcntl is not None:
             with suppress(OSError):
                 fcntl.ioctl(writing.fileno(), _CLONE, reading.fileno())
-                return "reflink"
+                return True
+    target.unlink()
+    return False
+
+
+def duplicate(source: Path, target: Path) -> How:
+    """Copy the bytes, without using space where the file system can share them.
+
+    Raises:
+        OSError: the source cannot be read or the target not be written.
+    """
+    if clone(source, target):
+        return "reflink"
+    with source.open("rb") as reading, target.open("xb") as writing:
         shutil.copyfileobj(reading, writing, 4 * 2**20)
     return "copy"
+
+
+def lead(source: Path, target: Path) -> How:
+    """Give the bytes another name by a clone, else by a link that leads to them where they are.
+
+    Raises:
+        OSError: the source cannot be read or the target not be written.
+    """
+    if clone(source, target):
+        return "reflink"
+    target.symlink_to(source)
+    return "symlink"

@@ -1,6 +1,6 @@
 """Deletes commits or files of a repository from the cache, as huggingface_hub does: bytes that others use stay."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from huggingface_hub import DeleteCacheStrategy
 
 Repos = Mapping[str, CachedRepo]
+Holders = Callable[[Collection[Inode]], Mapping[Inode, Sequence[str]]]
+
+
+def nobody(_inodes: Collection[Inode]) -> Mapping[Inode, Sequence[str]]:
+    """No other program's store is known."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,11 @@ def plan(
     files: Collection[str],
     cache: Path,
     *,
-    environ: Mapping[str, str],
+    holders: Holders = nobody,
 ) -> Deletion:
     """What deleting these commits of a repository, or these files of them, takes.
 
-    `environ` tells where Ollama keeps its files.
+    `holders` tells which other programs' stores hold the same bytes.
 
     Raises:
         UsageError: the repository's folder is a link to another place.
@@ -63,7 +69,7 @@ def plan(
     kept = {use.file.blob for use in staying}
     blobs = {use.file.blob for use in doomed if use.file.blob != use.file.file} - kept
     going = [use.file for use in doomed if use.file.blob not in kept]
-    users = _used_by(doomed, staying, environ)
+    users = _used_by(doomed, staying, holders)
     removal = Removal(repo, tuple(sorted(commits)), _freed(going, staying), users, tuple(sorted(files)))
     snapshots = [item for item in found.snapshots if item.commit in commits]
     return Deletion(removal, _strategy(found, snapshots, blobs, doomed if files else [], removal, cache))
@@ -141,33 +147,25 @@ def _freed(going: Iterable[CachedFile], staying: Iterable[_Use]) -> int:
     sizes: dict[Inode, int] = {}
     for inode, names in _names(going).items():
         file = next(iter(names.values()))
-        if inode not in used and file.links <= max(_own_names(names), 1):
+        if inode not in used and not file.outside and file.links <= max(_own_names(names), 1):
             sizes[inode] = file.size
     return sum(sizes.values())
 
 
-def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], environ: Mapping[str, str]) -> tuple[str, ...]:
+def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders) -> tuple[str, ...]:
     names = _names(use.file for use in doomed)
     users: dict[str, None] = {}
     for use in staying:
         if use.file.inode in names:
             users[f"{use.repo}@{use.commit[:8]}"] = None
             names[use.file.inode].setdefault(use.file.blob, use.file)
-    outside = [next(iter(found.values())) for found in names.values()]
-    unknown = [file for file in outside if file.links > max(_own_names(names[file.inode]), 1)]
-    for file in unknown:
-        users[_outsider(file, environ)] = None
+    first = [next(iter(found.values())) for found in names.values()]
+    others = [file for file in first if file.outside or file.links > max(_own_names(names[file.inode]), 1)]
+    known = holders([file.inode for file in others]) if others else {}
+    for file in others:
+        unknown = f"{Path(file.path).name}, linked from outside the library"
+        users |= dict.fromkeys(known.get(file.inode) or (unknown,))
     return tuple(users)
-
-
-def _outsider(file: CachedFile, environ: Mapping[str, str]) -> str:
-    ollama = Path(environ.get("OLLAMA_MODELS") or Path(environ.get("HOME", "~"), ".ollama", "models")).expanduser()
-    try:
-        if (ollama / "blobs" / f"sha256-{file.blob.name}").samefile(file.blob):
-            return "Ollama"
-    except OSError:
-        pass
-    return f"{Path(file.path).name}, linked from outside the library"
 
 
 def _names(files: Iterable[CachedFile]) -> dict[Inode, dict[Path, CachedFile]]:

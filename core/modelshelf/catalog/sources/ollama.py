@@ -15,7 +15,7 @@ from modelshelf.catalog.sources.ollama_manifest import Layer, files_of, read_man
 from modelshelf.catalog.sources.registry_api import RegistryApi
 from modelshelf.catalog.sources.said import HEX40, HEX64, mapping, text
 from modelshelf.catalog.sources.tokens import Secrets
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import (
     ChecksumMismatch,

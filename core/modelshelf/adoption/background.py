@@ -1,0 +1,141 @@
+"""Compares files of the same size by reading them, slowly and when nothing else needs the disk."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from modelshelf.adoption import records
+from modelshelf.adoption.comparing import Known
+from modelshelf.adoption.reading import Stopped, sha256_of
+from modelshelf.adoption.types import Comparing, StoredFile
+from modelshelf.config import ConfigManager
+from modelshelf.errors import ModelshelfError
+from modelshelf.events import EventBus, LibraryChanged, StoresChanged
+from modelshelf.store import Store
+
+log = logging.getLogger(__name__)
+
+FIRST_SECONDS = 10.0
+ROUND_SECONDS = 900.0
+CALM_SECONDS = 5.0
+TOLD_SECONDS = 0.5
+MB = 1e6
+
+
+class Background:
+    """One comparison at a time; of several processes, the one that leads compares by itself."""
+
+    def __init__(
+        self,
+        config: ConfigManager,
+        store: Store,
+        events: EventBus,
+        leads: Callable[[], bool],
+        known: Callable[[], Awaitable[Known]],
+    ) -> None:
+        self.state = Comparing()
+        self._config = config
+        self._store = store
+        self._events = events
+        self._leads = leads
+        self._known = known
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._told = 0.0
+
+    def start(self) -> None:
+        """Begin, some seconds from now."""
+        self._tasks = [
+            asyncio.create_task(self._watch(), name="adoption.compare"),
+            asyncio.create_task(self._listen(), name="adoption.listen"),
+        ]
+
+    async def stop(self) -> None:
+        """End where it is."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def round(self, *, rate: float) -> Comparing:
+        """Read what must be read, at `rate` bytes per second (0: no limit, and downloads do not matter).
+
+        What cannot be read, or changes meanwhile, is left for another time.
+        """
+        async with self._turn:
+            wanted = (await self._known()).wanted()
+            self.state = Comparing(len(wanted), sum(file.size for file in wanted), 0, sum(f.size for f in wanted))
+            for file in wanted:
+                if rate:
+                    await self._wait_for_calm()
+                await self._read(file, rate)
+            left = len((await self._known()).wanted())
+            self.state = Comparing(files=left, why="Some files cannot be read." if left else "")
+        if wanted:
+            self._events.publish(StoresChanged())
+        return self.state
+
+    async def _read(self, file: StoredFile, rate: float) -> None:
+        stop, read = threading.Event(), 0
+        before = self.state.done
+
+        def told(count: int) -> None:
+            nonlocal read
+            read += count
+
+        reading = asyncio.create_task(asyncio.to_thread(sha256_of, file, rate, stop, told))
+        try:
+            while not reading.done():
+                await asyncio.wait([reading], timeout=TOLD_SECONDS)
+                self._tell(before + read)
+            if sha256 := reading.result():
+                await self._store.write(records.remember, file, sha256)
+        except OSError as error:
+            log.info("%s could not be compared: %s", file.place, error.strerror)
+        finally:
+            stop.set()
+            with suppress(OSError, Stopped):
+                await reading
+        self._tell(before + file.size)
+
+    def _tell(self, done: int) -> None:
+        self.state = replace(self.state, done=done)
+        if time.monotonic() - self._told >= TOLD_SECONDS:
+            self._told = time.monotonic()
+            self._events.publish(StoresChanged(done=done, total=self.state.total))
+
+    async def _wait_for_calm(self) -> None:
+        """Until no download moves bytes; it is looked at now and then, since other processes may download."""
+        while True:
+            if not await self._store.read(records.is_downloading):
+                self.state = replace(self.state, why="")
+                return
+            self.state = replace(self.state, why="It waits until the downloads are done.")
+            await asyncio.sleep(CALM_SECONDS)
+
+    async def _watch(self) -> None:
+        wait = FIRST_SECONDS
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            self._wake.clear()
+            # What lands brings several events; they are one reason to look.
+            await asyncio.sleep(CALM_SECONDS)
+            wait, rate = ROUND_SECONDS, self._config.config.adoption.compare_mb * MB
+            if rate and self._leads():
+                try:
+                    await self.round(rate=rate)
+                except ModelshelfError as error:
+                    log.warning("stores could not be compared: %s", error)
+
+    async def _listen(self) -> None:
+        with self._events.subscribe() as events:
+            async for event in events:
+                if isinstance(event, LibraryChanged):
+                    self._wake.set()
