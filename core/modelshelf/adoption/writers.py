@@ -27,7 +27,7 @@ def check_unwritten(place: Path, descriptor: int) -> None:
 
 def _is_leased_to_writers(descriptor: int) -> bool:
     """Linux grants a lease for reading only while nobody has the file open for writing."""
-    if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
+    if not hasattr(fcntl, "F_SETLEASE"):
         return False
     try:
         # Should somebody begin to write within this moment, a signal comes that is ignored, not one that ends us.

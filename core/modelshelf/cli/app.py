@@ -28,6 +28,7 @@ from modelshelf.cli import (
     queue,
     secrets,
     sources,
+    stores,
     sync,
     updates,
     use,
@@ -51,7 +52,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage,
+    find, catalog, judge, fetch, vet, bring, stores, queue, updates, sync, sources, use, profiles, account, secrets,
+    manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

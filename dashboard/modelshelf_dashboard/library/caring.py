@@ -99,7 +99,7 @@ class InstalledPicks:
         for model in chosen:
             removal = await self._shelf.library.removal(str(model.id))
             freed += removal.freed
-            used = " " + _("Also used by: {names}. They lose it.", names=", ".join(removal.used_by))
+            used = " " + _("Also used by: {names}. They keep it.", names=", ".join(removal.used_by))
             lines.append(f"{model.repo}: {figures.size(removal.freed)}." + (used if removal.used_by else ""))
         self._dialog.listen(lambda answer: self._answered(chosen, answer))
         self._dialog.ask(

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_one_store_that_is_reached_twice_counts_once(machine: Machine) -> None:
     ],
     ids=["no layers", "leads out", "gone", "lies of its size"],
 )
-def test_a_manifest_that_lies_hides_no_other_model(machine: Machine, changes: dict[str, object], told: str) -> None:
+def test_a_manifest_that_lies_hides_no_other_model(machine: Machine, changes: dict[str, Any], told: str) -> None:
     store = machine.home / "ollama"
     ollama(store, OTHER, "registry.ollama.ai/library/good/latest")
     ollama(store, **changes)
