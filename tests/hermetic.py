@@ -27,7 +27,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 def child_environment(folder: Path) -> dict[str, str]:
     """As `environment`, for a process: with what it needs to be found and to print."""
-    return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ} | environment(folder)
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ} | environment(
+        folder
+    )
 
 
 def announced(child: "subprocess.Popen[bytes]", pattern: bytes) -> str:

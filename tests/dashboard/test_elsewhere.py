@@ -133,7 +133,7 @@ async def test_many_rows_are_folded_and_cut(tmp_path: Path, shelf: Shelf, sessio
     section = Section(shelf, session)
     await until(lambda: section.stores.table.rows)
     assert (len(section.stores.table.rows), section.stores.table.visible) == (SHOWN, False)
-    assert section.stores.table.status.startswith("and 5 more")
+    assert section.stores.table.status.startswith("105 models · and 5 more")
     await press(section.stores.head, do="fold")
     assert section.stores.table.visible
     (trouble,) = section.stores.head.shown["troubles"]

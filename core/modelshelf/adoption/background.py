@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from modelshelf.adoption import records
 from modelshelf.adoption.comparing import Known
@@ -19,11 +19,17 @@ from modelshelf.store import Store
 
 log = logging.getLogger(__name__)
 
-FIRST_SECONDS = 10.0
-ROUND_SECONDS = 900.0
-CALM_SECONDS = 5.0
-TOLD_SECONDS = 0.5
 MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """In seconds: before the first round, between two, how often is asked whether downloads are done, and told."""
+
+    first: float = 10.0
+    between: float = 60.0
+    calm: float = 5.0
+    told: float = 0.5
 
 
 class Background:
@@ -36,6 +42,7 @@ class Background:
         events: EventBus,
         leads: Callable[[], bool],
         known: Callable[[], Awaitable[Known]],
+        times: Times = Times(),
     ) -> None:
         self.state = Comparing()
         self._config = config
@@ -43,6 +50,7 @@ class Background:
         self._events = events
         self._leads = leads
         self._known = known
+        self._times = times
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -70,18 +78,19 @@ class Background:
         async with self._turn:
             wanted = (await self._known()).wanted()
             self.state = Comparing(len(wanted), sum(file.size for file in wanted), 0, sum(f.size for f in wanted))
+            left = 0
             for file in wanted:
                 if rate:
                     await self._wait_for_calm()
-                await self._read(file, rate)
-            left = len((await self._known()).wanted())
+                left += not await self._read(file, rate)
             self.state = Comparing(files=left, why="Some files cannot be read." if left else "")
         if wanted:
             self._events.publish(StoresChanged())
         return self.state
 
-    async def _read(self, file: StoredFile, rate: float) -> None:
-        stop, read = threading.Event(), 0
+    async def _read(self, file: StoredFile, rate: float) -> bool:
+        """Whether its checksum is known now."""
+        stop, read, sha256 = threading.Event(), 0, None
         before = self.state.done
 
         def told(count: int) -> None:
@@ -91,7 +100,7 @@ class Background:
         reading = asyncio.create_task(asyncio.to_thread(sha256_of, file, rate, stop, told))
         try:
             while not reading.done():
-                await asyncio.wait([reading], timeout=TOLD_SECONDS)
+                await asyncio.wait([reading], timeout=self._times.told)
                 self._tell(before + read)
             if sha256 := reading.result():
                 await self._store.write(records.remember, file, sha256)
@@ -102,10 +111,11 @@ class Background:
             with suppress(OSError, Stopped):
                 await reading
         self._tell(before + file.size)
+        return sha256 is not None
 
     def _tell(self, done: int) -> None:
         self.state = replace(self.state, done=done)
-        if time.monotonic() - self._told >= TOLD_SECONDS:
+        if time.monotonic() - self._told >= self._times.told:
             self._told = time.monotonic()
             self._events.publish(StoresChanged(done=done, total=self.state.total))
 
@@ -116,21 +126,21 @@ class Background:
                 self.state = replace(self.state, why="")
                 return
             self.state = replace(self.state, why="It waits until the downloads are done.")
-            await asyncio.sleep(CALM_SECONDS)
+            await asyncio.sleep(self._times.calm)
 
     async def _watch(self) -> None:
-        wait = FIRST_SECONDS
+        wait = self._times.first
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
             self._wake.clear()
             # What lands brings several events; they are one reason to look.
-            await asyncio.sleep(CALM_SECONDS)
-            wait, rate = ROUND_SECONDS, self._config.config.adoption.compare_mb * MB
-            if rate and self._leads():
+            await asyncio.sleep(self._times.calm)
+            wait, rate = self._times.between, self._config.config.adoption.compare_mb * MB
+            if self._leads():
                 try:
-                    await self.round(rate=rate)
+                    await (self.round(rate=rate) if rate else self._known())
                 except ModelshelfError as error:
                     log.warning("stores could not be compared: %s", error)
 

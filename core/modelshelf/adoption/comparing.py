@@ -8,6 +8,7 @@ from pathlib import Path
 from modelshelf.adoption.looking import inode_of
 from modelshelf.adoption.records import Mark, mark_of
 from modelshelf.adoption.types import Copy, Duplicate, Inode, Standing, StoredFile, StoredModel, Survey
+from modelshelf.catalog.files import format_of
 from modelshelf.library.types import InstalledModel
 
 LIBRARY = "library"
@@ -17,6 +18,7 @@ LIBRARY = "library"
 class _Blob:
     """A file of the library; `led` if that is only a link to bytes elsewhere."""
 
+    path: str
     place: Path
     sha256: str | None
     size: int
@@ -62,14 +64,13 @@ class Known:
 
     def duplicates(self) -> Sequence[Duplicate]:
         """What lies twice, the largest gain first."""
-        found = [
+        found = (
             one
             for sum_, inodes in self._inodes.items()
-            if len(inodes) > 1
+            if len(inodes) > 1 and any(map(self._is_weights, inodes))
             for one in _pairs(sum_, self._size(next(iter(inodes))), [self._copy(inode) for inode in inodes])
-        ]
-        mixed = [one for one in found if not (one.keep.library and one.give.library)]
-        return sorted(mixed, key=lambda one: (-one.freed, -one.size, one.id))
+        )
+        return sorted(found, key=lambda one: (-one.freed, -one.size, one.id))
 
     def _standing(self, model: StoredModel, waiting: set[Inode]) -> Standing:
         mine = {file.inode for file in model.files}
@@ -93,6 +94,11 @@ class Known:
         told = [sums[mark] for file in self._files.get(inode, {}).values() if (mark := mark_of(file)) in sums]
         return next(iter([*told, *(blob.sha256 for blob in self._blobs.get(inode, ()) if blob.sha256)]), None)
 
+    def _is_weights(self, inode: Inode) -> bool:
+        """Small texts lie twice everywhere; nobody wants to hear of them."""
+        names = [file.path for file in self._files.get(inode, {}).values()]
+        return any(map(format_of, [*names, *(blob.path for blob in self._blobs.get(inode, ()))]))
+
     def _size(self, inode: Inode) -> int:
         files = self._files.get(inode)
         return next(iter(files.values())).size if files else self._blobs[inode][0].size
@@ -113,7 +119,7 @@ def _blobs(installed: Sequence[InstalledModel]) -> dict[Inode, list[_Blob]]:
             status, led = file.blob.stat(), file.blob.is_symlink()
         except OSError:
             continue
-        blob = _Blob(file.blob, file.sha256, status.st_size, status.st_nlink, led)
+        blob = _Blob(file.path, file.blob, file.sha256, status.st_size, status.st_nlink, led)
         found.setdefault(inode_of(status), {}).setdefault(file.blob, blob)
     return {inode: list(blobs.values()) for inode, blobs in found.items()}
 

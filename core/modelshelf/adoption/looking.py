@@ -19,12 +19,15 @@ SHOWN = 80
 class Notes:
     """What was odd in a store: each kind once, with an example and how often."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._kinds: dict[str, list[str]] = {}
 
     def add(self, place: Path | str, what: str) -> None:
         """Note that a file or folder is of no use, and why: `what` goes on a sentence that begins with its name."""
-        told = printable(Path(place))
+        place = Path(place)
+        inside = place.is_relative_to(self._root) and place != self._root
+        told = printable(place.relative_to(self._root) if inside else place)
         self._kinds.setdefault(what, []).append(told if len(told) <= SHOWN else f"…{told[-SHOWN:]}")
 
     def told(self) -> str:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 5.0
+SHARE = 20
 
 
 class AdoptionService:
@@ -69,6 +70,7 @@ class AdoptionService:
         self._turn = asyncio.Lock()
         self._survey = Survey()
         self._looked = float("-inf")
+        self._rest = FRESH_SECONDS
         self._background = Background(config, store, events, leads, self._known)
 
     async def start(self) -> None:
@@ -87,9 +89,14 @@ class AdoptionService:
     async def look(self, *, fresh: bool = False) -> Survey:
         """Everything that other programs keep here; what was seen a few seconds ago counts, unless `fresh`."""
         async with self._turn:
-            if fresh or time.monotonic() - self._looked > FRESH_SECONDS:
+            if fresh or time.monotonic() - self._looked > self._rest:
+                before, begun = self._survey, time.monotonic()
                 self._survey = await asyncio.to_thread(survey, self._around())
+                if self._survey != before and self._looked > 0:
+                    self._events.publish(StoresChanged())
+                # Large stores on a slow disk are looked at less often.
                 self._looked = time.monotonic()
+                self._rest = max(FRESH_SECONDS, SHARE * (self._looked - begun))
             return self._survey
 
     async def stores(self) -> tuple[Store, ...]:
@@ -124,7 +131,10 @@ class AdoptionService:
         Raises:
             NotFound: there is none, or it is in several stores.
         """
-        found = [one for one in await self.models() if name in (one.model.id, one.model.name)]
+        found = await self._named(name)
+        if not found:  # it may have come this moment
+            await self.look(fresh=True)
+            found = await self._named(name)
         exact = [one for one in found if one.model.id == name] or found
         if len(exact) == 1:
             return exact[0]
@@ -208,6 +218,9 @@ class AdoptionService:
     def holders(self, inodes: Collection[Inode]) -> Mapping[Inode, Sequence[str]]:
         """Which programs' stores hold these bytes. For threads."""
         return holders(survey(self._around()), inodes)
+
+    async def _named(self, name: str) -> list[Standing]:
+        return [one for one in await self.models() if name in (one.model.id, one.model.name)]
 
     async def _give(self, keep: Path, place: Path, sha256: str) -> bool:
         """It is written down first: whatever ends this process, it can be taken back."""

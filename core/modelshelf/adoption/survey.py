@@ -44,7 +44,7 @@ def holders(found: Survey, inodes: Collection[Inode]) -> Mapping[Inode, Sequence
 
 
 def _look(reader: StoreReader, place: Path, around: Around) -> tuple[Store, list[StoredModel]]:
-    notes = Notes()
+    notes = Notes(place)
     found: list[StoredModel] = []
     if _is_folder(place):
         found = list(reader.read(Look(place, notes, _real(around.cache))))

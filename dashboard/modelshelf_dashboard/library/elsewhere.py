@@ -1,6 +1,6 @@
 """Elsewhere on this machine: what other programs keep, adopted with a press, and given back where it lies twice."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -57,8 +57,9 @@ class OtherStores:
         self.head.shown = self._told(found, state.comparing, is_open and bool(rows), len(rows)) if found.stores else {}
         self.table.visible = is_open and bool(rows)
         left = len(rows) - SHOWN
-        more = _("and {n} more: `modelshelf stores models` lists them", n=f"{left:,}")
-        self.table.fill(rows[:SHOWN], status=more if left > 0 else "", empty={})
+        count = _n("{n} model", "{n} models", len(found.models))
+        more = count + " · " + _("and {n} more: `modelshelf stores models` lists them", n=f"{left:,}")
+        self.table.fill(rows[:SHOWN], status=more if left > 0 else count, empty={})
 
     def _told(self, found: Elsewhere, comparing: Comparing, is_open: bool, rows: int) -> dict[str, Any]:
         sizes: dict[str, tuple[int, int]] = {}
@@ -91,14 +92,14 @@ class OtherStores:
         word = _("Give back {size}", size=figures.size(one.freed)) if one.freed else _("Give back")
         why = why_not(self._session, Role.ADMIN) or ("" if one.freed else one.why)
         title = named.model.name if named else one.give.places[0].name
-        sub = _("the same bytes twice: {stores}", stores=_(" and ").join(holders))
+        sub = _("the same bytes twice: {stores}", stores=_listed(holders))
         action = {"do": "give", "word": word, "why": why, "label": f"{word}: {title}"}
         return self._row(_TWICE + one.id, title, sub, one.size, "" if one.freed else one.why, action)
 
     def _model(self, one: Standing) -> dict[str, Any]:
         state = {"linked": _("the same file, no copy"), "same": _("has a second copy")}.get(one.library, "")
-        if not state and one.comparing:
-            state = _("being compared")
+        if not state:
+            state = _("being compared") if one.comparing else _("not yet; a link takes no space")
         sub = one.label
         if one.same_as:
             sub = _("{store} · same as in {others}", store=one.label, others=", ".join(one.same_as))
@@ -222,6 +223,13 @@ class OtherStores:
         size = await self._shelf.adoption.separate(place)
         text = _("The file has bytes of its own again, {size}.", size=figures.size(size))
         self._session.notice(text, tone="good", id="separate")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as people list them."""
+    if len(names) < 2:
+        return "".join(names)
+    return _("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
 
 
 def _progress(comparing: Comparing) -> dict[str, Any]:

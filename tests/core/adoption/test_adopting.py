@@ -35,6 +35,7 @@ def blob(tmp_path: Path) -> Path:
 
 
 async def test_a_model_of_ollama_enters_without_a_copy(shelf: "Shelf", tmp_path: Path, blob: Path) -> None:
+    await shelf.adoption.look(fresh=True)
     (store,) = await shelf.adoption.stores()
     assert (store.label, store.models, store.size, store.problem) == ("Ollama", 1, len(TINY), "")
     plan = await shelf.adoption.plan("tiny:1b")
@@ -122,6 +123,7 @@ async def test_only_files_that_can_be_the_same_are_read(shelf: "Shelf", tmp_path
     write(tmp_path / ".lmstudio/models/org/tiny/tiny.gguf", TINY)
     write(tmp_path / ".lmstudio/models/org/alone/alone.gguf", OTHER + b"more")
     llama_cpp(tmp_path / ".cache/llama.cpp")
+    await shelf.adoption.look(fresh=True)
     before = await shelf.adoption.elsewhere()
     assert (before.comparing.files, before.duplicates) == (3, [])
     assert [one.comparing for one in before.models] == [True, False, True, True]
@@ -135,10 +137,11 @@ async def test_only_files_that_can_be_the_same_are_read(shelf: "Shelf", tmp_path
 
 async def test_a_file_that_changed_is_read_again(shelf: "Shelf", tmp_path: Path, blob: Path) -> None:
     place = write(tmp_path / ".lmstudio/models/org/tiny/tiny.gguf", TINY)
+    await shelf.adoption.look(fresh=True)
     await shelf.adoption.compare()
     assert len(await shelf.adoption.duplicates()) == 1
     place.write_bytes(bytes(len(TINY)))
-    assert await shelf.adoption.look(fresh=True)
+    await shelf.adoption.look(fresh=True)
     assert await shelf.adoption.duplicates() == ()
     assert (await shelf.adoption.elsewhere()).comparing.files == 1
 
@@ -154,6 +157,7 @@ async def test_ids_are_needed_only_where_two_have_a_name(shelf: "Shelf", tmp_pat
 
 
 async def test_viewers_look_and_no_more(shelf: "Shelf", blob: Path) -> None:
+    await shelf.adoption.look(fresh=True)
     with acting_as(Principal("vera", Role.VIEWER)):
         assert await shelf.adoption.models()
         with pytest.raises(RoleRequired):
