@@ -46,5 +46,9 @@ def test_what_is_not_there_is_told_with_what_to_do(terminal: Terminal) -> None:
     said = terminal.run("stores", "adopt", "nothing")
     assert (said.returncode, "modelshelf stores models" in said.stderr) == (5, True)
     assert terminal.run("stores", "give-back", "nothing").returncode == 5
+    write(terminal.folder / "mine/org/more/more.gguf", OTHER)
+    assert terminal.run("stores", "add", "mine").returncode == 0
+    assert "folder:org/more" in terminal.run("stores", "models").stdout
+    assert terminal.run("stores", "drop", "mine").returncode == 0
     plan = json.loads(terminal.run("stores", "plan", "tiny:1b", "--json").stdout)
     assert plan == {"model": "ollama:tiny:1b", "way": "hard link", "cost": 0, "copy": len(TINY)}

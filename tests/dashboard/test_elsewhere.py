@@ -126,6 +126,15 @@ async def test_a_viewer_is_told_why_not(stores: Path, shelf: Shelf) -> None:
     session.close()
 
 
+async def test_a_folder_is_added_by_its_path(stores: Path, shelf: Shelf, session: Session) -> None:
+    section = Section(shelf, session)
+    await until(lambda: section.row("ollama:tiny:1b"))
+    write(stores / "mine/org/more/more.gguf", gguf("more"))
+    await press(section.stores.head, do="add")
+    await press(section.dialog, do="confirmed", fields={"folder": f" {stores}/mine "})
+    await until(lambda: section.row("folder:org/more"))
+
+
 async def test_many_rows_are_folded_and_cut(tmp_path: Path, shelf: Shelf, session: Session) -> None:
     for number in range(SHOWN + 5):
         write(tmp_path / f".lmstudio/models/org/m{number:03}/m.gguf", gguf(str(number)))

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from modelshelf.adoption import records
 from modelshelf.adoption.comparing import Known
-from modelshelf.adoption.reading import Stopped, sha256_of
+from modelshelf.adoption.reading import Reins, Stopped, sha256_of
 from modelshelf.adoption.types import Comparing, StoredFile
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError
@@ -90,24 +89,28 @@ class Background:
 
     async def _read(self, file: StoredFile, rate: float) -> bool:
         """Whether its checksum is known now."""
-        stop, read, sha256 = threading.Event(), 0, None
+        reins, read, sha256 = Reins(), 0, None
+        asked = time.monotonic()
         before = self.state.done
 
         def told(count: int) -> None:
             nonlocal read
             read += count
 
-        reading = asyncio.create_task(asyncio.to_thread(sha256_of, file, rate, stop, told))
+        reading = asyncio.create_task(asyncio.to_thread(sha256_of, file, rate, reins, told))
         try:
             while not reading.done():
                 await asyncio.wait([reading], timeout=self._times.told)
                 self._tell(before + read)
+                if rate and time.monotonic() - asked > self._times.calm:
+                    asked = time.monotonic()
+                    (reins.hold.set if await self._why_not() else reins.hold.clear)()
             if sha256 := reading.result():
                 await self._store.write(records.remember, file, sha256)
         except OSError as error:
             log.info("%s could not be compared: %s", file.place, error.strerror)
         finally:
-            stop.set()
+            reins.stop.set()
             with suppress(OSError, Stopped):
                 await reading
         self._tell(before + file.size)
@@ -120,13 +123,21 @@ class Background:
             self._events.publish(StoresChanged(done=done, total=self.state.total))
 
     async def _wait_for_calm(self) -> None:
-        """Until no download moves bytes; it is looked at now and then, since other processes may download."""
+        """Downloads of other processes send no event here, so it is looked at now and then."""
         while True:
-            if not await self._store.read(records.is_downloading):
-                self.state = replace(self.state, why="")
+            if not await self._why_not():
                 return
-            self.state = replace(self.state, why="It waits until the downloads are done.")
             await asyncio.sleep(self._times.calm)
+
+    async def _why_not(self) -> str:
+        """Why nothing may be read now, empty if it may; the state says it too."""
+        why = ""
+        if not self._config.config.adoption.compare_mb:
+            why = "It is switched off: adoption.compare_mb is 0."
+        elif await self._store.read(records.is_downloading):
+            why = "It waits until the downloads are done."
+        self.state = replace(self.state, why=why)
+        return why
 
     async def _watch(self) -> None:
         wait = self._times.first

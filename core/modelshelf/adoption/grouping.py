@@ -50,4 +50,4 @@ def stored(look: Look, store: str, found: FoundModel, name: str = "") -> Iterabl
     good = tuple(file for file in files if file is not None)
     if good and len(good) == len(files) and any(format_of(file.path) for file in good):
         name = name or found.repo
-        yield StoredModel(f"{store}:{name}", store, name, found.repo, good, found.commit)
+        yield StoredModel(f"{store}:{name}", store, name, found.repo, good, found.commit, found.refs)

@@ -13,7 +13,7 @@ from modelshelf.imports.types import FoundFile, FoundModel
 def found_model(model: StoredModel) -> FoundModel:
     """A stored model as an import takes it. A commit of the Hub is kept, anything else is named by its content."""
     files = {file.path: FoundFile(file.place, file.said, file.git) for file in model.files}
-    return FoundModel(model.repo, files, model.store, model.commit, ("main",))
+    return FoundModel(model.repo, files, model.store, model.commit, model.refs)
 
 
 def way_of(model: StoredModel, work: Path) -> Way:

@@ -5,39 +5,62 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from modelshelf.adoption.looking import inode_of
 from modelshelf.adoption.types import StoredFile
 
 BLOCK = 2**20
+HOLD_SECONDS = 0.2
 
 
 class Stopped(Exception):
     """Reading was ended."""
 
 
-def sha256_of(file: StoredFile, rate: float, stop: threading.Event, told: Callable[[int], None]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Reins:
+    """`stop` ends a reading, `hold` lets it wait as long as it is set."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    hold: threading.Event = field(default_factory=threading.Event)
+
+    def obey(self, seconds: float) -> None:
+        """Wait so long, and while it is held.
+
+        Raises:
+            Stopped: it was.
+        """
+        if self.stop.wait(seconds) if seconds > 0 else self.stop.is_set():
+            raise Stopped
+        while self.hold.is_set():
+            if self.stop.wait(HOLD_SECONDS):
+                raise Stopped
+
+
+def sha256_of(file: StoredFile, rate: float, reins: Reins, told: Callable[[int], None]) -> str | None:
     """The SHA-256 of a file at `rate` bytes per second (0: no limit); None if it is not what it was. For threads.
 
     `told` hears how many bytes were read.
 
     Raises:
-        OSError: it cannot be read. Stopped: `stop` was set.
+        OSError: it cannot be read. Stopped: it was.
     """
     descriptor = os.open(file.place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb", buffering=0) as handle:
         if not _is_same(file, descriptor):
             return None
         digest, buffer = hashlib.sha256(), memoryview(bytearray(BLOCK))
-        begun, done = time.monotonic(), 0
+        done = 0
+        begun = time.monotonic()
         while count := handle.readinto(buffer):
             digest.update(buffer[:count])
+            _let_go(descriptor, done, count)
             done += count
             told(count)
-            ahead = done / rate - (time.monotonic() - begun) if rate else 0.0
-            if stop.wait(ahead) if ahead > 0 else stop.is_set():
-                raise Stopped
-            _let_go(descriptor, done - count, count)
+            spent = time.monotonic() - begun
+            reins.obey(count / rate - spent if rate else 0.0)
+            begun = time.monotonic()
         return digest.hexdigest() if _is_same(file, descriptor) else None
 
 

@@ -160,6 +160,34 @@ class AdoptionService:
         way = await asyncio.to_thread(way_of, model, self._config.paths.parts)
         return Plan(model.id, way, 0, model.size)
 
+    @require(Role.ADMIN, "stores.folders")
+    async def add_folder(self, path: str) -> tuple[str, ...]:
+        """Look at this folder too from now on, a whole path or one below `~/`; all that are looked at.
+
+        Raises:
+            NotFound: there is no such folder.
+            ConfigError: the settings cannot be written.
+        """
+        place = self._around().at(path)
+        if place is None or not await asyncio.to_thread(place.is_dir):
+            raise NotFound(f"There is no folder “{path}”.", remedy="Write its whole path on the server's machine.")
+        folders = self._config.config.adoption.folders
+        return await self._set_folders(list(dict.fromkeys([*folders, str(place)])))
+
+    @require(Role.ADMIN, "stores.folders")
+    async def drop_folder(self, path: str) -> tuple[str, ...]:
+        """Look at this folder no more; all that are left.
+
+        Raises:
+            NotFound: it is not one that was added.
+            ConfigError: the settings cannot be written.
+        """
+        folders = self._config.config.adoption.folders
+        left = [folder for folder in folders if folder not in (path, str(self._around().at(path)))]
+        if len(left) == len(folders):
+            raise NotFound(f"“{path}” is not looked at.", remedy="List those that are: modelshelf stores list")
+        return await self._set_folders(left)
+
     @require(Role.OPERATOR, "stores.adopt")
     async def adopt(self, name: str, *, copy: bool = False) -> Imported:
         """Bring a stored model into the library by a link; vetted as everything. What became of it.
@@ -218,6 +246,11 @@ class AdoptionService:
     def holders(self, inodes: Collection[Inode]) -> Mapping[Inode, Sequence[str]]:
         """Which programs' stores hold these bytes. For threads."""
         return holders(survey(self._around()), inodes)
+
+    async def _set_folders(self, folders: Sequence[str]) -> tuple[str, ...]:
+        await asyncio.to_thread(self._config.set, "adoption.folders", list(folders))
+        await self._changed()
+        return self._config.config.adoption.folders
 
     async def _named(self, name: str) -> list[Standing]:
         return [one for one in await self.models() if name in (one.model.id, one.model.name)]

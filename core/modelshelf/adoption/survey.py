@@ -1,6 +1,7 @@
 """Looks at every store of this machine, once each, and says who holds given bytes."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelshelf.adoption.around import Around
@@ -60,7 +61,7 @@ def _put(models: dict[str, StoredModel], model: StoredModel) -> None:
     while id_ in models:
         number += 1
         id_ = f"{model.id}#{number}"
-    models[id_] = StoredModel(id_, model.store, model.name, model.repo, model.files, model.commit)
+    models[id_] = replace(model, id=id_)
 
 
 def _real(place: Path) -> Path:

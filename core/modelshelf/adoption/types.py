@@ -29,7 +29,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A model in a store. `id` is `store:name`; `repo` and `commit` are what it is called in the library."""
+    """A model in a store. `id` is `store:name`; `repo`, `commit` and `refs` are what it is called in the library."""
 
     id: str
     store: str
@@ -37,6 +37,7 @@ class StoredModel:
     repo: str
     files: tuple[StoredFile, ...]
     commit: str = ""
+    refs: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

@@ -115,6 +115,12 @@ class GivingBack(BaseModel):
     duplicate: str = Field(min_length=1, max_length=100)
 
 
+class Folder(BaseModel):
+    """A folder of models, as a whole path."""
+
+    path: str = Field(min_length=1, max_length=4000)
+
+
 class Separation(BaseModel):
     """Which file gets bytes of its own again."""
 
@@ -129,6 +135,18 @@ def _each(model: type[Answer], items: Any) -> list[Any]:
 async def stores(shelf: TheShelf) -> list[StoreAnswer]:
     """Every store that was found."""
     return _each(StoreAnswer, await shelf.adoption.stores())
+
+
+@router.post("/folders", dependencies=[AdminOnly])
+async def add_folder(shelf: TheShelf, folder: Folder) -> list[str]:
+    """Look at a folder of the server's machine too; all that are looked at."""
+    return list(await shelf.adoption.add_folder(folder.path))
+
+
+@router.delete("/folders", dependencies=[AdminOnly])
+async def drop_folder(shelf: TheShelf, path: Annotated[str, Query(min_length=1, max_length=4000)]) -> list[str]:
+    """Look at an added folder no more; all that are left."""
+    return list(await shelf.adoption.drop_folder(path))
 
 
 @router.get("/models")

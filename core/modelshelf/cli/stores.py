@@ -1,5 +1,6 @@
 """stores: what other programs keep on this machine, adopted by links, and not kept twice."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,8 +41,31 @@ def list_(as_json: Json = False) -> None:
             if store.problem:
                 output.line(f"{store.label}: {store.problem}")
         if not found:
-            output.line("No other program keeps models here. A folder is added by: ")
-            output.line("modelshelf config set adoption.folders '[\"/path\"]'")
+            output.line("No other program keeps models here. Add a folder of yours: modelshelf stores add FOLDER")
+
+    with_shelf(work)
+
+
+@stores.command()
+def add(folder: Annotated[Path, typer.Argument(metavar="FOLDER")], as_json: Json = False) -> None:
+    """Look at a folder of yours too, however it is laid out."""
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        output.document(await shelf.adoption.add_folder(str(folder.expanduser().absolute())))
+        output.line(f"{folder} is looked at from now on.")
+
+    with_shelf(work)
+
+
+@stores.command()
+def drop(folder: Annotated[Path, typer.Argument(metavar="FOLDER")], as_json: Json = False) -> None:
+    """Look at a folder that was added no more; nothing happens to it."""
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        output.document(await shelf.adoption.drop_folder(str(folder.expanduser().absolute())))
+        output.line(f"{folder} is not looked at any more.")
 
     with_shelf(work)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TOPIC = "elsewhere"
 SHOWN = 100
 UNFOLDED = 8  # with more rows the section begins folded
-COPY = "copy"
+COPY, FOLDER = "copy", "folder"
 _TWICE, _SHARED = "twice ", "shared "
 
 
@@ -75,7 +75,9 @@ class OtherStores:
         text = _("Elsewhere on this machine")
         if freed:
             text = _("Elsewhere on this machine: {size} lie twice", size=figures.size(freed))
-        told = {"text": text, "sub": " · ".join(each), "actions": [fold] if rows else []}
+        why = why_not(self._session, Role.ADMIN)
+        add = {"do": "add", "word": _("Add a folder"), "help": TOPIC, "why": why}
+        told = {"text": text, "sub": " · ".join(each), "actions": [add, *([fold] if rows else [])]}
         return {**told, **_progress(comparing), "troubles": _problems(found)}
 
     def _rows(self, found: Elsewhere) -> list[dict[str, Any]]:
@@ -133,6 +135,8 @@ class OtherStores:
             case "fold":
                 self._open = not self.table.visible
                 self._draw()
+            case "add":
+                self._ask_folder()
             case "adopt":
                 self._session.run(self._ask_adopt(id_), what="adopt")
             case "give":
@@ -159,6 +163,15 @@ class OtherStores:
                 id_, _("being verified and scanned"), lambda: self._adopt(id_, copy=bool(fields.get(COPY)))
             ),
         )  # fmt: skip
+
+    def _ask_folder(self) -> None:
+        field = {"name": FOLDER, "kind": "text", "label": _("Folder"), "value": "", "hint": "/data/models"}
+        lines = [_("A folder of this machine with models in it, however it is laid out. Nothing is changed there.")]
+        question = {"id": "add folder", "title": _("Add a folder"), "lines": lines, "word": _("Look there")}
+        self._question(
+            {**question, "fields": [field]},
+            lambda fields: self._do("", "", lambda: self._add(str(fields.get(FOLDER) or ""))),
+        )
 
     def _ask_give(self, id_: str) -> None:
         found = self._shelf.models_state.elsewhere.duplicates
@@ -213,6 +226,10 @@ class OtherStores:
             self._session.notice(_("{model} is in the library: {how}.", model=done.repo, how=how), tone="good", id=id_)
         else:
             self._session.notice(done.error, done.remedy, id=id_)
+
+    async def _add(self, path: str) -> None:
+        await self._shelf.adoption.add_folder(path.strip())
+        self._session.notice(_("{folder} is looked at from now on.", folder=path.strip()), tone="good", id="folder")
 
     async def _give(self, one: Duplicate) -> None:
         done = await self._shelf.adoption.give_back(one.id)

@@ -156,6 +156,28 @@ async def test_ids_are_needed_only_where_two_have_a_name(shelf: "Shelf", tmp_pat
         await shelf.adoption.adopt("nothing")
 
 
+async def test_a_folder_is_added_and_dropped(shelf: "Shelf", tmp_path: Path) -> None:
+    write(tmp_path / "mine/org/tiny/tiny.gguf", TINY)
+    assert await shelf.adoption.add_folder("~/mine") == (str(tmp_path / "mine"),)
+    assert await shelf.adoption.add_folder(str(tmp_path / "mine")) == (str(tmp_path / "mine"),)
+    assert [one.model.id for one in await shelf.adoption.models()] == ["folder:org/tiny"]
+    for path in ("mine", str(tmp_path / "gone"), "\0"):
+        with pytest.raises(NotFound, match="no folder"):
+            await shelf.adoption.add_folder(path)
+    assert await shelf.adoption.drop_folder("~/mine") == ()
+    assert await shelf.adoption.models() == ()
+    with pytest.raises(NotFound, match="not looked at"):
+        await shelf.adoption.drop_folder("~/mine")
+
+
+async def test_tags_of_ollama_are_names_of_commits(shelf: "Shelf", tmp_path: Path, blob: Path) -> None:
+    ollama(tmp_path / "ollama", OTHER, "registry.ollama.ai/library/tiny/latest")
+    for name in ("tiny:1b", "tiny:latest"):
+        await shelf.adoption.adopt(name)
+    found = {model.refs for model in await shelf.library.models()}
+    assert found == {("1b",), ("main",)}
+
+
 async def test_viewers_look_and_no_more(shelf: "Shelf", blob: Path) -> None:
     await shelf.adoption.look(fresh=True)
     with acting_as(Principal("vera", Role.VIEWER)):

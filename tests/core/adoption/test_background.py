@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from modelshelf.adoption.background import Background, Times
-from modelshelf.adoption.reading import Stopped, sha256_of
+from modelshelf.adoption.reading import Reins, Stopped, sha256_of
 from modelshelf.adoption.types import StoredFile
 from modelshelf.config import ConfigManager
 from modelshelf.events import StoresChanged
@@ -114,17 +115,29 @@ def test_reading_keeps_to_its_budget_and_ends_when_it_is_told(file: StoredFile) 
             return self.is_set()
 
     stop, read = Patient(), list[int]()
-    assert sha256_of(file, 100.0, stop, read.append) == sha256(TINY)
+    assert sha256_of(file, 100.0, Reins(stop), read.append) == sha256(TINY)
     assert sum(read) == len(TINY)
     assert stop.waited == pytest.approx(len(TINY) / 100, rel=0.2)
     stop.set()
     with pytest.raises(Stopped):
-        sha256_of(file, 0.0, stop, read.append)
+        sha256_of(file, 0.0, Reins(stop), read.append)
+
+
+def test_a_reading_that_is_held_waits_and_can_be_ended(file: StoredFile) -> None:
+    reins = Reins()
+    reins.hold.set()
+    with ThreadPoolExecutor() as threads:
+        reading = threads.submit(sha256_of, file, 0.0, reins, lambda _count: None)
+        with pytest.raises(TimeoutError):
+            reading.result(0.05)
+        reins.stop.set()
+        with pytest.raises(Stopped):
+            reading.result(20)
 
 
 def test_a_file_that_is_another_by_now_has_no_checksum(file: StoredFile) -> None:
     write(file.place, TINY + b"x")
-    assert sha256_of(file, 0.0, threading.Event(), lambda _count: None) is None
+    assert sha256_of(file, 0.0, Reins(), lambda _count: None) is None
 
 
 def _put(session: Session, row: JobRow) -> None:

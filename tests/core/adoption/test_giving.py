@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelshelf.adoption import Duplicate
-from modelshelf.adoption.giving import MARK, give_back, separate
+from modelshelf.adoption.giving import MARK, clean, give_back, separate
 from modelshelf.errors import ChecksumMismatch, DownloadError, FolderNotWritable, NotFound, Unreachable
 from tests.core.adoption.stores import OTHER, TINY, ollama, write
 from tests.core.sources.simulators import sha256
@@ -139,6 +139,23 @@ def test_a_disk_that_refuses_the_rename_leaves_both(pair: tuple[Path, Path], mon
     with pytest.raises(FolderNotWritable):
         give_back(keep, give, sha256(TINY))
     assert len(inodes(keep, give)) == 2
+    assert [left.name for left in give.parent.iterdir()] == [give.name]
+
+
+@pytest.mark.parametrize("step", ["link", "rename"])
+def test_whatever_step_it_is_killed_at_both_are_whole(pair: tuple[Path, Path], step: str) -> None:
+    keep, give = pair
+    child = os.fork()
+    if not child:
+        done = (os, "link") if step == "link" else (Path, "replace")
+        real = getattr(*done)
+        setattr(*done, lambda *args, **more: (real(*args, **more), os._exit(9)))
+        give_back(keep, give, sha256(TINY))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert keep.read_bytes() == give.read_bytes() == TINY
+    assert len(inodes(keep, give)) == (2 if step == "link" else 1)
+    clean(give.parent)
     assert [left.name for left in give.parent.iterdir()] == [give.name]
 
 

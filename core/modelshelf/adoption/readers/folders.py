@@ -1,6 +1,7 @@
 """Folders that a person added: whichever way they are laid out."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelshelf.adoption.around import Around
@@ -33,4 +34,4 @@ class FolderStore:
 
 def _as_own(models: Iterable[StoredModel]) -> Iterable[StoredModel]:
     for one in models:
-        yield StoredModel(f"folder:{one.name}", "folder", one.name, one.repo, one.files, one.commit)
+        yield replace(one, id=f"folder:{one.name}", store="folder")

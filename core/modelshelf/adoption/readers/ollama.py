@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelshelf.adoption.around import Around
@@ -14,6 +15,7 @@ from modelshelf.catalog.sources.ollama_manifest import Layer, files_of, read_man
 from modelshelf.catalog.sources.said import mapping
 from modelshelf.errors import FileNotInRepository, Unreachable
 
+LATEST = "latest"
 OURS = "registry.ollama.ai"
 SERVICE = Path("/usr/share/ollama/.ollama/models")
 
@@ -65,7 +67,8 @@ class OllamaStore:
         name = name if host == OURS else f"{host}/{name}"
         for model in model_of(look, self.name, name, repo, files, said):
             commit = hashlib.sha256(raw).hexdigest()[:40]
-            yield StoredModel(model.id, model.store, name, repo, model.files, commit)
+            refs = ("main",) if tag == LATEST else (tag,)
+            yield replace(model, commit=commit, refs=refs)
 
     def _blob(self, look: Look, layer: Layer) -> Path | None:
         """The file of a layer; older versions write a colon into its name."""
