@@ -22,10 +22,12 @@ from modelshelf.cli import (
     catalog,
     fetch,
     find,
+    hooks,
     judge,
     manage,
     profiles,
     queue,
+    registration,
     secrets,
     sources,
     stores,
@@ -52,8 +54,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, stores, queue, updates, sync, sources, use, profiles, account, secrets,
-    manage,
+    find, catalog, judge, fetch, vet, bring, stores, queue, updates, sync, sources, use, registration, profiles,
+    account, secrets, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

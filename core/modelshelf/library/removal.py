@@ -48,10 +48,12 @@ def plan(
     cache: Path,
     *,
     holders: Holders = nobody,
+    lent: Mapping[Inode, int] | None = None,
 ) -> Deletion:
     """What deleting these commits of a repository, or these files of them, takes.
 
-    `holders` tells which other programs' stores hold the same bytes.
+    `holders` tells which other programs' stores hold the same bytes; `lent` how many names of a file we made elsewhere,
+    which go with it.
 
     Raises:
         UsageError: the repository's folder is a link to another place.
@@ -69,8 +71,9 @@ def plan(
     kept = {use.file.blob for use in staying}
     blobs = {use.file.blob for use in doomed if use.file.blob != use.file.file} - kept
     going = [use.file for use in doomed if use.file.blob not in kept]
-    users = _used_by(doomed, staying, holders)
-    removal = Removal(repo, tuple(sorted(commits)), _freed(going, staying), users, tuple(sorted(files)))
+    users = _used_by(doomed, staying, holders, lent or {})
+    freed = _freed(going, staying, lent or {})
+    removal = Removal(repo, tuple(sorted(commits)), freed, users, tuple(sorted(files)))
     snapshots = [item for item in found.snapshots if item.commit in commits]
     return Deletion(removal, _strategy(found, snapshots, blobs, doomed if files else [], removal, cache))
 
@@ -142,17 +145,20 @@ def _uses(repos: Repos) -> list[_Use]:
     ]
 
 
-def _freed(going: Iterable[CachedFile], staying: Iterable[_Use]) -> int:
+def _freed(going: Iterable[CachedFile], staying: Iterable[_Use], lent: Mapping[Inode, int]) -> int:
     used = {use.file.inode for use in staying}
     sizes: dict[Inode, int] = {}
     for inode, names in _names(going).items():
         file = next(iter(names.values()))
-        if inode not in used and not file.outside and file.links <= max(_own_names(names), 1):
+        ours = max(_own_names(names), 1) + lent.get(inode, 0)
+        if inode not in used and not file.outside and file.links <= ours:
             sizes[inode] = file.size
     return sum(sizes.values())
 
 
-def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders) -> tuple[str, ...]:
+def _used_by(
+    doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders, lent: Mapping[Inode, int]
+) -> tuple[str, ...]:
     names = _names(use.file for use in doomed)
     users: dict[str, None] = {}
     for use in staying:
@@ -160,7 +166,8 @@ def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders) 
             users[f"{use.repo}@{use.commit[:8]}"] = None
             names[use.file.inode].setdefault(use.file.blob, use.file)
     first = [next(iter(found.values())) for found in names.values()]
-    others = [file for file in first if file.outside or file.links > max(_own_names(names[file.inode]), 1)]
+    ours = {file.inode: max(_own_names(names[file.inode]), 1) + lent.get(file.inode, 0) for file in first}
+    others = [file for file in first if file.outside or file.links > ours[file.inode]]
     known = holders([file.inode for file in others]) if others else {}
     for file in others:
         unknown = f"{Path(file.path).name}, linked from outside the library"

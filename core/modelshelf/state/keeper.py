@@ -18,6 +18,7 @@ from modelshelf.events import (
     ProviderChanged,
     ProviderLooked,
     QuarantineChanged,
+    RegistrationChanged,
     SourceChanged,
     StoresChanged,
     SyncAsked,
@@ -56,6 +57,7 @@ class StateKeeper:
             "jobs": self._read_jobs,
             "library": self._read_library,
             "quarantine": self._read_quarantine,
+            "registrations": self._read_registrations,
             "providers": self._read_providers,
             "profiles": self._read_profiles,
             "sources": self._read_sources,
@@ -128,6 +130,9 @@ class StateKeeper:
         """A look at all stores may take a while; a landing that brings several events is one reason for it."""
         found = await self._shelf.adoption.elsewhere()
         self._shelf.models_state.param.update(elsewhere=found, comparing=found.comparing)
+
+    async def _read_registrations(self) -> None:
+        self._shelf.models_state.registrations = list(await self._shelf.registration.list())
 
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
@@ -220,6 +225,8 @@ def _touched(event: Event) -> tuple[str, ...]:
             return ("library", "providers", "profiles", "stores")
         case StoresChanged(total=0):
             return ("stores",)
+        case RegistrationChanged():
+            return ("registrations",)
         case QuarantineChanged():
             return ("quarantine",)
         case ProviderChanged():

@@ -5,6 +5,7 @@ import param
 from modelshelf.adoption.types import Comparing, Elsewhere
 from modelshelf.catalog.types import SourceReport
 from modelshelf.library.types import InstalledModel
+from modelshelf.registration.types import Registration
 from modelshelf.vetting.checks import CheckState
 
 
@@ -17,6 +18,7 @@ class ModelsState(param.Parameterized):
     check = param.ClassSelector(default=CheckState(), class_=CheckState, doc="the check of everything, here")
     elsewhere = param.ClassSelector(default=Elsewhere(), class_=Elsewhere, doc="what other programs keep here")
     comparing = param.ClassSelector(default=Comparing(), class_=Comparing, doc="how far their comparison is")
+    registrations = param.List(default=[], item_type=Registration, doc="which providers have which models")
     sources = param.List(default=[], item_type=SourceReport, doc="how each source fared last")
     error = param.String(doc="why the library cannot be read, empty when it can")
 

@@ -1,6 +1,8 @@
 """Two files with the same bytes become one, and two again; whatever goes wrong, both are whole."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,18 @@ from tests.core.sources.simulators import sha256
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from modelshelf.adoption.giving import give_back
+step, keep, give, sha256 = sys.argv[1:]
+where, name = (os, "link") if step == "link" else (Path, "replace")
+real = getattr(where, name)
+setattr(where, name, lambda *args, **more: (real(*args, **more), os._exit(9)))
+give_back(Path(keep), Path(give), sha256)
+"""
 
 
 @pytest.fixture
@@ -145,14 +159,8 @@ def test_a_disk_that_refuses_the_rename_leaves_both(pair: tuple[Path, Path], mon
 @pytest.mark.parametrize("step", ["link", "rename"])
 def test_whatever_step_it_is_killed_at_both_are_whole(pair: tuple[Path, Path], step: str) -> None:
     keep, give = pair
-    child = os.fork()
-    if not child:
-        done = (os, "link") if step == "link" else (Path, "replace")
-        real = getattr(*done)
-        setattr(*done, lambda *args, **more: (real(*args, **more), os._exit(9)))
-        give_back(keep, give, sha256(TINY))
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    child = subprocess.run([sys.executable, "-c", KILLED, step, keep, give, sha256(TINY)], check=False)
+    assert child.returncode == 9
     assert keep.read_bytes() == give.read_bytes() == TINY
     assert len(inodes(keep, give)) == (2 if step == "link" else 1)
     clean(give.parent)
