@@ -243,8 +243,8 @@ class AdoptionService:
         await self._changed()
         return size
 
-    def holders(self, inodes: Collection[Inode]) -> Mapping[Inode, Sequence[str]]:
-        """Which programs' stores hold these bytes. For threads."""
+    def holders(self, inodes: Collection[Inode]) -> Mapping[Inode, Mapping[Path, str]]:
+        """Where other programs hold these bytes, each place with the program's name. For threads."""
         return holders(survey(self._around()), inodes)
 
     async def _set_folders(self, folders: Sequence[str]) -> tuple[str, ...]:

@@ -33,14 +33,14 @@ def survey(around: Around, readers: Sequence[StoreReader] = READERS) -> Survey:
     return Survey(tuple(stores), tuple(models.values()))
 
 
-def holders(found: Survey, inodes: Collection[Inode]) -> Mapping[Inode, Sequence[str]]:
-    """Which stores hold these bytes, by their labels."""
+def holders(found: Survey, inodes: Collection[Inode]) -> Mapping[Inode, Mapping[Path, str]]:
+    """Where stores hold these bytes, each place with the store's label."""
     labels = {store.name: store.label for store in found.stores}
-    held: dict[Inode, list[str]] = {}
+    held: dict[Inode, dict[Path, str]] = {}
     for model in found.models:
         for file in model.files:
-            if file.inode in inodes and labels[model.store] not in held.setdefault(file.inode, []):
-                held[file.inode].append(labels[model.store])
+            if file.inode in inodes:
+                held.setdefault(file.inode, {}).setdefault(file.place, labels[model.store])
     return held
 
 

@@ -1,6 +1,6 @@
 """Deletes commits or files of a repository from the cache, as huggingface_hub does: bytes that others use stay."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from huggingface_hub import DeleteCacheStrategy
 
 Repos = Mapping[str, CachedRepo]
-Holders = Callable[[Collection[Inode]], Mapping[Inode, Sequence[str]]]
+LentNames = Mapping[Inode, Collection[Path]]
+Holders = Callable[[Collection[Inode]], Mapping[Inode, Mapping[Path, str]]]
 
 
-def nobody(_inodes: Collection[Inode]) -> Mapping[Inode, Sequence[str]]:
+def nobody(_inodes: Collection[Inode]) -> Mapping[Inode, Mapping[Path, str]]:
     """No other program's store is known."""
     return {}
 
@@ -48,12 +49,12 @@ def plan(
     cache: Path,
     *,
     holders: Holders = nobody,
-    lent: Mapping[Inode, int] | None = None,
+    lent: LentNames | None = None,
 ) -> Deletion:
     """What deleting these commits of a repository, or these files of them, takes.
 
-    `holders` tells which other programs' stores hold the same bytes; `lent` how many names of a file we made elsewhere,
-    which go with it.
+    `holders` tells in which other programs' stores the same bytes are, and where; `lent` which names of a file we made
+    elsewhere, which go with it.
 
     Raises:
         UsageError: the repository's folder is a link to another place.
@@ -145,20 +146,18 @@ def _uses(repos: Repos) -> list[_Use]:
     ]
 
 
-def _freed(going: Iterable[CachedFile], staying: Iterable[_Use], lent: Mapping[Inode, int]) -> int:
+def _freed(going: Iterable[CachedFile], staying: Iterable[_Use], lent: LentNames) -> int:
     used = {use.file.inode for use in staying}
     sizes: dict[Inode, int] = {}
     for inode, names in _names(going).items():
         file = next(iter(names.values()))
-        ours = max(_own_names(names), 1) + lent.get(inode, 0)
+        ours = max(_own_names(names), 1) + len(lent.get(inode, ()))
         if inode not in used and not file.outside and file.links <= ours:
             sizes[inode] = file.size
     return sum(sizes.values())
 
 
-def _used_by(
-    doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders, lent: Mapping[Inode, int]
-) -> tuple[str, ...]:
+def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders, lent: LentNames) -> tuple[str, ...]:
     names = _names(use.file for use in doomed)
     users: dict[str, None] = {}
     for use in staying:
@@ -166,12 +165,14 @@ def _used_by(
             users[f"{use.repo}@{use.commit[:8]}"] = None
             names[use.file.inode].setdefault(use.file.blob, use.file)
     first = [next(iter(found.values())) for found in names.values()]
-    ours = {file.inode: max(_own_names(names[file.inode]), 1) + lent.get(file.inode, 0) for file in first}
+    ours = {file.inode: max(_own_names(names[file.inode]), 1) + len(lent.get(file.inode, ())) for file in first}
     others = [file for file in first if file.outside or file.links > ours[file.inode]]
     known = holders([file.inode for file in others]) if others else {}
     for file in others:
         unknown = f"{Path(file.path).name}, linked from outside the library"
-        users |= dict.fromkeys(known.get(file.inode) or (unknown,))
+        places = known.get(file.inode, {})
+        keeping = [label for place, label in places.items() if place not in lent.get(file.inode, ())]
+        users |= dict.fromkeys(keeping or [unknown])
     return tuple(users)
 
 

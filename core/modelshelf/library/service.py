@@ -17,9 +17,8 @@ from modelshelf.hooks import Hooks
 from modelshelf.hooks.spec import AFTER_DELETION, BEFORE_DELETION
 from modelshelf.ids import ModelId
 from modelshelf.library import records
-from modelshelf.library.cache import Inode
 from modelshelf.library.inventory import Inventory, KnownRepo, assemble
-from modelshelf.library.removal import Deletion, Holders, check_idle, execute, nobody, plan
+from modelshelf.library.removal import Deletion, Holders, LentNames, check_idle, execute, nobody, plan
 from modelshelf.library.served import ServedFile, served
 from modelshelf.library.types import InstalledModel, Removal, VerifyResult
 from modelshelf.library.verify import Gauge, verify
@@ -44,8 +43,8 @@ Name = str | ModelId | InstalledModel
 class Lent(Protocol):
     """Knows what of the library was given to other programs."""
 
-    async def links(self, repo: str) -> Mapping[Inode, int]:
-        """How many names of a repository's files it made elsewhere, by the file."""
+    async def links(self, repo: str) -> LentNames:
+        """The names of a repository's files that it made elsewhere, by the file."""
         ...
 
     async def let_go(self, removal: Removal) -> None:
@@ -270,7 +269,7 @@ class ModelLibrary:
         repo: str,
         commits: Sequence[str],
         files: Sequence[str],
-        lent: Mapping[Inode, int],
+        lent: LentNames,
     ) -> Deletion:
         cache = self.cache
         check_idle(repo, cache)

@@ -10,6 +10,8 @@ import pytest
 from modelshelf.access import Principal, Role, acting_as
 from modelshelf.adoption import Standing
 from modelshelf.errors import NotFound, RoleRequired
+from modelshelf.library.removal import LentNames
+from modelshelf.library.types import Removal
 from modelshelf.samples.pickles import suspicious
 from tests.core.adoption.stores import OTHER, TINY, hub, llama_cpp, ollama, write
 from tests.core.sources.simulators import sha256
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
 async def standing(shelf: "Shelf", name: str) -> Standing:
     await shelf.adoption.look(fresh=True)
     return await shelf.adoption.model(name)
+
+
+class Gave:
+    """Names that were made for other programs."""
+
+    def __init__(self, names: LentNames) -> None:
+        self.names = names
+
+    async def links(self, repo: str) -> LentNames:
+        return self.names
+
+    async def let_go(self, removal: Removal) -> None:
+        raise AssertionError(removal)
 
 
 def names_of(place: Path) -> int:
@@ -58,13 +73,17 @@ async def test_a_model_of_ollama_enters_without_a_copy(shelf: "Shelf", tmp_path:
 
 
 async def test_who_holds_the_same_bytes_is_named_whichever_store_it_is(shelf: "Shelf", tmp_path: Path) -> None:
-    places = (".lmstudio/models/org/tiny/tiny.gguf", ".cache/llama.cpp/x.gguf", "jan/models/a/a.gguf")
+    places = (".lmstudio/models/org/tiny/tiny.gguf", ".cache/llama.cpp/x.gguf")
     source = write(tmp_path / "mine.gguf", TINY)
-    for name in places[:2]:
+    for name in places:
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).hardlink_to(source)
     await shelf.adoption.adopt("lmstudio:org/tiny")
     assert (await shelf.library.removal("org/tiny")).used_by == ("LM Studio", "llama.cpp")
+    # What we gave to a program ourselves goes with the model: that program does not keep it.
+    status = source.stat()
+    shelf.library.lent = Gave({(status.st_dev, status.st_ino): {tmp_path / places[0]}})
+    assert (await shelf.library.removal("org/tiny")).used_by == ("llama.cpp",)
 
 
 async def test_another_disk_is_reached_by_a_link_and_copied_only_on_demand(
