@@ -56,6 +56,18 @@ class LibraryConfig(_Section):
     ] = ""
 
 
+class AdoptionConfig(_Section):
+    """How other programs' stores on this machine are looked at."""
+
+    folders: Annotated[
+        tuple[str, ...], Field(description="folders of models besides those of known programs, as whole paths")
+    ] = ()
+    compare_mb: Annotated[
+        float,
+        Field(ge=0, description="MB/s at which files of the same size are compared in the background; 0: not at all"),
+    ] = 50.0
+
+
 class CatalogConfig(_Section):
     """How sources are asked."""
 
@@ -199,6 +211,7 @@ class Config(_Section):
     """All settings, immutable; `ConfigManager` makes a new one for every change."""
 
     library: LibraryConfig = LibraryConfig()
+    adoption: AdoptionConfig = AdoptionConfig()
     catalog: CatalogConfig = CatalogConfig()
     downloads: DownloadsConfig = DownloadsConfig()
     network: NetworkConfig = NetworkConfig()

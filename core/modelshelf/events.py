@@ -219,6 +219,15 @@ class SyncAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoresChanged(Event):
+    """What other programs keep here, or what is known of it, is other now: `done` of `total` bytes are compared."""
+
+    kind: ClassVar[str] = "stores"
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceChanged(Event):
     """A service of this process started, failed or stopped."""
 
@@ -247,6 +256,7 @@ KINDS: dict[str, type[Event]] = {
         CatalogChanged,
         SyncChanged,
         SyncAsked,
+        StoresChanged,
         ServiceChanged,
     )
 }

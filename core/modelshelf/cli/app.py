@@ -30,6 +30,7 @@ from modelshelf.cli import (
     registration,
     secrets,
     sources,
+    stores,
     sync,
     updates,
     use,
@@ -53,8 +54,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, registration, profiles, account,
-    secrets, hooks, manage,
+    find, catalog, judge, fetch, vet, bring, stores, queue, updates, sync, sources, use, registration, profiles,
+    account, secrets, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from modelshelf.events import (
     QuarantineChanged,
     RegistrationChanged,
     SourceChanged,
+    StoresChanged,
     SyncAsked,
     SyncChanged,
     VerifyProgress,
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JOBS_APART = 0.1  # seconds between readings of jobs: when a thousand are paused, it is read a few times, not a thousand
+# Seconds between readings: when a thousand jobs are paused, they are read a few times, not a thousand.
+APART = {"jobs": 0.1, "stores": 0.5}
 
 OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
@@ -59,6 +62,7 @@ class StateKeeper:
             "profiles": self._read_profiles,
             "sources": self._read_sources,
             "catalog": self._read_catalog,
+            "stores": self._read_stores,
         }
         for name, read in readers.items():
             self._due[name] = asyncio.Event()
@@ -82,6 +86,9 @@ class StateKeeper:
                     self._take_pulse(item)
                 if isinstance(event, VerifyProgress):
                     self._shelf.models_state.check = self._shelf.vetting.checks.state
+                if isinstance(event, StoresChanged) and event.total:
+                    state = self._shelf.models_state
+                    state.comparing = replace(state.comparing, done=event.done, total=event.total)
                 if isinstance(event, SyncAsked | SyncChanged):
                     self._take_listing(event)
                 for name in _touched(event):
@@ -96,8 +103,8 @@ class StateKeeper:
                 await read()
             except (ModelshelfError, OSError) as error:
                 log.warning("%s could not be read: %s", name, error)
-            if name == "jobs":
-                await asyncio.sleep(JOBS_APART)
+            if name in APART:
+                await asyncio.sleep(APART[name])
 
     async def _read_jobs(self) -> None:
         try:
@@ -118,6 +125,11 @@ class StateKeeper:
 
     async def _read_quarantine(self) -> None:
         self._shelf.models_state.quarantined = len(await self._shelf.vetting.quarantine.items())
+
+    async def _read_stores(self) -> None:
+        """A look at all stores may take a while; a landing that brings several events is one reason for it."""
+        found = await self._shelf.adoption.elsewhere()
+        self._shelf.models_state.param.update(elsewhere=found, comparing=found.comparing)
 
     async def _read_registrations(self) -> None:
         self._shelf.models_state.registrations = list(await self._shelf.registration.list())
@@ -210,7 +222,9 @@ def _touched(event: Event) -> tuple[str, ...]:
         case JobChanged():
             return ("jobs",)
         case LibraryChanged():
-            return ("library", "providers", "profiles")
+            return ("library", "providers", "profiles", "stores")
+        case StoresChanged(total=0):
+            return ("stores",)
         case RegistrationChanged():
             return ("registrations",)
         case QuarantineChanged():

@@ -469,3 +469,21 @@ class WebhookDeliveryRow(Base):
         Index("webhook_delivery_due", "status", "next_at"),
         Index("webhook_delivery_created", "created"),
     )
+
+
+class FoundFileRow(Base):
+    """A file of another program's store, as it was when its bytes were read: of other size or time it counts as new.
+
+    `led` says that the library leads to it by a link; `given` is when it was made one with another file.
+    """
+
+    __tablename__ = "found_file"
+    path: Mapped[str] = mapped_column(String(1000), primary_key=True)
+    device: Mapped[str] = mapped_column(String(20), default="")
+    inode: Mapped[str] = mapped_column(String(20), default="")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    led: Mapped[bool] = mapped_column(default=False, server_default=sa_false())
+    given: Mapped[datetime | None]
+    at: Mapped[datetime] = mapped_column(default=now)

@@ -54,6 +54,18 @@ TOPICS = (
         ),
     ),
     Topic(
+        "elsewhere",
+        N_("Elsewhere on this machine"),
+        N_(
+            "What Ollama, LM Studio, llama.cpp, Jan, GPT4All, ModelScope and your own folders keep here. Adopt makes a "
+            "model part of the library by a link: verified and scanned as a download is, without a copy, and nothing "
+            "is moved or changed where it is.\n"
+            "Files of the same size are compared in the background, slowly, and not while downloads run. What lies "
+            "twice can be given back: both files are read once more, then one becomes another name for the same bytes. "
+            "“Make separate” takes that back."
+        ),
+    ),
+    Topic(
         "compatibilityScore",
         N_("Fit"),
         N_(

@@ -100,7 +100,7 @@ class InstalledPicks:
         for model in chosen:
             removal = await self._shelf.library.removal(str(model.id))
             freed += removal.freed
-            used = [_("Also used by: {names}. They lose it.", names=", ".join(removal.used_by))]
+            used = [_("Also used by: {names}. They keep it.", names=", ".join(removal.used_by))]
             told = [*(used if removal.used_by else []), *lost_with(await self._shelf.registration.breaks(model))]
             lines.append(" ".join([f"{model.repo}: {figures.size(removal.freed)}.", *told]))
         self._dialog.listen(lambda answer: self._answered(chosen, answer))
