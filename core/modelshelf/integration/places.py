@@ -28,7 +28,7 @@ def on_disk(config: ConfigManager) -> list[Check]:
 def orphans(parts: Path, expected: frozenset[Path], moment: float | None = None) -> Check:
     """Part files that no job that could go on will use again. For threads."""
     old = (time.time() if moment is None else moment) - OLD_PART
-    left = [file for file in parts.rglob("*.part") if file not in expected and _older(file, old)] if parts else []
+    left = [file for file in parts.rglob("*.part") if file not in expected and _older(file, old)]
     if not left:
         return Check("part files", WELL, "none is left over")
     size = sum(file.stat().st_blocks * 512 for file in left if file.exists())
