@@ -58,6 +58,7 @@ SERVICES = (
     "catalog",
     "compat",
     "downloads",
+    "hooks",
     "imports",
     "library",
     "metadata",

@@ -50,7 +50,12 @@ class DoctorView:
             )
         if wrong:
             return _n("{n} thing is wrong.", "{n} things are wrong.", wrong)
-        return _("Nothing is wrong.")
+        notes = sum(check.status == NOTE for check in self._checks)
+        return (
+            _n("Nothing is wrong; {n} note.", "Nothing is wrong; {n} notes.", notes)
+            if notes
+            else _("Nothing is wrong.")
+        )
 
     def _actions(self) -> list[dict[str, Any]]:
         why = "" if self._session.principal.role >= Role.ADMIN else _("Only an administrator may.")

@@ -81,7 +81,7 @@ class SelfTestView:
             return _("Walks a sample model from search to answer in a home of its own, then asks your own providers.")
         told = _n("{n} step passed", "{n} steps passed", len(self._steps) - off)
         left = _n(", {n} did not run", ", {n} did not run", off) if off else ""
-        return f"{told}{left}. {figures.ago(self._report.started)}, {self._report.seconds:.1f} s"
+        return f"{told}{left} ({figures.ago(self._report.started)}, {self._report.seconds:.1f} s)"
 
     def _share(self) -> int:
         enabled = sum(item.enabled for item in self._shelf.providers_state.providers)
