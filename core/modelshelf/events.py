@@ -161,6 +161,16 @@ class SpeedMeasured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationChanged(Event):
+    """A model, `org/name@commit`, was given to a provider, or taken back; or that has another status now."""
+
+    kind: ClassVar[str] = "registration"
+    model: str
+    provider: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged(Event):
     """A profile was made, changed or removed."""
 
@@ -231,6 +241,7 @@ KINDS: dict[str, type[Event]] = {
         ModelAnswered,
         ModelLoaded,
         SpeedMeasured,
+        RegistrationChanged,
         ProfileChanged,
         SourceChanged,
         CatalogChanged,

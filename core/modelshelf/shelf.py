@@ -40,6 +40,7 @@ from modelshelf.providers import (
 )
 from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
+from modelshelf.registration import RegistrationKeeper, RegistrationService
 from modelshelf.state import CatalogState, DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
 from modelshelf.store import Store
 from modelshelf.sync import BundleService, SyncService
@@ -106,6 +107,13 @@ class Shelf:
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting, hooks=self.hooks
         )
+        self.registration = RegistrationService(
+            self.store, self.events, self.access, self.library, self.metadata, self.providers, self.compatibility,
+            self.profiles,
+        )  # fmt: skip
+        self.library.lent = self.registration
+        self.downloads.copying = self.registration.copies
+        self.downloads.worker.landed = self.imports.landed = self.registration.landed
         self.updates = UpdateService(self.events, self.access, self.catalog, self.library, self.downloads)
         self.sync = SyncService(self.access, self.library, self.downloads)
         self.bundles = BundleService(self.access, self.library, self.downloads, self.vetting, self.sync)
@@ -143,6 +151,7 @@ class Shelf:
             self.providers,
             self.health,
             self.compatibility,
+            RegistrationKeeper(self.registration, self.events, self.library, self.providers, self.health),
             self.downloads.worker,
             self.bundles.errands,
             self.catalog_sync,

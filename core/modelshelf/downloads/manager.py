@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -46,8 +46,13 @@ class Clock(Protocol):
         ...
 
 
+Copying = Callable[[DownloadPlan], Awaitable[Sequence[Copy]]]
+
+
 class DownloadManager(Steering):
     """Download jobs of this home, whichever process runs them. `worker` is what runs them in this one.
+
+    `copying` tells of a plan which places will hold it once more without anybody being asked.
 
     `clock` and `zone` (by default this machine's) are what the hours and days of the budget go by.
     """
@@ -72,6 +77,7 @@ class DownloadManager(Steering):
         worker = Worker(config, store, events, catalog, library, vetting, pace, self.allowance, self._hooks)
         super().__init__(config, store, events, access, worker, pace)
         self._catalog = catalog
+        self.copying: Copying | None = None
 
     async def plan(
         self,
@@ -106,9 +112,11 @@ class DownloadManager(Steering):
         wanted = order.files or ((name.file,) if name.file else ())
         pending = await self._store.read(rows.pending)
         others = [*await asyncio.to_thread(readable, pending.begun), *after]
-        return await asyncio.to_thread(
-            make_plan, detail, place.name, wanted, self.worker.places, others, pending.untouched, copies
-        )
+        places = self.worker.places
+        plan = await asyncio.to_thread(make_plan, detail, place.name, wanted, places, others, pending.untouched, copies)
+        if copies or self.copying is None or not (found := await self.copying(plan)):
+            return plan
+        return await asyncio.to_thread(measure, replace(plan, copies=tuple(found)), places, others, pending.untouched)
 
     async def plan_batch(self, orders: Sequence[Order]) -> BatchPlan:
         """What several downloads would fetch together; every plan counts what those before it will write.

@@ -18,7 +18,7 @@ from modelshelf.downloads.numbers import TransferLog
 from modelshelf.downloads.pace import HostGates, Pace, RateLimit
 from modelshelf.downloads.part import discard_part
 from modelshelf.downloads.plan import Places, from_json, readable
-from modelshelf.downloads.run import JobRun, Tools
+from modelshelf.downloads.run import JobRun, Landed, Tools
 from modelshelf.downloads.tally import Tally, beat, count, end
 from modelshelf.downloads.transfer import Means
 from modelshelf.downloads.types import ENDED, RUNNING, DownloadPlan, JobStatus
@@ -75,6 +75,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._tools: Tools | None = None
+        self.landed: Landed | None = None
 
     async def start(self) -> None:
         """Begin to take jobs; those that a process left behind go on."""
@@ -296,7 +297,8 @@ class Worker:
         settings = self._config.config.downloads
         limit.fallback = settings.max_job_rate_mb * 1e6
         means = replace(self._tools.means, limit=limit)
-        return replace(self._tools, means=means, connections=settings.connections_per_file, places=self.places)
+        return replace(self._tools, means=means, connections=settings.connections_per_file, places=self.places,
+                       landed=self.landed)  # fmt: skip
 
 
 def discard(places: Places, plan: DownloadPlan) -> None:
