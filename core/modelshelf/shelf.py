@@ -109,7 +109,7 @@ class Shelf:
         )
         self.registration = RegistrationService(
             self.store, self.events, self.access, self.library, self.metadata, self.providers, self.compatibility,
-            self.profiles,
+            self.profiles, self.hooks,
         )  # fmt: skip
         self.library.lent = self.registration
         self.downloads.copying = self.registration.copies
