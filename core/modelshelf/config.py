@@ -189,7 +189,7 @@ class HooksConfig(_Section):
     """What others may say to what happens here."""
 
     use: Annotated[tuple[str, ...], Field(description="hooks by place, for example team_rules:OnlyApache")] = ()
-    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called")] = ()
+    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called; * for all")] = ()
     seconds: Annotated[float, Field(gt=0, le=600, description="what a hook has for its answer")] = 10.0
     webhooks: tuple[WebhookConfig, ...] = ()
 

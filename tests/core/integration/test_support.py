@@ -33,7 +33,7 @@ SECRETS = {
     "webhook": "https://hooks.example-chat.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
     "url": "https://adalovelace:kirschkern@git.kontor.lan/models",
     "mail": "ada.lovelace@kontor.example",
-    "path": "/home/adalovelace/Geheimprojekt/akten.gguf",
+    "path": "/Users/adalovelace/Geheimprojekt/akten.gguf",
     "windows": r"C:\Users\adalovelace\Desktop\akten.gguf",
     "prompt": "Bitte entwirf meinem Vermieter Kowalczyk eine Kündigung",
     "model": "kontor-intern/fusionsplan-7b-GGUF",
@@ -119,7 +119,7 @@ async def test_only_an_administrator_gets_it(shelf: "Shelf") -> None:
 def test_our_own_sentences_stay_readable() -> None:
     said = "The built-in engine did not load fusionsplan-7b within 30 s. Try again, or raise engine.start_seconds."
     assert plain(said) == "The built-in engine did not load … within 30 s. Try again, or raise engine.start_seconds."
-    assert plain('  File "/home/x/worker.py", line 12, in _take_jobs') == "File … line 12, in _take_jobs"
+    assert plain('  File "/Users/x/worker.py", line 12, in _take_jobs') == "File … line 12, in _take_jobs"
 
 
 @given(
