@@ -19,9 +19,11 @@ from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import PREFIX, ConfigManager
 from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
-from modelshelf.errors import ConfigError, ModelshelfError
+from modelshelf.errors import ConfigError, ModelshelfError, NotFound
 from modelshelf.events import EventBus, ServiceChanged
 from modelshelf.imports import ImportService
+from modelshelf.integration.conflicts import ConflictService
+from modelshelf.integration.issues import Troubles
 from modelshelf.integration.status import IntegrationService
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
@@ -36,7 +38,15 @@ from modelshelf.providers import (
 )
 from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
-from modelshelf.state import CatalogState, DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
+from modelshelf.state import (
+    CatalogState,
+    DownloadsState,
+    IntegrationState,
+    ModelsState,
+    ProfilesState,
+    ProvidersState,
+    StateKeeper,
+)
 from modelshelf.store import Store
 from modelshelf.sync import BundleService, SyncService
 from modelshelf.updates import UpdateService
@@ -114,13 +124,21 @@ class Shelf:
         self.catalog_sync = CatalogSync(config, self.events, self.access, self.catalog, lambda: self.health.leading)
         self.discovery = DiscoveryService(self.store, self.catalog.index, self.library, self.catalog_sync)
         self.integration = IntegrationService(
-            self.catalog, self.library, self.providers, self.health, self.compatibility
+            self.events, self.catalog, self.library, self.providers, self.health, self.compatibility
+        )
+        self.troubles = Troubles(
+            lambda: self.services.values(),
+            self.integration, self.catalog, self.library, self.vetting, self.providers, self.health,
+        )  # fmt: skip
+        self.conflicts = ConflictService(
+            config, self.store, self.events, self.access, self.library, self.providers, self.health, self.profiles
         )
         self.models_state = ModelsState()
         self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()
         self.profiles_state = ProfilesState()
         self.downloads_state = DownloadsState()
+        self.integration_state = IntegrationState()
         self._keeper = StateKeeper(self)
         self._order: tuple[Service, ...] = (
             self.store,
@@ -167,6 +185,22 @@ class Shelf:
                 except Exception:  # whatever it is, the others must still be stopped
                     log.exception("%s did not stop cleanly", service.name)
                 self._mark(ServiceStatus(service.name, "stopped"))
+
+    @require(Role.OPERATOR, "service.restart")
+    async def restart(self, service: str) -> ServiceStatus:
+        """Start a service again that failed.
+
+        Raises:
+            NotFound: there is no such service.
+            ModelshelfError: it failed again, for this reason.
+        """
+        found = next((one for one in self._order if one.name == service), None)
+        if found is None:
+            raise NotFound(f"There is no service “{service}”.", remedy="`modelshelf status` names them.")
+        if self.services[service].status == "failed":
+            await found.start()
+            self._mark(ServiceStatus(service, "running"))
+        return self.services[service]
 
     async def chat(self, model: str, prompt: str | Sequence[ChatMessage], **limits: Unpack[Limits]) -> ChatReply:
         """Ask `provider/model`, or the profile `@name`, and wait for the whole answer, which names who gave it.

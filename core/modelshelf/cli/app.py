@@ -20,6 +20,7 @@ from modelshelf.cli import (
     account,
     bring,
     catalog,
+    conflicts,
     fetch,
     find,
     judge,
@@ -51,7 +52,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage,
+    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, conflicts,
+    manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

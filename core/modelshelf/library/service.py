@@ -16,6 +16,7 @@ from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.ids import ModelId
 from modelshelf.library import records
 from modelshelf.library.inventory import Inventory, KnownRepo, assemble
+from modelshelf.library.loose import Loose, loose
 from modelshelf.library.removal import Deletion, check_idle, execute, plan
 from modelshelf.library.served import ServedFile, served
 from modelshelf.library.types import InstalledModel, Removal, VerifyResult
@@ -94,6 +95,11 @@ class ModelLibrary:
     async def served(self) -> tuple[ServedFile, ...]:
         """Every whole GGUF model under the name that engines offer it by."""
         return await asyncio.to_thread(served, await self.models())
+
+    async def loose(self) -> Sequence[Loose]:
+        """Of each repository the bytes that no snapshot leads to."""
+        known = await self._look()
+        return await asyncio.to_thread(loose, known)
 
     async def frame(self) -> "pd.DataFrame":
         """The models as a table, sizes in bytes."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import (
     CatalogChanged,
+    ConflictsChanged,
     Event,
     JobChanged,
     JobProgress,
@@ -17,7 +18,9 @@ from modelshelf.events import (
     ProviderChanged,
     ProviderLooked,
     QuarantineChanged,
+    ServiceChanged,
     SourceChanged,
+    StatusChanged,
     SyncAsked,
     SyncChanged,
     VerifyProgress,
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JOBS_APART = 0.1  # seconds between readings of jobs: when a thousand are paused, it is read a few times, not a thousand
+# Seconds between readings: when a thousand jobs are paused they are read a few times, not a thousand.
+APART = {"jobs": 0.1, "integration": 0.1, "conflicts": 0.5}
 
 OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
@@ -57,6 +61,8 @@ class StateKeeper:
             "profiles": self._read_profiles,
             "sources": self._read_sources,
             "catalog": self._read_catalog,
+            "integration": self._read_integration,
+            "conflicts": self._read_conflicts,
         }
         for name, read in readers.items():
             self._due[name] = asyncio.Event()
@@ -94,8 +100,7 @@ class StateKeeper:
                 await read()
             except (ModelshelfError, OSError) as error:
                 log.warning("%s could not be read: %s", name, error)
-            if name == "jobs":
-                await asyncio.sleep(JOBS_APART)
+            await asyncio.sleep(APART.get(name, 0))
 
     async def _read_jobs(self) -> None:
         try:
@@ -124,6 +129,18 @@ class StateKeeper:
         found = await self._shelf.catalog.index.status()
         told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
         self._shelf.catalog_state.param.update(**told)
+
+    async def _read_integration(self) -> None:
+        state = self._shelf.integration_state
+        status, issues = await self._shelf.integration.glance(), list(await self._shelf.troubles.issues())
+        if (status, issues) != (state.status, state.issues) or not state.loaded:
+            state.param.update(status=status, issues=issues, loaded=True)
+
+    async def _read_conflicts(self) -> None:
+        state = self._shelf.integration_state
+        conflicts, mended = list(await self._shelf.conflicts.list()), list(await self._shelf.conflicts.mended())
+        if (conflicts, mended) != (state.conflicts, state.mended):
+            state.param.update(conflicts=conflicts, mended=mended)
 
     def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
         state = self._shelf.catalog_state
@@ -199,22 +216,20 @@ class StateKeeper:
             item.param.update(models=models, error="", listed=datetime.now(UTC))
 
 
+_TOUCHED: Mapping[type[Event], tuple[str, ...]] = {
+    JobChanged: ("jobs",),
+    LibraryChanged: ("library", "providers", "profiles", "integration", "conflicts"),
+    QuarantineChanged: ("quarantine", "integration"),
+    ProviderChanged: ("providers", "profiles", "integration", "conflicts"),
+    ProfileChanged: ("profiles", "conflicts"),
+    SourceChanged: ("sources", "catalog", "integration"),
+    CatalogChanged: ("catalog", "integration"),
+    StatusChanged: ("integration",),
+    ConflictsChanged: ("conflicts", "library"),
+    ServiceChanged: ("integration",),
+}
+
+
 def _touched(event: Event) -> tuple[str, ...]:
     """Which readings an event makes due."""
-    match event:
-        case JobChanged():
-            return ("jobs",)
-        case LibraryChanged():
-            return ("library", "providers", "profiles")
-        case QuarantineChanged():
-            return ("quarantine",)
-        case ProviderChanged():
-            return ("providers", "profiles")
-        case ProfileChanged():
-            return ("profiles",)
-        case SourceChanged():
-            return ("sources", "catalog")
-        case CatalogChanged():
-            return ("catalog",)
-        case _:
-            return ()
+    return _TOUCHED.get(type(event), ())

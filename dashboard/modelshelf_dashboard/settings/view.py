@@ -13,6 +13,7 @@ from modelshelf_dashboard.settings.machine import ThisMachine
 from modelshelf_dashboard.settings.profiles import Profiles
 from modelshelf_dashboard.settings.providers import Providers
 from modelshelf_dashboard.settings.status import Status
+from modelshelf_dashboard.settings.troubles import Troubles
 from modelshelf_dashboard.settings.try_it import TryIt
 from modelshelf_dashboard.texts import _
 
@@ -52,6 +53,7 @@ class LLMSettings:
         self.profiles = Profiles(self._shelf, self._session, self._dialog)
         self.accounts = Accounts(self._shelf, self._session, self._dialog)
         self.machine = ThisMachine(self._shelf, self._session)
+        self.troubles = Troubles(self._shelf, self._session, self._dialog, self.providers.deeds.heard)
         self.status = Status(self._shelf, self._session)
         self.try_it = TryIt(self._shelf, self._session)
         self._views = {
@@ -59,7 +61,7 @@ class LLMSettings:
             "profiles": self.profiles.view,
             "accounts": self.accounts.cards,
             "machine": self.machine.cards,
-            "status": self.status.cards,
+            "status": pn.Column(self.troubles.view, self.status.cards, margin=0, sizing_mode="stretch_width"),
         }
         self._switch()
         with pn.io.hold():
