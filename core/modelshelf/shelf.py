@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -14,6 +14,7 @@ from modelshelf.catalog import CatalogService
 from modelshelf.catalog.manager import SourceManager
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
 from modelshelf.catalog.sync.service import CatalogSync
+from modelshelf.catalog.types import RepoCard
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import PREFIX, ConfigManager
@@ -22,6 +23,7 @@ from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError, NotFound
 from modelshelf.events import EventBus, ServiceChanged
 from modelshelf.imports import ImportService
+from modelshelf.integration.bulk import BulkService
 from modelshelf.integration.conflicts import ConflictService
 from modelshelf.integration.issues import Troubles
 from modelshelf.integration.status import IntegrationService
@@ -119,6 +121,7 @@ class Shelf:
             fits=lambda card: bool(self.compatibility.quick(card).score),
             recommended=lambda card: (self.compatibility.quick(card).score or 0) >= RECOMMENDED_FROM,
         )
+        self.catalog.checks.provider = self._fits_provider
         self.catalog.index.installed = self._installed
         self.catalog.index.ranks = self.compatibility.ranks
         self.catalog_sync = CatalogSync(config, self.events, self.access, self.catalog, lambda: self.health.leading)
@@ -133,6 +136,7 @@ class Shelf:
         self.conflicts = ConflictService(
             config, self.store, self.events, self.access, self.library, self.providers, self.health, self.profiles
         )
+        self.bulk = BulkService(self.library, self.updates, self.profiles, lambda: getattr(self, "registration", None))
         self.models_state = ModelsState()
         self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()
@@ -250,6 +254,12 @@ class Shelf:
     async def _installed(self) -> frozenset[str]:
         """The repositories of which some commit is whole."""
         return frozenset(model.repo for model in await self.library.models() if model.complete)
+
+    def _fits_provider(self, provider: str) -> Callable[[RepoCard], bool] | None:
+        """Whether a model does well with one provider; None for one that runs no models on this machine."""
+        if provider not in self.compatibility.here:
+            return None
+        return lambda card: bool(self.compatibility.quick(card, provider).score)
 
     def _mark(self, status: ServiceStatus) -> None:
         self.services = {**self.services, status.name: status}

@@ -19,6 +19,7 @@ from modelshelf import __version__
 from modelshelf.cli import (
     account,
     bring,
+    bulk,
     catalog,
     conflicts,
     fetch,
@@ -52,8 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, conflicts,
-    manage,
+    find, catalog, judge, fetch, vet, bring, bulk, queue, updates, sync, sources, use, profiles, account, secrets,
+    conflicts, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

@@ -58,7 +58,8 @@ def two_names(files: Iterable[ServedFile], profiles: Sequence[Profile]) -> list[
 
 
 def _two_names(found: Sequence[ServedFile], profiles: Sequence[Profile]) -> Conflict:
-    keep, *others = sorted(found, key=lambda item: (":" in item.name, len(item.name), item.name))
+    keep, *others = sorted(found, key=lambda item: (not item.model.pinned, ":" in item.name, len(item.name), item.name))
+    pinned = [item.name for item in others if item.model.pinned]
     names = {f"{BUILTIN.id}/{item.name}": f"{BUILTIN.id}/{keep.name}" for item in others}
     using = {profile.name: names[profile.model] for profile in profiles if profile.model in names}
     moved = f" {_listed(sorted(using))} will use {keep.name}." if using else ""
@@ -69,8 +70,10 @@ def _two_names(found: Sequence[ServedFile], profiles: Sequence[Profile]) -> Conf
         f"One model is offered as {_listed([keep.name, *(item.name for item in others)])}.",
         f"It is in {_listed([f'{item.model.repo}@{item.model.commit[:7]}' for item in (keep, *others)])}: whoever "
         "chooses one cannot know that the other is the same.",
-        f"{keep.name} stays, {_listed([item.name for item in others])} goes into the trash for a week.{moved}",
-        Deed("put away", {"models": [_named(item) for item in others], "profiles": using}),
+        f"Both are pinned: unpin {_listed(pinned)} first."
+        if pinned
+        else f"{keep.name} stays, {_listed([item.name for item in others])} goes into the trash for a week.{moved}",
+        None if pinned else Deed("put away", {"models": [_named(item) for item in others], "profiles": using}),
         about={"model": keep.model.repo},
     )
 

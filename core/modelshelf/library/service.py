@@ -17,6 +17,7 @@ from modelshelf.ids import ModelId
 from modelshelf.library import records
 from modelshelf.library.inventory import Inventory, KnownRepo, assemble
 from modelshelf.library.loose import Loose, loose
+from modelshelf.library.pins import Pins
 from modelshelf.library.removal import Deletion, check_idle, execute, plan
 from modelshelf.library.served import ServedFile, served
 from modelshelf.library.types import InstalledModel, Removal, VerifyResult
@@ -58,6 +59,7 @@ class ModelLibrary:
         self._store = store
         self._events = events
         self._look_seconds = look_seconds
+        self.pins = Pins(store, events, access, self)
         self._inventory = Inventory()
         self._looked = asyncio.Event()
         self._complete: frozenset[str] = frozenset()

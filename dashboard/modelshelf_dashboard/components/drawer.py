@@ -18,7 +18,7 @@ class Drawer(Piece):
     shown: `{title, sub, chips, shield, fit, fixes, providers, files, notes, actions, pending}`; each part may be
     missing: the shield is that of a table's row, fit is `{where, score, verdict, how, sentence, facts, memory: [{label,
     told, share, colour}], quality, values}`, fixes are `{text, score, action}`, providers `{id, title, sub, score,
-    chosen, mark}`, files `{title, size, score, best, action}`, notes `{tone, text, lines, link}`. Around
+    chosen, mark, go}`, files `{title, size, score, best, action}`, notes `{tone, text, lines, link}`. Around
     it stand facts `{name, value}`, lists of models to go to, `{title, items: [{id, title, sub}]}`, and card, markup
     that was made harmless before it came.
     """
@@ -35,6 +35,8 @@ class Drawer(Piece):
         words = {
             "here": _("On this machine"),
             "works": _("Works with"),
+            "open": _("Open"),
+            "toProvider": _("{what} in LLM Settings"),
             "files": _("Files"),
             "best": _("best here"),
             "loading": _("Loading"),
