@@ -93,10 +93,10 @@ class Parts:
             names = {change.name for change in changes} - {"focus"}
             if names and not self._reading:
                 typing = "q" in names and names <= {"q", "page", "collection"}
-                self.router.go(nav.address(), push=not typing)
+                self.router.go(nav.address(), self._title(), push=not typing)
+            self.router.title = self._title()
             self.top.tab = nav.tab
             self.shell.param.update(tab=nav.tab, drawer=drawer, wide=nav.tab == "settings" and bool(nav.beside))
-            self.router.title = self._title()
             self.settings.ensure()
 
     _reading = False

@@ -85,6 +85,7 @@ class IntegrationService:
         self._happened = events.mark(ProviderChanged, LibraryChanged, CatalogChanged, StatusChanged)
         self._cards: tuple[float, Sequence[RepoCard]] = (-AGED_SECONDS, ())
         self._kept: tuple[float, IntegrationStatus | None] = (0.0, None)
+        self._fits: dict[str, tuple[float, object, list[tuple[int, str]]]] = {}
         self._lock = asyncio.Lock()
         self.best: Mapping[str, str] = {}  # for each provider the model that could be had and does best on it
 
@@ -133,6 +134,15 @@ class IntegrationService:
             return ()  # its health says why
 
     async def _fitting(self, config: ProviderConfig, cards: "Sequence[RepoCard]") -> list[tuple[int, str]]:
+        """What would do well on it; a provider that comes or goes changes nothing of that."""
+        at, about, kept = self._fits.get(config.id, (-KEPT_SECONDS, None, []))
+        if about == (config, cards) and time.monotonic() - at < KEPT_SECONDS:
+            return kept
+        found = await self._judge(config, cards)
+        self._fits[config.id] = time.monotonic(), (config, cards), found
+        return found
+
+    async def _judge(self, config: ProviderConfig, cards: "Sequence[RepoCard]") -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
         for place, card in enumerate(cards):
             if place % AT_ONCE == 0:

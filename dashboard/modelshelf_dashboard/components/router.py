@@ -28,14 +28,14 @@ class Router(Piece):
     def __init__(self, **params: Any) -> None:
         super().__init__(width=0, height=0, **params)
 
-    def go(self, address: str, *, push: bool) -> None:
-        """Have the browser show another address, as a new step or in place of this one."""
-        self._add({"address": address, "push": push})
+    def go(self, address: str, title: str, *, push: bool) -> None:
+        """Have the browser show another address and title, as a new step or in place of this one."""
+        self.param.update(places=self._with({"address": address, "push": push}), title=title)
 
     def answer(self, address: str, asked: int) -> None:
         """What the address comes to that the browser went back or forward to."""
-        self._add({"address": address, "push": False, "answers": asked})
+        self.places = self._with({"address": address, "push": False, "answers": asked})
 
-    def _add(self, place: dict[str, Any]) -> None:
+    def _with(self, place: dict[str, Any]) -> list[dict[str, Any]]:
         number = self.places[-1]["n"] + 1 if self.places else 1
-        self.places = [*self.places[1 - KEPT :], {"n": number, **place}]
+        return [*self.places[1 - KEPT :], {"n": number, **place}]

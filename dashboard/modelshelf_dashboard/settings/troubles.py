@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 
 from modelshelf.integration.conflict_types import Conflict, Mending
-from modelshelf.integration.issues import WRONG, Action, Issue
+from modelshelf.integration.issues import WARNING, WRONG, Action, Issue
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.notices import Notices
@@ -148,11 +148,12 @@ class Troubles:
         self._session.run(work, what=what)
 
 
-_TONES = ("bad", "warn", "good")
+_TONES = ("bad", "warn", "note", "good")
+_BY_SEVERITY = {WRONG: "bad", WARNING: "warn"}
 
 
 def _issue(item: Issue) -> dict[str, Any]:
-    tone = "bad" if item.severity == WRONG else "warn"
+    tone = _BY_SEVERITY.get(item.severity, "note")
     action = None
     if item.action is not None:
         action = {"do": item.action.do, "word": _(_WORDS[item.action.do]), "help": "selfTest"}
@@ -170,7 +171,7 @@ def _conflict(item: Conflict) -> dict[str, Any]:
         action = {"do": "choose", "word": _("Choose"), "help": TOPIC}
     return {
         "id": item.id,
-        "tone": "bad" if item.severity == WRONG else "warn",
+        "tone": _BY_SEVERITY.get(item.severity, "note"),
         "text": item.text,
         "remedy": f"{item.why} {item.remedy}",
         "action": action,
