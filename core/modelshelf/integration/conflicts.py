@@ -32,17 +32,13 @@ if TYPE_CHECKING:
     from modelshelf.providers import HealthMonitor, ProviderRegistry
     from modelshelf.providers.profiles import ProfileManager
 
-LOW_DISK = 5_000_000_000
 SHOWN = 20
 
 __all__ = ["Conflict", "ConflictKind", "ConflictService", "Mending"]
 
 
 class ConflictService:
-    """Looks for conflicts when asked, among what services know and what lies on the disk; no provider is asked.
-
-    `low_disk` is the room, in bytes, below which the disk of the models counts as full.
-    """
+    """Looks for conflicts when asked, among what services know and what lies on the disk."""
 
     name = "conflicts"
 
@@ -56,8 +52,6 @@ class ConflictService:
         providers: "ProviderRegistry",
         health: "HealthMonitor",
         profiles: "ProfileManager",
-        *,
-        low_disk: int = LOW_DISK,
     ) -> None:
         self.access = access
         self._config = config
@@ -67,7 +61,6 @@ class ConflictService:
         self._providers = providers
         self._health = health
         self._profiles = profiles
-        self._low_disk = low_disk
 
     @property
     def trash(self) -> Trash:
@@ -144,11 +137,12 @@ class ConflictService:
         left = [findings.Left("file without a model", one.repo, one.paths, one.size) for one in loose]
         left += await self._unfinished()
         trash, folder = self.trash, self._config.paths.cache
+        least = int(self._config.config.library.low_disk_gb * 1e9)
 
         def look() -> Sequence[Conflict]:
             trash.empty(KEPT_SECONDS)
             _total, free = usage(folder)
-            room = findings.low_disk(folder, free, self._low_disk, trash.size())
+            room = findings.low_disk(folder, free, least, trash.size())
             return [*findings.duplicates(models), *findings.orphans(left), *room]
 
         return await asyncio.to_thread(look)

@@ -11,7 +11,7 @@ import pytest
 from modelshelf.access import Principal, Role, acting_as
 from modelshelf.errors import NotFound, RoleRequired, UsageError
 from modelshelf.events import ConflictsChanged, Subscription
-from modelshelf.integration.conflicts import Conflict, ConflictKind, ConflictService
+from modelshelf.integration.conflicts import Conflict, ConflictKind
 from modelshelf.providers.profile_spec import Profile
 from modelshelf.providers.spec import LoadSettings
 from tests.core.library.conftest import NEW, OLD, install
@@ -163,10 +163,8 @@ async def test_what_nothing_uses_goes_into_the_trash_and_back(quiet: "Shelf") ->
 
 
 async def test_a_full_disk_gets_room_from_the_trash_which_cannot_be_undone(quiet: "Shelf") -> None:
-    full = ConflictService(
-        quiet.config, quiet.store, quiet.events, quiet.access, quiet.library, quiet.providers, quiet.health,
-        quiet.profiles, low_disk=1 << 62,
-    )  # fmt: skip
+    quiet.config.set("library.low_disk_gb", 1e9)
+    full = quiet.conflicts
     (found,) = of(await full.list(), ConflictKind.LOW_DISK)
     assert found.deed is None  # nothing that could go without asking
     with pytest.raises(UsageError, match="free where models are kept"):
