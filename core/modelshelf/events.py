@@ -161,6 +161,16 @@ class SpeedMeasured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationChanged(Event):
+    """A model, `org/name@commit`, was given to a provider, or taken back; or that has another status now."""
+
+    kind: ClassVar[str] = "registration"
+    model: str
+    provider: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged(Event):
     """A profile was made, changed or removed."""
 
@@ -246,6 +256,7 @@ KINDS: dict[str, type[Event]] = {
         ModelAnswered,
         ModelLoaded,
         SpeedMeasured,
+        RegistrationChanged,
         ProfileChanged,
         SourceChanged,
         CatalogChanged,
@@ -282,6 +293,10 @@ class Subscription:
             self._queue.get_nowait()
         self._queue.put_nowait(event)
 
+    def take(self) -> Event | None:
+        """The next event if there is one already."""
+        return None if self._queue.empty() else self._queue.get_nowait()
+
     def __aiter__(self) -> Self:
         return self
 
@@ -290,7 +305,7 @@ class Subscription:
 
 
 class Mark(Subscription):
-    """Whether anything of some kinds happened since it was last taken; at first it counts as happened."""
+    """Whether anything of some kinds happened since it was last asked; at first it counts as happened."""
 
     def __init__(self, kinds: tuple[type[Event], ...]) -> None:
         super().__init__()
@@ -301,7 +316,7 @@ class Mark(Subscription):
         """Only that it happened is kept."""
         self._happened = self._happened or isinstance(event, self._kinds)
 
-    def take(self) -> bool:
+    def happened(self) -> bool:
         """Whether it happened; from here on only what happens next counts."""
         happened, self._happened = self._happened, False
         return happened

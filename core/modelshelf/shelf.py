@@ -22,11 +22,15 @@ from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError, NotFound
 from modelshelf.events import EventBus, ServiceChanged
+from modelshelf.hooks.service import HookService
 from modelshelf.imports import ImportService
+from modelshelf.integration.advice import Adviser
 from modelshelf.integration.bulk import BulkService
 from modelshelf.integration.conflicts import ConflictService
 from modelshelf.integration.issues import Troubles
 from modelshelf.integration.status import IntegrationService
+from modelshelf.integration.support import Support
+from modelshelf.integration.testing import SelfTest
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
 from modelshelf.providers import (
@@ -40,6 +44,7 @@ from modelshelf.providers import (
 )
 from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
+from modelshelf.registration import RegistrationKeeper, RegistrationService
 from modelshelf.state import (
     CatalogState,
     DownloadsState,
@@ -96,12 +101,13 @@ class Shelf:
         self.events = EventBus(self.store)
         self.access = AccessService(self.store)
         self.vault = Vault(config, self.store, self.access)
+        self.hooks = HookService(config, self.store, self.events, self.access, self.vault)
         self.catalog = CatalogService(config, self.store, self.events, self.vault)
         self.sources = SourceManager(config, self.vault, self.events, self.access, self.catalog)
         self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
         self.metadata = MetadataService(config, self.catalog, self.store)
-        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog)
-        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
+        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog, self.hooks)
+        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting, hooks=self.hooks)
         self.imports = ImportService(config, self.access, self.library, self.vetting)
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
         self.health = HealthMonitor(config, self.store, self.events, self.providers)
@@ -111,8 +117,15 @@ class Shelf:
             self.configure,
         )  # fmt: skip
         self.downloads = DownloadManager(
-            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
+            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting, hooks=self.hooks
         )
+        self.registration = RegistrationService(
+            self.store, self.events, self.access, self.library, self.metadata, self.providers, self.compatibility,
+            self.profiles,
+        )  # fmt: skip
+        self.library.lent = self.registration
+        self.downloads.copying = self.registration.copies
+        self.downloads.worker.landed = self.imports.landed = self.registration.landed
         self.updates = UpdateService(self.events, self.access, self.catalog, self.library, self.downloads)
         self.sync = SyncService(self.access, self.library, self.downloads)
         self.bundles = BundleService(self.access, self.library, self.downloads, self.vetting, self.sync)
@@ -134,9 +147,13 @@ class Shelf:
             self.integration, self.catalog, self.library, self.vetting, self.providers, self.health,
         )  # fmt: skip
         self.conflicts = ConflictService(
-            config, self.store, self.events, self.access, self.library, self.providers, self.health, self.profiles
-        )
-        self.bulk = BulkService(self.library, self.updates, self.profiles, lambda: getattr(self, "registration", None))
+            config, self.store, self.events, self.access, self.library, self.providers, self.health, self.profiles,
+            self.registration,
+        )  # fmt: skip
+        self.bulk = BulkService(self.library, self.updates, self.registration)
+        adviser = Adviser(self.catalog, self.library, self.providers, self.profiles, self.compatibility)
+        self.selftest = SelfTest(config, self.access, self.providers, self.health, adviser)
+        self.support = Support(self)
         self.models_state = ModelsState()
         self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()
@@ -149,6 +166,7 @@ class Shelf:
             self.events,
             self.access,
             self.vault,
+            self.hooks,
             self.catalog,
             self.metadata,
             self.vetting,
@@ -156,6 +174,7 @@ class Shelf:
             self.providers,
             self.health,
             self.compatibility,
+            RegistrationKeeper(self.registration, self.events, self.library, self.providers, self.health),
             self.downloads.worker,
             self.bundles.errands,
             self.catalog_sync,
@@ -236,6 +255,11 @@ class Shelf:
         Raises:
             ConfigError: no such setting, the value is not allowed, or the environment says otherwise.
         """
+        if key == "hooks.use":
+            raise ConfigError(
+                "Which hooks are loaded is not changed from here: they are programs that run on this machine.",
+                remedy=f"Who owns the account writes them into {self.config.file}.",
+            )
         await asyncio.to_thread(self.config.set, key, value)
         if (kept := self.config.get(key)) != value:
             raise ConfigError(

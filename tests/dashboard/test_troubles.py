@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -74,8 +75,9 @@ async def test_a_button_mends_it_at_once(shelf: Shelf, session: Session) -> None
 async def test_a_provider_s_button_is_its_section_s(still: Shelf, session: Session) -> None:
     shown = Shown(still, session)
     for action in (Action("test", {"provider": "builtin"}), Action("enable", {"provider": "builtin"})):
-        still.integration_state.issues = [Issue(action.do, "wrong", f"{action.do} it.", action=action)]
-        await until(lambda text=f"{action.do} it.": shown.line(text))
+        text = f"{action.do} it."
+        still.integration_state.issues = [Issue(action.do, "wrong", text, action=action)]
+        await until(partial(shown.line, text))
         await press(shown.view.wrong, do=action.do, id=action.do, context={})
         assert shown.told[-1] == {"do": action.do, "id": "builtin"}
 

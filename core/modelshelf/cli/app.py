@@ -24,10 +24,12 @@ from modelshelf.cli import (
     conflicts,
     fetch,
     find,
+    hooks,
     judge,
     manage,
     profiles,
     queue,
+    registration,
     secrets,
     sources,
     sync,
@@ -53,8 +55,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, bulk, queue, updates, sync, sources, use, profiles, account, secrets,
-    conflicts, manage,
+    find, catalog, judge, fetch, vet, bring, bulk, queue, updates, sync, sources, use, registration, profiles, account,
+    secrets, conflicts, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

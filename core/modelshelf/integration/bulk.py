@@ -1,31 +1,24 @@
 """The same deed for several installed models: it goes on after one fails, and says of each what became of it."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from modelshelf.errors import ChecksumMismatch, ModelshelfError, UsageError
+from modelshelf.errors import ChecksumMismatch, ModelshelfError, ProviderError, UsageError
+from modelshelf.library.cache import Inode
 from modelshelf.library.types import InstalledModel
-from modelshelf.providers.rows import BUILTIN
+from modelshelf.registration.types import Breaks, Status
 
 if TYPE_CHECKING:
     from modelshelf.library import ModelLibrary
-    from modelshelf.providers.profiles import ProfileManager
+    from modelshelf.registration import RegistrationService
     from modelshelf.updates import UpdateService
 
 DEEDS = ("delete", "verify", "update", "register", "pin", "unpin")
-
-
-class Registers(Protocol):
-    """Who tells engines of a model."""
-
-    async def register(self, model: str) -> object:
-        """Have every engine that fits take the model."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +61,11 @@ class BulkService:
         self,
         library: "ModelLibrary",
         updates: "UpdateService",
-        profiles: "ProfileManager",
-        registration: Callable[[], Registers | None],
+        registration: "RegistrationService",
     ) -> None:
         self._library = library
         self._updates = updates
-        self._profiles = profiles
         self._registration = registration
-
-    @property
-    def deeds(self) -> tuple[str, ...]:
-        """What can be done here."""
-        return tuple(deed for deed in DEEDS if deed != "register" or self._registration() is not None)
 
     async def deletion(self, models: Iterable[str]) -> Deletion:
         """What deleting them would free and break. Models that are pinned are kept; their names are in `kept`.
@@ -91,13 +77,12 @@ class BulkService:
         chosen = [await self._library.get(model) for model in dict.fromkeys(models)]
         going = [model for model in chosen if not model.pinned]
         everything = await self._library.models()
-        users: dict[str, list[str]] = {}
-        for model in going:
-            users[str(model.id)] = list((await self._library.removal(model)).used_by)
-        freed = await asyncio.to_thread(_freed, going, everything)
-        breaks = [*_users(going, users), *await self._lost_profiles(going)]
+        lost = {str(model.id): await self._registration.breaks(model) for model in going}
+        lent = [await self._registration.links(model.repo) for model in going]
+        freed = await asyncio.to_thread(_freed, going, everything, lent)
+        breaks = _broken(going, lost)
         kept = tuple(str(model.id) for model in chosen if model.pinned)
-        return Deletion(tuple(str(model.id) for model in going), freed, tuple(breaks), kept)
+        return Deletion(tuple(str(model.id) for model in going), freed, breaks, kept)
 
     async def run(self, deed: str, models: Sequence[str]) -> AsyncGenerator[Outcome, None]:
         """Do it with each; an error of one is its outcome, and the next is begun.
@@ -124,8 +109,8 @@ class BulkService:
             "pin": self._pin,
             "unpin": self._unpin,
         }
-        if deed not in self.deeds:
-            raise UsageError(f"“{deed}” cannot be done with several.", remedy=f"These can: {', '.join(self.deeds)}.")
+        if deed not in deeds:
+            raise UsageError(f"“{deed}” cannot be done with several.", remedy=f"These can: {', '.join(DEEDS)}.")
         return deeds[deed]
 
     async def _delete(self, model: str) -> str:
@@ -149,10 +134,13 @@ class BulkService:
         return f"its newest commit is being fetched, as job {job}" if job else "it is the newest"
 
     async def _register(self, model: str) -> str:
-        registration = self._registration()
-        if registration is not None:
-            await registration.register(model)
-        return "registered"
+        made = await self._registration.register(model)
+        failed = [item for item in made if item.status is Status.FAILED]
+        if failed:
+            why = "; ".join(f"{item.provider}: {item.error}" for item in failed)
+            raise ProviderError(why, remedy=failed[0].remedy)
+        told = ", ".join(f"{item.provider} ({item.status.value})" for item in made)
+        return told or "no provider takes it by itself"
 
     async def _pin(self, model: str) -> str:
         return f"{await self._library.pins.pin(model)} stays as it is"
@@ -160,28 +148,32 @@ class BulkService:
     async def _unpin(self, model: str) -> str:
         return f"{await self._library.pins.unpin(model)} may be updated and deleted with others"
 
-    async def _lost_profiles(self, going: Sequence[InstalledModel]) -> list[str]:
-        gone = {(model.repo, model.commit) for model in going}
-        served = await self._library.served()
-        names = {f"{BUILTIN.id}/{item.name}" for item in served if (item.model.repo, item.model.commit) in gone}
-        lost = [profile for profile in await self._profiles.list() if profile.model in names]
-        return [f"The profile “{profile.name}” loses its model {profile.model}." for profile in lost]
 
-
-def _users(going: Sequence[InstalledModel], users: Mapping[str, Sequence[str]]) -> list[str]:
-    """Who else uses the bytes, those left out that go as well."""
+def _broken(going: Sequence[InstalledModel], lost: Mapping[str, Breaks]) -> tuple[str, ...]:
+    """Who loses something, in sentences; other models that go as well lose nothing."""
     doomed = {f"{model.repo}@{model.commit[:8]}" for model in going}
-    named = {str(model.id): model.repo for model in going}
-    told = {name: [user for user in found if user not in doomed] for name, found in users.items()}
-    return [f"{named[name]} is used by {', '.join(found)} too." for name, found in told.items() if found]
+    told: dict[str, None] = {}
+    for model in going:
+        breaks = lost[str(model.id)]
+        others = [user for user in breaks.others if user not in doomed]
+        told |= dict.fromkeys([f"{model.repo} is used by {', '.join(others)} too."] if others else [])
+        told |= dict.fromkeys(f"{item.provider} loses {item.name}." for item in breaks.registrations)
+        told |= dict.fromkeys(f"The profile “{name}” loses its model." for name in breaks.profiles)
+    return tuple(told)
 
 
-def _freed(going: Sequence[InstalledModel], everything: Sequence[InstalledModel]) -> int:
-    """The bytes that no name leads to once all of them are gone. Looks at the disk: for threads."""
+def _freed(
+    going: Sequence[InstalledModel], everything: Sequence[InstalledModel], lent: Sequence[Mapping[Inode, int]]
+) -> int:
+    """The bytes that no name leads to once all of them are gone. Looks at the disk: for threads.
+
+    `lent` are names that we made in folders of providers, which go with them.
+    """
     gone = {(model.repo, model.commit) for model in going}
     kept = {file.blob for model in everything if (model.repo, model.commit) not in gone for file in model.files}
-    names: dict[tuple[int, int], set[Path]] = defaultdict(set)
-    sizes: dict[tuple[int, int], tuple[int, int]] = {}
+    ours = Counter({inode: count for found in lent for inode, count in found.items()})
+    names: dict[Inode, set[Path]] = defaultdict(set)
+    sizes: dict[Inode, tuple[int, int]] = {}
     for path in {file.blob for model in going for file in model.files} - kept:
         try:
             status = path.stat()
@@ -190,4 +182,4 @@ def _freed(going: Sequence[InstalledModel], everything: Sequence[InstalledModel]
         inode = status.st_dev, status.st_ino
         names[inode].add(path)
         sizes[inode] = status.st_size, status.st_nlink
-    return sum(size for inode, (size, links) in sizes.items() if links <= len(names[inode]))
+    return sum(size for inode, (size, links) in sizes.items() if links <= len(names[inode]) + ours[inode])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from modelshelf.library.served import ServedFile
     from modelshelf.providers import HealthMonitor, ProviderRegistry
     from modelshelf.providers.profiles import ProfileManager
+    from modelshelf.registration import RegistrationService
 
 SHOWN = 20
 
@@ -52,6 +53,7 @@ class ConflictService:
         providers: "ProviderRegistry",
         health: "HealthMonitor",
         profiles: "ProfileManager",
+        registration: "RegistrationService",
     ) -> None:
         self.access = access
         self._config = config
@@ -61,6 +63,7 @@ class ConflictService:
         self._providers = providers
         self._health = health
         self._profiles = profiles
+        self._registration = registration
 
     @property
     def trash(self) -> Trash:
@@ -76,6 +79,7 @@ class ConflictService:
             *findings.one_address(await self._providers.list()),
             *findings.mismatches(await self._asked(served)),
             *findings.two_names(served, profiles),
+            *findings.lost_registrations(await self._registration.list(), await self._library.models()),
             *await self._on_disk(),
         ]
         return tuple(sorted(found, key=lambda item: SEVERITIES.index(item.severity)))
@@ -126,7 +130,7 @@ class ConflictService:
         return await asyncio.to_thread(lambda: tuple(_still(one, trash) for one in found))
 
     def _mender(self) -> Mender:
-        return Mender(self._library, self._providers, self._profiles, self.trash)
+        return Mender(self._library, self._providers, self._profiles, self._registration, self.trash)
 
     async def _told(self, mending: Mending) -> Mending:
         self._events.publish(ConflictsChanged(mending=mending.id))

@@ -16,6 +16,7 @@ from modelshelf.network.addresses import is_loopback
 from modelshelf.providers.profile_spec import Cause, Profile, ProfileState, ProfileStatus
 from modelshelf.providers.rows import BUILTIN
 from modelshelf.providers.spec import LoadSettings, ProviderConfig
+from modelshelf.registration.types import HELD, Registration
 
 GENERAL = "openai-compatible"  # a kind that speaks to nearly everything: of two the other one knows more
 LOST = frozenset({Cause.REMOVED, Cause.MISSING, Cause.RETIRED})
@@ -174,6 +175,27 @@ def _orphan(one: Left) -> Conflict:
 def _files(one: Left) -> str:
     count = len(one.paths)
     return f"{count} {one.what if count == 1 else one.what.replace('file', 'files', 1)}"
+
+
+def lost_registrations(made: Iterable[Registration], models: Iterable[InstalledModel]) -> list[Conflict]:
+    """Models that a provider was given and that are not in the library any more."""
+    here = {(model.repo, model.commit) for model in models}
+    listed = [item for item in made if item.status in HELD and item.wish != "undo" and item.provider != BUILTIN.id]
+    return [_lost_registration(item) for item in listed if (item.repo, item.commit) not in here]
+
+
+def _lost_registration(item: Registration) -> Conflict:
+    return Conflict(
+        conflict_id(ConflictKind.ORPHAN, "registration", item.id),
+        ConflictKind.ORPHAN,
+        WARNING,
+        f"{item.provider} was given {item.name or item.repo}, which is not in the library any more.",
+        "It still lists the model, and may fail when somebody asks it.",
+        f"{item.provider} forgets it. Download {item.repo} again to have it back.",
+        Deed("unregister", {"registration": item.id}),
+        undoable=False,
+        about={"provider": item.provider},
+    )
 
 
 def low_disk(folder: Path, free: int, least: int, trash: int) -> list[Conflict]:

@@ -20,17 +20,24 @@ if TYPE_CHECKING:
     from modelshelf.library import ModelLibrary
     from modelshelf.providers import ProviderRegistry
     from modelshelf.providers.profiles import ProfileManager
+    from modelshelf.registration import RegistrationService
 
 
 class Mender:
     """One method for each deed; all return the deed that takes it back, or None if nothing does."""
 
     def __init__(
-        self, library: "ModelLibrary", providers: "ProviderRegistry", profiles: "ProfileManager", trash: Trash
+        self,
+        library: "ModelLibrary",
+        providers: "ProviderRegistry",
+        profiles: "ProfileManager",
+        registration: "RegistrationService",
+        trash: Trash,
     ) -> None:
         self._library = library
         self._providers = providers
         self._profiles = profiles
+        self._registration = registration
         self._trash = trash
 
     async def do(self, deed: Deed) -> Deed | None:
@@ -50,6 +57,7 @@ class Mender:
             "settings": self._settle,
             "enable": self._enable,
             "profile": self._point,
+            "unregister": self._unregister,
         }
         return await deeds[deed.do](deed.what)
 
@@ -107,6 +115,10 @@ class Mender:
         before = (await self._profiles.get(what["name"])).model
         await self._profiles.use_nearest(what["name"], what["model"])
         return Deed("profile", {"name": what["name"], "model": before})
+
+    async def _unregister(self, what: Mapping[str, Any]) -> Deed | None:
+        await self._registration.undo(what["registration"])
+        return None
 
     async def _paths(self, named: Mapping[str, Any]) -> list[Path]:
         """What has to go for a model, or for some files of it, to be gone; what others use stays."""

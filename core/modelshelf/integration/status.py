@@ -104,7 +104,7 @@ class IntegrationService:
         async with self._lock:
             at, kept = self._kept
             # The mark first: what happens while it is computed counts for the next time.
-            if self._happened.take() or kept is None or time.monotonic() - at > KEPT_SECONDS:
+            if self._happened.happened() or kept is None or time.monotonic() - at > KEPT_SECONDS:
                 kept = await self._compute()
                 self._kept = time.monotonic(), kept
         return kept

@@ -18,6 +18,7 @@ from modelshelf.events import (
     ProviderChanged,
     ProviderLooked,
     QuarantineChanged,
+    RegistrationChanged,
     ServiceChanged,
     SourceChanged,
     StatusChanged,
@@ -57,6 +58,7 @@ class StateKeeper:
             "jobs": self._read_jobs,
             "library": self._read_library,
             "quarantine": self._read_quarantine,
+            "registrations": self._read_registrations,
             "providers": self._read_providers,
             "profiles": self._read_profiles,
             "sources": self._read_sources,
@@ -121,6 +123,9 @@ class StateKeeper:
 
     async def _read_quarantine(self) -> None:
         self._shelf.models_state.quarantined = len(await self._shelf.vetting.quarantine.items())
+
+    async def _read_registrations(self) -> None:
+        self._shelf.models_state.registrations = list(await self._shelf.registration.list())
 
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
@@ -222,6 +227,7 @@ _TOUCHED: Mapping[type[Event], tuple[str, ...]] = {
     QuarantineChanged: ("quarantine", "integration"),
     ProviderChanged: ("providers", "profiles", "integration", "conflicts"),
     ProfileChanged: ("profiles", "conflicts"),
+    RegistrationChanged: ("registrations", "conflicts"),
     SourceChanged: ("sources", "catalog", "integration"),
     CatalogChanged: ("catalog", "integration"),
     StatusChanged: ("integration",),

@@ -59,7 +59,7 @@ class InstalledPicks:
         """What makes sense for these: who is pinned can be let go, who is not can be pinned."""
         pinned = {model.pinned for model in chosen}
         left_out = {"pin"} if pinned == {True} else {"unpin"} if pinned == {False} else set()
-        names = [deed for deed in _WORDS if deed in self._shelf.bulk.deeds and deed not in left_out]
+        names = [deed for deed in _WORDS if deed not in left_out]
         return [
             {"do": deed + PICKED, "word": _(_WORDS[deed]), "kind": "trouble" if deed == "delete" else ""}
             for deed in names

@@ -47,7 +47,7 @@ async def test_deleting_several_frees_what_they_share_and_says_what_breaks(quiet
     alone, both = await quiet.bulk.deletion(["org/a-GGUF"]), await quiet.bulk.deletion(["org/a-GGUF", "org/b-GGUF"])
     assert (alone.freed, both.freed) == (0, len(WEIGHTS))
     assert any("org/b-GGUF" in line for line in alone.breaks)
-    assert both.breaks == ("The profile “coder” loses its model builtin/a.",)
+    assert both.breaks == ("The profile “coder” loses its model.",)
     done = await outcomes(quiet, "delete", *both.models)
     assert [one.status for one in done] == ["done", "done"]
     assert [model.repo for model in await quiet.library.models()] == ["org/c-GGUF"]
