@@ -54,6 +54,9 @@ class LibraryConfig(_Section):
     cache_dir: Annotated[
         str, Field(description="the Hugging Face cache; empty: HF_HUB_CACHE, HF_HOME/hub or its default")
     ] = ""
+    low_disk_gb: Annotated[
+        float, Field(ge=0, description="GB that should stay free where models are kept; the status says when less are")
+    ] = 5.0
 
 
 class AdoptionConfig(_Section):

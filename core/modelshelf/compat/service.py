@@ -311,11 +311,15 @@ class CompatibilityService:
 
         await self._places.refresh()
         machine = await self.machine()
-        here = self._places.here or (BUILTIN,)
-        quick = {name: self._places.quick(name, machine, self._watch.seen_by) for name in here}
+        quick = {name: self._places.quick(name, machine, self._watch.seen_by) for name in self.here}
         if self._ranks is None:
             self._ranks = RankKeeper()
         return await asyncio.to_thread(self._ranks.of, mapped, {name: one for name, one in quick.items() if one})
+
+    @property
+    def here(self) -> Sequence[str]:
+        """The person's own providers that run models on this machine, by their ids."""
+        return self._places.here or (BUILTIN,)
 
     def best(self, card: RepoCard) -> tuple[str, Compatibility] | None:
         """Of the person's own providers on this machine the one that does best with a card; None if none does well."""

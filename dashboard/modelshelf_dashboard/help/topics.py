@@ -311,6 +311,15 @@ TOPICS = (
         ),
     ),
     Topic(
+        "conflicts",
+        N_("What is at odds"),
+        N_(
+            "Copies of the same bytes, one model under two names, two providers at one address, files that nothing "
+            "uses, a profile without its model, a full disk: each is explained and resolved with one button. What is "
+            "put away waits in the trash for a week; Undo puts it back. What cannot be undone asks first."
+        ),
+    ),
+    Topic(
         "selfTest",
         N_("Status and self-test"),
         N_(

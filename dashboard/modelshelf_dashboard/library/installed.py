@@ -11,7 +11,7 @@ from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library.beforehand import of_installed
-from modelshelf_dashboard.library.caring import InstalledPicks
+from modelshelf_dashboard.library.caring import PICKED, InstalledPicks
 from modelshelf_dashboard.library.checking import Checking
 from modelshelf_dashboard.library.elsewhere import OtherStores
 from modelshelf_dashboard.library.fixing import Fixing
@@ -100,6 +100,8 @@ class Installed:
             part for part in (FORMATS.get(model.format or "", model.format or ""), model.quantisation) if part
         )
         chips = [] if model.complete else [{"text": _("incomplete"), "tone": "warn"}]
+        if model.pinned:
+            chips.append({"text": _("pinned")})
         if model.damaged:
             chips.append({"text": _("damaged"), "tone": "bad"})
         return {
@@ -142,7 +144,7 @@ class Installed:
                 self.fixing.make(model.partition("@")[0], answer, one)
             case "remove":
                 self._session.run(self._ask(model), what="remove")
-            case "verify-picked" | "update-picked" | "remove-picked" as deed:
+            case deed if str(deed).endswith(PICKED):
                 self.picks.do(deed)
             case "discover":
                 nav.view = "discover"
