@@ -114,6 +114,23 @@ async def test_a_size_is_chosen_in_place_of_another(listed: None, shelf: Shelf, 
     assert await until(lambda: discover.table.pages.get("total") == 19) is True
 
 
+async def test_everything_that_filters_says_how_many_it_would_leave(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    session.navigation.filters = ["size:<4GB", "is:fits"]
+    discover = begun(shelf, session)
+    await until(lambda: discover.filters.fitting is not None)
+    told = choices(discover)
+    assert told["size:<2GB"] <= 19
+    assert told["size:<4GB"] == discover.filters.fitting == discover.table.pages["total"]
+    assert told["size:<8GB"] >= told["size:<4GB"], "the size that is chosen is set aside"
+    assert {told["is:installed"], told["params:1B..4B"], told["ctx:>=32k"], told["quant:Q4_K_M"]} == {0}
+    session.navigation.filters = []
+    await until(lambda: choices(discover).get("size:<2GB") == 19)
+    assert choices(discover)["size:<8GB"] == 79
+    assert choices(discover)["updated:<7d"] == 0
+
+
 async def test_a_wrong_word_is_marked_where_it_stands_and_rows_stay(
     listed: None, shelf: Shelf, session: Session
 ) -> None:

@@ -83,6 +83,16 @@ async def browse(
     return PageAnswer(rows=rows, total=page.total, offset=page.offset, facets=facets, suggestion=page.suggestion)
 
 
+@router.get("/counts")
+async def counts(
+    shelf: TheShelf,
+    token: Annotated[list[str], Query(description="filters as in `size:<8GB` or `is:fits`", max_length=60)],
+    q: Text = "",
+) -> dict[str, int]:
+    """How many models each of these filters would leave in place of those of its own key, all others kept."""
+    return await shelf.catalog.index.counts(q, token)
+
+
 @router.get("/complete")
 async def complete(shelf: TheShelf, q: Text = "") -> list[str]:
     """What the last word of a query may become."""

@@ -13,6 +13,7 @@ class Filters(Piece):
 
     machine = param.String(default="", doc="what the machine has, in a few words")
     fits = param.Boolean(default=False, doc="whether only models that fit are shown")
+    fitting = param.Integer(default=None, allow_None=True, doc="how many fit; None while it is not known")
     groups = param.List(
         default=[],
         item_type=dict,

@@ -143,7 +143,7 @@ class Discover:
             self._shown = found
             if found.groups is not None:
                 fits = facets.FITS in nav.filters
-                self.filters.change(groups=found.groups, fits=fits, dirty=bool(nav.filters))
+                self.filters.change(groups=found.groups, fits=fits, fitting=found.fitting, dirty=bool(nav.filters))
             self._show_notices()
             self._show_rows(found)
 

@@ -22,6 +22,8 @@ async def test_the_catalogue_is_browsed_completed_and_kept_up_to_date(
     assert page["rows"][0]["card"]["repo"] == "else/base-AWQ"
     assert page["rows"][0]["origins"] == ["samples"]
     assert (await owner.get("/api/catalog/complete?q=author:el")).json() == ["author:else"]
+    told = (await owner.get("/api/catalog/counts?q=base&token=size:<2GB&token=format:gguf")).json()
+    assert told == {"size:<2GB": 1, "format:gguf": 1}
     status = (await owner.get("/api/catalog/status")).json()
     assert (status["models"], status["sources"][0]["status"]) == (5, "never")
     wrong = await owner.get("/api/catalog/browse?q=base%20size:big")

@@ -15,7 +15,7 @@ from modelshelf.catalog.columns.meanings import ABILITIES, ABILITY_NAMES, GATED,
 from modelshelf.catalog.query import Filter, Query, equals
 from modelshelf.catalog.words import word_tokens
 
-KEPT = 48
+KEPT = 64
 COMBINED = frozenset({*VALUED, "ability"})
 BLOCK = 1 << 16
 AGES = {"updated": "modified", "created": "created"}
