@@ -189,8 +189,8 @@ class CatalogChanged(Event):
 class SyncChanged(Event):
     """How listing a source goes on; with an empty source, how a whole round does.
 
-    status: asking | waiting | building | done | failed. `found` models were listed so far; `error` says why it waits or
-    has failed.
+    status: asking | waiting | building | done | stopped | failed. `found` models were listed so far;
+    `error` says why it waits or has failed.
     """
 
     kind: ClassVar[str] = "sync"
@@ -206,6 +206,13 @@ class SyncAsked(Event):
 
     kind: ClassVar[str] = "sync-asked"
     full: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStop(Event):
+    """Somebody wants listing to stop, in whichever process it goes on; what was listed stays, and where to go on."""
+
+    kind: ClassVar[str] = "sync-stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +243,7 @@ KINDS: dict[str, type[Event]] = {
         CatalogChanged,
         SyncChanged,
         SyncAsked,
+        SyncStop,
         ServiceChanged,
     )
 }

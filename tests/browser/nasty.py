@@ -157,7 +157,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
                 {"title": "x", "topic": "x", "kind": "select", "key": "x", "choices": CHOICES},
             ],
             "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True}]}],
-            "foot": {"text": "x", "action": ACTION},
+            "foot": {"text": "x", "actions": [ACTION]},
         }
     ],
     "Greeter": [],

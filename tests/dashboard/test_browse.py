@@ -10,6 +10,7 @@ import pytest
 from modelshelf.access import Principal, Role
 from modelshelf.catalog import stock
 from modelshelf.catalog.columns.__main__ import make
+from modelshelf.catalog.sync.more import More
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
 from modelshelf.events import CatalogChanged, SyncAsked, SyncChanged
@@ -216,6 +217,9 @@ async def test_without_a_list_the_page_says_so_and_shows_how_it_comes(shelf: She
         assert any([isinstance(event, SyncAsked) async for event in _first(events, 1)])
     shelf.events.publish(SyncChanged(source="hub", status="asking", found=1200))
     assert await until(lambda: discover.sources.items[0]["text"] == "Listing hub: 1,200 models so far.") is True
+    assert discover.sources.items[0]["action"]["word"] == "Stop"
+    await press(discover.sources, do="list-stop", id="listing")
+    assert await until(lambda: discover.sources.items[0]["text"] == "There is no list of all models yet.") is True
     shelf.events.publish(SyncChanged(source="hub", status="failed", error="The hub does not answer."))
     assert await until(lambda: discover.sources.items[0]["text"] == "The hub does not answer.") is True
     stock.write(CARDS, shelf.config.paths.catalog.parent / "models.parquet")
@@ -224,6 +228,25 @@ async def test_without_a_list_the_page_says_so_and_shows_how_it_comes(shelf: She
     shelf.events.publish(CatalogChanged(generation=made["generation"], rows=made["rows"]))
     assert await until(lambda: discover.table.pages.get("total") == 121) is True
     assert discover.filters.foot["text"].startswith("List of 121 models")
+
+
+async def test_the_rest_is_offered_in_one_line_until_it_is_declined(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    discover = begun(shelf, session)
+    await until(lambda: discover.table.rows)
+    shelf.catalog_state.more = More("hf", "Hugging Face", 50_000, 2_500_000, 2450, 1470.0, 500_000_000)
+    (offer,) = await until(lambda: discover.sources.items)
+    assert offer["text"] == "50,000 of some 2.5 M models of Hugging Face are listed."
+    assert offer["remedy"] == "The others take 2,450 requests, 0.5 GB and 24 minutes."
+    await press(discover.sources, do="dismiss", id=offer["id"])
+    assert discover.sources.items == []
+    assert [one["do"] for one in discover.filters.foot["actions"]] == ["list", "list-all"]
+    with shelf.events.subscribe() as events:
+        await press(discover.filters, do="list-all", id="")
+        assert any([isinstance(event, SyncAsked) async for event in _first(events, 1)])
+    assert shelf.config.config.catalog.sync == "all"
+    assert await until(lambda: shelf.catalog_state.more is None) is True
 
 
 async def _first(events: Any, count: int) -> Any:

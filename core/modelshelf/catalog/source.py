@@ -55,10 +55,14 @@ type ListOrder = Literal["created", "modified", "downloads"]
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of everything that a source has, and where the next one is; empty when this was the last."""
+    """A page of everything that a source has, and where the next one is; empty when this was the last.
+
+    `received` are the bytes that it took on the network, 0 where nobody counted.
+    """
 
     cards: Sequence[RepoCard]
     next: str = ""
+    received: int = 0
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from modelshelf.events import (
     SourceChanged,
     SyncAsked,
     SyncChanged,
+    SyncStop,
     VerifyProgress,
 )
 from modelshelf.providers.spec import needs_key
@@ -80,7 +81,7 @@ class StateKeeper:
                     self._take_pulse(item)
                 if isinstance(event, VerifyProgress):
                     self._shelf.models_state.check = self._shelf.vetting.checks.state
-                if isinstance(event, SyncAsked | SyncChanged):
+                if isinstance(event, SyncAsked | SyncChanged | SyncStop):
                     self._take_listing(event)
                 for name in _touched(event):
                     self._due[name].set()
@@ -123,12 +124,15 @@ class StateKeeper:
     async def _read_catalog(self) -> None:
         found = await self._shelf.catalog.index.status()
         told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
+        told["more"] = await self._shelf.catalog_sync.more()
         self._shelf.catalog_state.param.update(**told)
 
-    def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
+    def _take_listing(self, event: SyncAsked | SyncChanged | SyncStop) -> None:
         state = self._shelf.catalog_state
         if isinstance(event, SyncAsked):
             state.begin("asked")
+        elif isinstance(event, SyncStop):
+            state.stop()
         else:
             state.take(event.status, event.source, event.found, event.error)
 
@@ -214,7 +218,7 @@ def _touched(event: Event) -> tuple[str, ...]:
             return ("profiles",)
         case SourceChanged():
             return ("sources", "catalog")
-        case CatalogChanged():
+        case CatalogChanged() | SyncAsked():
             return ("catalog",)
         case _:
             return ()

@@ -16,7 +16,7 @@ export function render({model, el}) {
       ${model.dirty ? `<p><button type="button" data-do="clear" data-help="searchFiltering">${esc(w.clear)}</button></p>` : ''}
       ${model.kept.map((k) => `<fieldset><legend>${esc(k.title)}</legend>${k.items.map(item).join('')}</fieldset>`).join('')}
       ${model.groups.map(group).join('')}
-      ${model.foot.text ? `<p class="foot"><small>${esc(model.foot.text)}</small>${model.foot.action ? button(model.foot.action) : ''}</p>` : ''}`
+      ${model.foot.text ? `<p class="foot"><small>${esc(model.foot.text)}</small>${(model.foot.actions || []).map((a) => button(a)).join(' ')}</p>` : ''}`
     if (held) [...form.querySelectorAll('input,select,button')].find((node) => nameOf(node) === held)?.focus()
   }
   // Several of these change with every key that is pressed. One drawing does for all, once the rows have been seen: who

@@ -22,7 +22,7 @@ class Filters(Piece):
     kept = param.List(
         default=[], item_type=dict, doc="`{title, items: [{do, id, label, title, on, fresh, removable}]}` over them"
     )
-    foot = param.Dict(default={}, doc="`{text, action}` below them: how old the list is")
+    foot = param.Dict(default={}, doc="`{text, actions}` below them: how old the list is")
     dirty = param.Boolean(default=False, doc="whether any filter is in use")
 
     _esm = script("filters")

@@ -24,7 +24,7 @@ from modelshelf_dashboard.library.found import Found
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.keeping import Keeping
 from modelshelf_dashboard.library.listed import PAGE, Listed
-from modelshelf_dashboard.library.listing import Listing
+from modelshelf_dashboard.library.listing import OFFER, Listing
 from modelshelf_dashboard.library.live import Live
 from modelshelf_dashboard.library.marks import Best, marks
 from modelshelf_dashboard.library.picking import DownloadPicks
@@ -85,7 +85,7 @@ class Discover:
         follow.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
         follow.watch_items(shelf.providers_state, "providers", ["enabled"], self.redo)
         follow.watch(shelf.catalog_state, ["generation"], self._renewed)
-        follow.watch(shelf.catalog_state, ["status", "found", "error", "loaded"], self._show_notices)
+        follow.watch(shelf.catalog_state, ["status", "found", "error", "loaded", "more"], self._show_notices)
 
     def ask(self, *, refresh: bool = False) -> None:
         """Look for what is in the box and chosen beside it."""
@@ -253,16 +253,19 @@ class Discover:
             case "choose":
                 filters = facets.chosen(nav.filters, str(message["key"]), str(message["token"]))
                 nav.param.update(filters=filters, **place)
-            case "list":
-                self.listing.begin()
+            case _ if self.listing.heard(str(message["do"])):
+                pass
             case _:
                 self.keeping.heard(message)
 
     def _source_asked(self, message: dict[str, Any]) -> None:
         if message["do"] == "again":
             self.ask(refresh=True)
-        elif message["do"] == "list":
-            self.listing.begin()
+        elif message["do"] == "dismiss" and message.get("id") == OFFER:
+            self.listing.declined = True
+            self._show_notices()
+        else:
+            self.listing.heard(str(message["do"]))
 
     def _heard(self, message: dict[str, Any]) -> None:
         model, context = str(message.get("id", "")), message.get("context") or {}
