@@ -108,3 +108,20 @@ def test_the_card_is_shown_without_asking_anyone_else(open_page: Opener) -> None
     drawer(page).get_by_role("button", name="Keep as favourite").click()
     expect(drawer(page).get_by_role("button", name="No favourite any more")).to_be_visible()
     drawer(page).get_by_role("button", name="No favourite any more").click()
+
+
+def test_columns_that_one_chose_stand_in_a_browser_that_keeps_nothing(open_page: Opener) -> None:
+    page = open_page()
+    ready(page)
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("checkbox", name="Likes").check()
+    expect(page.get_by_role("columnheader", name="Likes")).to_be_visible()
+    page.get_by_role("checkbox", name="Downloads").uncheck()
+    expect(page.get_by_role("columnheader", name="Downloads")).to_be_hidden()
+    page.wait_for_timeout(500)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    ready(page)
+    expect(page.get_by_role("columnheader", name="Likes")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Downloads")).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('modelshelf columns discover owner')") is None

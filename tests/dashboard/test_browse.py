@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from modelshelf.catalog.columns.__main__ import make
 from modelshelf.catalog.sync.more import More
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
+from modelshelf.discovery.preferences import LOOKED
 from modelshelf.events import CatalogChanged, SyncAsked, SyncChanged
 from modelshelf.shelf import Shelf
 from modelshelf_dashboard.components.dialog import Dialog
@@ -191,6 +194,68 @@ async def test_a_favourite_stands_in_its_collection(listed: None, shelf: Shelf, 
     assert session.navigation.collection == ""
 
 
+async def test_columns_are_kept_for_the_person_and_known_before_there_are_rows(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    discover = begun(shelf, session)
+    assert discover.table.columns == []
+    await until(lambda: discover.table.rows)
+    assert discover.table.omitted is None
+    await press(discover.table, do="columns", context={"off": ["downloads", "nonsense"]})
+    await until(lambda: discover.table.omitted == ["downloads"])
+    assert await until_kept(shelf, "discover columns off") == ("downloads",)
+    elsewhere = Session(None)
+    seen: list[Any] = []
+    other = begun(shelf, elsewhere)
+    other.table.param.watch(lambda _event: seen.append(other.table.omitted), ["rows"])
+    await until(lambda: other.table.rows)
+    assert seen[0] == ["downloads"]
+    elsewhere.close()
+    stranger = Session(None, Principal("vera", Role.VIEWER))
+    hers = begun(shelf, stranger)
+    await until(lambda: hers.table.rows)
+    assert hers.table.omitted is None
+    stranger.close()
+
+
+async def until_kept(shelf: Shelf, name: str) -> tuple[str, ...] | None:
+    async with asyncio.timeout(20):
+        while (found := await shelf.discovery.preferences.texts(name)) is None:
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def test_what_is_new_since_one_last_looked_is_listed_until_it_was_seen(
+    listed: None, shelf: Shelf, session: Session, tmp_path: Path
+) -> None:
+    discover = begun(shelf, session)
+    await until(lambda: discover.filters.kept)
+    assert collections(discover)["unseen"] == "New since you last looked"
+    began = await shelf.discovery.preferences.moment(LOOKED)
+    assert began is not None, "who never looked begins now"
+    await shelf.discovery.preferences.keep_moment(LOOKED, began - timedelta(hours=2))
+    fresh = [replace(card, created=began - timedelta(hours=1)) for card in CARDS[1:71]]
+    file = tmp_path / "more.parquet"
+    stock.write([*CARDS, *fresh], file)
+    made = await asyncio.to_thread(make, shelf.config.paths.catalog, {"samples": [str(file)]})
+    shelf.events.publish(CatalogChanged(generation=made["generation"], rows=made["rows"]))
+    await until(lambda: collections(discover)["unseen"] == "New since you last looked · 70")
+    await press(discover.filters, do="collection", id="unseen")
+    await until(lambda: discover.table.pages == {"offset": 0, "size": 50, "total": 70})
+    assert "new since you last looked, " in discover.table.status
+    await press(discover.table, do="page", context={"offset": 50})
+    await until(lambda: len(discover.table.rows) == 20)
+    assert [tool["key"] for tool in discover.table.tools] == ["seen", "columns"]
+    await press(discover.table, do="seen", context={})
+    await until(lambda: discover.table.state == "empty")
+    assert discover.table.note["text"] == "Nothing is new since you last looked."
+    assert collections(discover)["unseen"] == "New since you last looked"
+
+
+def collections(discover: Discover) -> dict[str, str]:
+    return {one["id"]: one["label"] for group in discover.filters.kept for one in group["items"]}
+
+
 async def test_up_to_four_models_stand_side_by_side(shelf: Shelf, session: Session) -> None:
     session.navigation.read(f"?view=compare&compare={TINY}+samples:samples/nobody")
     session.begin()
@@ -244,7 +309,8 @@ async def test_the_rest_is_offered_in_one_line_until_it_is_declined(
     assert [one["do"] for one in discover.filters.foot["actions"]] == ["list", "list-all"]
     with shelf.events.subscribe() as events:
         await press(discover.filters, do="list-all", id="")
-        assert any([isinstance(event, SyncAsked) async for event in _first(events, 1)])
+        async with asyncio.timeout(20):
+            await anext(event async for event in events if isinstance(event, SyncAsked))
     assert shelf.config.config.catalog.sync == "all"
     assert await until(lambda: shelf.catalog_state.more is None) is True
 

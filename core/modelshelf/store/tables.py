@@ -393,3 +393,13 @@ class MarkedModelRow(Base):
     mark: Mapped[str] = mapped_column(String(20), primary_key=True)
     model: Mapped[str] = mapped_column(String(300), primary_key=True)
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PreferenceRow(Base):
+    """What a person prefers under a name, as JSON: columns that are not shown, the moment a list was looked at."""
+
+    __tablename__ = "preference"
+    person: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(default=now)

@@ -230,7 +230,7 @@ export function render({model, el}) {
   // Several of these change at once with every key that is pressed: one drawing does for all.
   let due = false
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; draw() }) } }
-  model.on(['rows', 'state', 'columns', 'note', 'status', 'pages', 'tools'], soon)
+  model.on(['rows', 'state', 'columns', 'omitted', 'note', 'status', 'pages', 'tools'], soon)
   model.on("chosen", mark)
   model.on(['picked', 'bar'], () => { mark(); barred() })
   draw()

@@ -36,6 +36,7 @@ from modelshelf_dashboard.transfers import Transfers
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
+COLUMNS_OFF = "discover columns off"
 MOST_KEPT = 2000  # judgements of cards
 JUDGED_FOR = 10.0  # seconds
 
@@ -59,11 +60,10 @@ class Discover:
         self.search = Search(text=nav.q, tokens=nav.filters, known=list(KNOWN), label=_("Find a model"), sheet=True)
         self.search.listen(self._heard)
         self.filters = Filters(heard=self._filtered)
-        self.keeping = Keeping(shelf, session, self.filters, dialog)
+        self.keeping = Keeping(shelf, session, self.filters, dialog, self.ask)
         self.sources = Notices(heard=self._source_asked)
         self.table = Table(
             heard=self._heard,
-            columns=rows.columns(),
             label=_("Models"),
             heading=_("Model"),
             topic="modelLibrary",
@@ -94,6 +94,7 @@ class Discover:
     async def _find(self, refresh: bool) -> None:
         if self._shown is None:
             self.table.state = "loading"
+            await self._choose_columns()
         try:
             if await self._listed.available():
                 await self._look_up()
@@ -103,6 +104,20 @@ class Discover:
             self._show(Found((), 0, "", wrong=wrong(error, self._session.navigation.q)))
         except ModelshelfError as error:
             self.table.trouble(str(error), error.remedy)
+
+    async def _choose_columns(self) -> None:
+        """Show the columns that the person wants, before there are rows: nothing moves later."""
+        if self.table.columns:
+            return
+        try:
+            off = await self._shelf.discovery.preferences.texts(COLUMNS_OFF)
+        except ModelshelfError:  # they are a convenience
+            off = None
+        self.table.param.update(columns=rows.columns(), omitted=None if off is None else list(off))
+
+    async def _keep_columns(self, off: list[str]) -> None:
+        self.table.omitted = off
+        await self._shelf.discovery.preferences.keep_texts(COLUMNS_OFF, off)
 
     async def _look_up(self) -> None:
         self._live.forget()
@@ -286,6 +301,8 @@ class Discover:
                 self.picks.ask()
             case "keep":
                 self.keeping.save()
+            case "seen":
+                self.keeping.heard(message)
             case _:
                 self._go_on(message["do"], context)
 
@@ -293,6 +310,10 @@ class Discover:
         """Other rows: another page or order, other words, or some of them side by side."""
         nav = self._session.navigation
         match what:
+            case "columns":
+                known = {str(one["key"]) for one in rows.columns()}
+                off = [str(one) for one in context.get("off") or () if str(one) in known]
+                self._session.run(self._keep_columns(off), key="columns")
             case "page":
                 nav.page = max(0, int(context.get("offset", 0)) // PAGE)
             case "sort" if context.get("value") in ORDERS:

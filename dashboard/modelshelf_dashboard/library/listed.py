@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelshelf.catalog.query import Query, complete
 from modelshelf.errors import UsageError
+from modelshelf_dashboard import figures
 from modelshelf_dashboard.library import counts
 from modelshelf_dashboard.library.asked import compose, wrong
 from modelshelf_dashboard.library.found import Found
@@ -72,9 +73,19 @@ class Listed:
 
     async def _collection(self, name: str) -> Found:
         begun = time.monotonic()
+        if name == "unseen":
+            return await self._unseen(begun)
         rows = await self._shelf.discovery.collection(name, limit=PAGE)
         cards = tuple(row.card for row in rows)
         return Found(cards, len(cards), self._status(len(cards), begun), groups=self._all_groups())
+
+    async def _unseen(self, begun: float) -> Found:
+        number = self._session.navigation.page
+        unseen = await self._shelf.discovery.unseen(offset=number * PAGE, limit=PAGE)
+        cards = tuple(row.card for row in unseen.page.rows)
+        since = _("new since you last looked, {ago}", ago=figures.ago(unseen.since))
+        status = f"{self._status(unseen.page.total, begun)} · {since}"
+        return Found(cards, unseen.page.total, status, unseen.page.offset, groups=self._all_groups())
 
     def _found(self, page: "Page", begun: float) -> Found:
         return Found(

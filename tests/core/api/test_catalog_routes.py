@@ -57,6 +57,9 @@ async def test_what_a_person_keeps_is_that_person_s_alone(site: Served, owner: B
     assert (await viewer.send("POST", "/api/discovery/searches/mine/looked")).status == 204
     assert (await viewer.send("DELETE", "/api/discovery/searches/mine")).status == 204
     assert (await viewer.send("DELETE", "/api/discovery/searches/mine")).status == 404
+    since = (await viewer.send("POST", "/api/discovery/seen")).json()["since"]
+    assert since.startswith("20")
+    assert (await viewer.get("/api/discovery/collections/unseen")).json() == []
     relatives = (await owner.get(f"/api/discovery/relatives/{BASE}")).json()
     assert relatives["counts"] == {"finetune": 1, "quantized": 2}
     assert (await owner.get("/api/discovery/relatives/no/thing")).status == 404
