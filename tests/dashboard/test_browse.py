@@ -12,11 +12,13 @@ import pytest
 from modelshelf.access import Principal, Role
 from modelshelf.catalog import stock
 from modelshelf.catalog.columns.__main__ import make
+from modelshelf.catalog.sources.samples import SampleSource
 from modelshelf.catalog.sync.more import More
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
 from modelshelf.discovery.preferences import LOOKED
 from modelshelf.events import CatalogChanged, SyncAsked, SyncChanged
+from modelshelf.library.types import InstalledModel
 from modelshelf.shelf import Shelf
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.piece import Piece
@@ -254,6 +256,32 @@ async def test_what_is_new_since_one_last_looked_is_listed_until_it_was_seen(
 
 def collections(discover: Discover) -> dict[str, str]:
     return {one["id"]: one["label"] for group in discover.filters.kept for one in group["items"]}
+
+
+async def test_the_drawer_tells_commits_and_what_changed_since_the_person_s_copy(
+    shelf: Shelf, session: Session
+) -> None:
+    source = shelf.catalog.source("samples")
+    assert isinstance(source, SampleSource)
+    hub, _api = await source._start()
+    first = await hub.add("samples/two", {"a.gguf": b"1", "b.txt": b"1"}, date="2026-11-02T09:00:00.000Z")
+    await hub.add("samples/two", {"a.gguf": b"2", "c.txt": b"1"}, date="2026-11-20T09:00:00.000Z")
+    shelf.models_state.installed = [InstalledModel("samples/two", first.head.id, Path(), ())]
+    session.begin()
+    detail = Detail(shelf, session, Transfers(shelf, session))
+    session.navigation.model = "samples:samples/two"
+    told = await until(lambda: detail.drawer.shown.get("commits"))
+    assert [(one["title"], one["mark"]) for one in told["items"]] == [
+        ("Change a.gguf, b.txt, c.txt", ""), ("Initial commit", "your copy"),
+    ]  # fmt: skip
+    assert told["link"] == {}, "the samples have no page that a person could open"
+    facts = await until(lambda: found if "Changed since" in (found := facts_of(detail)) else None)
+    assert facts["Changed since"] == "changed: a.gguf; new: c.txt; gone: b.txt"
+    assert facts["Installed"].startswith(f"an older commit: {first.head.id[:7]}, ")
+
+
+def facts_of(detail: Detail) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in detail.drawer.shown.get("facts", ())}
 
 
 async def test_up_to_four_models_stand_side_by_side(shelf: Shelf, session: Session) -> None:

@@ -18,8 +18,11 @@ export function render({model, el}) {
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
   const link = (i) => `<div class="pair"><button type="button" class="choice" data-do="go" data-id="${esc(i.id)}" data-help="modelLibrary">${esc(i.title)}</button>${i.sub ? `<small>${esc(i.sub)}</small>` : ''}</div>`
+  const commit = (c) => `<div class="pair tall"><span>${esc(c.title)}${c.mark ? ` <span class="chip good">${esc(c.mark)}</span>` : ''}<br><small>${esc(c.sub)}</small></span></div>`
+  const commits = (c) => c?.items?.length ? `<details><summary data-help="modelLibrary">${esc(w.commits)} · ${c.items.length}${c.more ? '+' : ''}</summary>${c.items.map(commit).join('')}${c.more ? `<p class="muted">${esc(c.more)}</p>` : ''}${c.link?.url ? `<p><a href="${esc(c.link.url)}" target="_blank" rel="noopener noreferrer" data-help="modelLibrary">${esc(c.link.word)}</a></p>` : ''}</details>` : ''
   const around = (m) => `
     ${m.facts?.length ? `<h3>${esc(w.facts)}</h3><dl class="facts">${m.facts.map((f) => `<dt>${esc(f.name)}</dt><dd>${esc(f.value)}</dd>`).join('')}</dl>` : ''}
+    ${commits(m.commits)}
     ${(m.lists || []).map((l) => list(l.title, l.items, link)).join('')}
     ${m.card ? `<details><summary data-help="modelLibrary">${esc(w.card)}</summary><div class="card">${m.card}</div></details>` : ''}`
   const first = (m) => `

@@ -37,6 +37,9 @@ async def test_the_catalogue_is_browsed_completed_and_kept_up_to_date(
                 if isinstance(event, SyncAsked):
                     assert event.full
                     break
+    told = (await owner.get("/api/catalog/models/samples/tiny-llama-GGUF/commits")).json()
+    assert ([one["title"] for one in told["commits"]], told["more"], told["link"]) == (["Initial commit"], False, "")
+    assert (await owner.send("POST", "/api/catalog/stop")).json() == {"stopping": True}
     viewer = await site.someone("vera", Role.VIEWER)
     assert (await viewer.send("POST", "/api/catalog/sync", json={})).status == 403
 

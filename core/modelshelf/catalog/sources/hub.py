@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 from yarl import URL
 
 from modelshelf.catalog.source import ListOrder, ListPage
-from modelshelf.catalog.sources import cards, scans
+from modelshelf.catalog.sources import cards, commits, scans
 from modelshelf.catalog.sources.api import Access, HubApi, Params
 from modelshelf.catalog.sources.tokens import Secrets, environment_token, find_token, hub_endpoint, saved_token
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile, SecurityStatus
+from modelshelf.catalog.types import History, Location, RepoCard, RepoDetail, RepoFile, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import ModelshelfError, StoreError, Unreachable
 from modelshelf.network.addresses import is_loopback
@@ -66,6 +66,11 @@ class HubSource:
         """What the Hub's own scanners say."""
         await self._prepare()
         return await scans.security(self._api, repo, commit)
+
+    async def history(self, repo: str, revision: str = "main", *, limit: int = 20) -> History:
+        """The newest commits, and the Hub's page of all."""
+        await self._prepare()
+        return await commits.history(self._api, repo, revision, limit, public=True)
 
     async def locate(self, repo: str, commit: str, path: str) -> Location:
         """The address of a file, with the token for it."""

@@ -17,6 +17,7 @@ from modelshelf.catalog.builder import Built, build
 from modelshelf.catalog.failures import unwritten
 from modelshelf.catalog.holdings import Holdings, SourceState
 from modelshelf.catalog.source import Enumerated, Listed, Source, TakesAddresses, Whole
+from modelshelf.catalog.sources.tokens import hub_endpoint
 from modelshelf.catalog.sync import stopping
 from modelshelf.catalog.sync.more import More, more
 from modelshelf.catalog.sync.rounds import Round
@@ -157,11 +158,12 @@ class CatalogSync:
         setting = self._config.config.catalog
         if setting.sync != "top" or self._metered:
             return None
-        endpoint = self._catalog.registry.endpoint
+        settings = {one.name: one for one in self._catalog.registry.settings}
         for source in self._sources():
             if isinstance(source, Listed) and not isinstance(source, Whole):
                 state = await asyncio.to_thread(Holdings(self._folder, source.name).state)
-                address = endpoint(source.name)
+                own = settings[source.name]
+                address = "" if own.owner else hub_endpoint(own, self._config)  # an organisation has fewer
                 if found := more(state, source.label, source.name, address, setting.requests_per_minute):
                     return found
         return None
