@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WANTED := $(shell cat .python-version)
+# How many processes run the tests: most of them wait for a browser, a server or a disk.
+WORKERS ?= 2
 
 # Python 3.12 or newer: the version that .python-version names if pyenv or uv has it, else any that is new enough.
 define FIND_PYTHON
@@ -49,7 +51,7 @@ run: $(STAMP) ## serve the dashboard on http://127.0.0.1:5006/ and open it
 
 test: $(STAMP) ## every test; without a Chromium those that need one are skipped, and that is said
 	@$(BIN)/python tests/chromium.py || echo "The browser tests are skipped."
-	@$(BIN)/python -m pytest -m 'not deep' $(TESTS)
+	@$(BIN)/python -m pytest -m 'not deep' -n $(WORKERS) --dist loadfile $(TESTS)
 
 browser: $(STAMP) ## the Chromium that the tests drive
 	@$(BIN)/python tests/chromium.py

@@ -67,10 +67,22 @@ _SERVICES = {
 }
 
 
+_REASONS = {
+    "network": N_("waits for the network"),
+    "disk": N_("waits for room on the disk"),
+    "budget": N_("waits for its budget"),
+    "gate": N_("waits for access"),
+}
+
+
 def job_word(status: JobStatus, detail: str = "") -> str:
     """What a download does, with what it waits for."""
-    word = _(_JOBS[status])
-    return f"{word}: {detail}" if detail and status is JobStatus.WAITING else word
+    if not detail or status is not JobStatus.WAITING:
+        return _(_JOBS[status])
+    reason, colon, sentence = detail.partition(": ")
+    if colon and reason in _REASONS:
+        return f"{_(_REASONS[reason])}: {sentence}"
+    return f"{_(_JOBS[status])}: {detail}"
 
 
 _FILES = {

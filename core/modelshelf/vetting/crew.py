@@ -29,6 +29,7 @@ class Crew:
         self._turns = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 1))))
         self._free: list[SecurityScanner] = []
         self._retirement: asyncio.TimerHandle | None = None
+        self._ended = False
 
     async def scan(self, files: Sequence[OpenFile]) -> list[ScanReport]:
         """The reports, in the order of the files."""
@@ -43,7 +44,8 @@ class Crew:
         return [found[file.fd] for file in files]
 
     async def stop(self) -> None:
-        """End the scanners that nobody uses."""
+        """End the scanners that nobody uses, and from now on each one after its use."""
+        self._ended = True
         if self._retirement:
             self._retirement.cancel()
         free, self._free = self._free, []
@@ -62,7 +64,7 @@ class Crew:
                 yield scanner
                 good = True
             finally:
-                if good:
+                if good and not self._ended:
                     self._keep(scanner)
                 else:
                     # Also when this task is cancelled: the thread then sees its process end.
