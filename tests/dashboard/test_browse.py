@@ -1,6 +1,7 @@
 """Discover on a catalogue: each key is answered by a page of it, with what else could be chosen and kept."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -95,6 +96,31 @@ async def test_a_key_is_answered_by_one_page_and_the_exact_count(listed: None, s
     assert titles(discover) == [f"model-{number:03}" for number in range(10, 20)]
     assert choices(discover)["task:fill-mask"] == 5
     assert await until(lambda: choices(discover).get("is:installed") is not None) is True
+
+
+async def test_whoever_types_fast_on_a_slow_catalogue_gets_the_answer_to_the_last_key(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    """Two hundred keys, some of them while the answer to another is on its way, judged or given up."""
+    chance, ranks = random.Random(7), shelf.catalog.index.ranks
+    assert ranks is not None
+
+    async def slow(mapped: Any) -> Any:
+        await asyncio.sleep(chance.choice((0.0, 0.002, 0.02)))
+        return await ranks(mapped)
+
+    shelf.catalog.index.ranks = slow
+    session.navigation.sort = "compatibility"
+    discover = begun(shelf, session)
+    await until(lambda: discover.table.rows)
+    for word in ("model-01", "tiny", "model-1", "nothing", "llama", "model-09", "org") * 5:
+        for letters in range(len(word) + 1):
+            discover.search.text = word[:letters]
+            await asyncio.sleep(chance.choice((0.0, 0.0, 0.001, 0.01)))
+    expected = (await shelf.catalog.index.page("org", sort="compatibility")).total
+    await until(lambda: discover.table.pages.get("total") == expected == 120)
+    assert await until(lambda: choices(discover).get("is:installed") == 0) is True
+    assert discover.table.state == "ready"
 
 
 async def test_pages_and_orders_go_by_the_address(listed: None, shelf: Shelf, session: Session) -> None:
