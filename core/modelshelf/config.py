@@ -79,7 +79,7 @@ class CatalogConfig(_Section):
     sync: Annotated[
         Literal["all", "top", "off"],
         Field(description="what is kept here of hubs for searching: all models, the 50,000 most downloaded, or none"),
-    ] = "all"
+    ] = "top"
     sync_hours: Annotated[float, Field(gt=0, description="between two rounds in which hubs are asked for news")] = 6.0
     requests_per_minute: Annotated[
         int, Field(ge=1, description="that a hub is asked while its models are listed; anonymous callers may 100")

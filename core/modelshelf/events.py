@@ -199,8 +199,8 @@ class CatalogChanged(Event):
 class SyncChanged(Event):
     """How listing a source goes on; with an empty source, how a whole round does.
 
-    status: asking | waiting | building | done | failed. `found` models were listed so far; `error` says why it waits or
-    has failed.
+    status: asking | waiting | building | done | stopped | failed. `found` models were listed so far;
+    `error` says why it waits or has failed.
     """
 
     kind: ClassVar[str] = "sync"
@@ -243,6 +243,13 @@ class ConflictsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStop(Event):
+    """Somebody wants listing to stop, in whichever process it goes on; what was listed stays, and where to go on."""
+
+    kind: ClassVar[str] = "sync-stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceChanged(Event):
     """A service of this process started, failed or stopped."""
 
@@ -274,6 +281,7 @@ KINDS: dict[str, type[Event]] = {
         StoresChanged,
         StatusChanged,
         ConflictsChanged,
+        SyncStop,
         ServiceChanged,
     )
 }

@@ -26,6 +26,7 @@ from modelshelf.events import (
     StoresChanged,
     SyncAsked,
     SyncChanged,
+    SyncStop,
     VerifyProgress,
 )
 from modelshelf.providers.spec import needs_key
@@ -94,7 +95,7 @@ class StateKeeper:
                 if isinstance(event, StoresChanged) and event.total:
                     state = self._shelf.models_state
                     state.comparing = replace(state.comparing, done=event.done, total=event.total)
-                if isinstance(event, SyncAsked | SyncChanged):
+                if isinstance(event, SyncAsked | SyncChanged | SyncStop):
                     self._take_listing(event)
                 for name in _touched(event):
                     self._due[name].set()
@@ -144,6 +145,7 @@ class StateKeeper:
     async def _read_catalog(self) -> None:
         found = await self._shelf.catalog.index.status()
         told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
+        told["more"] = await self._shelf.catalog_sync.more()
         self._shelf.catalog_state.param.update(**told)
 
     async def _read_integration(self) -> None:
@@ -158,10 +160,12 @@ class StateKeeper:
         if (conflicts, mended) != (state.conflicts, state.mended):
             state.param.update(conflicts=conflicts, mended=mended)
 
-    def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
+    def _take_listing(self, event: SyncAsked | SyncChanged | SyncStop) -> None:
         state = self._shelf.catalog_state
         if isinstance(event, SyncAsked):
             state.begin("asked")
+        elif isinstance(event, SyncStop):
+            state.stop()
         else:
             state.take(event.status, event.source, event.found, event.error)
 
@@ -242,6 +246,7 @@ _TOUCHED: Mapping[type[Event], tuple[str, ...]] = {
     RegistrationChanged: ("registrations", "conflicts"),
     SourceChanged: ("sources", "catalog", "integration"),
     CatalogChanged: ("catalog", "integration"),
+    SyncAsked: ("catalog",),
     StatusChanged: ("integration",),
     ConflictsChanged: ("conflicts", "library"),
     ServiceChanged: ("integration",),

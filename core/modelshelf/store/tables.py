@@ -509,3 +509,13 @@ class MendingRow(Base):
     undo: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     undone: Mapped[bool] = mapped_column(default=False)
     at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class PreferenceRow(Base):
+    """What a person prefers under a name, as JSON: columns that are not shown, the moment a list was looked at."""
+
+    __tablename__ = "preference"
+    person: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(default=now)
