@@ -201,5 +201,8 @@ class Elsewhere:
 
 
 def printable(place: Path) -> str:
-    """A path as text, whatever bytes are in it."""
-    return str(place).encode("utf-8", "backslashreplace").decode()
+    """A path as one line of text, whatever bytes are in it: a name may hold what steers a terminal, or a line's end."""
+    text = str(place)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)

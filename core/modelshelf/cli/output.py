@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +18,10 @@ from modelshelf.errors import ModelshelfError
 
 NO_SPACE = 7
 WIDEST = 100_000  # letters in a row of a table
+
+# Names come from strangers' stores and servers, answers from models: none of them may steer the terminal, or let a text
+# run backwards so that it reads as another.
+_STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 # Only a terminal has an edge: in a file or a pipe a name stays in one piece, to be found again.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDEST)
@@ -37,7 +42,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """A line for people; nothing for programs. The text is taken as it is, not as markup."""
         if not self.as_json:
-            out.print(text, markup=False, soft_wrap=True)
+            out.print(shown(text), markup=False, soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
         """A table for people; `right` names the columns to align right."""
@@ -80,13 +85,18 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 def err_line(text: str) -> None:
     """A line for people on standard error, beside what the command prints."""
-    err.print(text, markup=False, soft_wrap=True)
+    err.print(shown(text), markup=False, soft_wrap=True)
+
+
+def shown(text: str) -> str:
+    """A text as a terminal may have it: what would steer it is written out instead, as `\\x1b`."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def complain(error: ModelshelfError) -> None:
     """The sentence and the remedy, on standard error."""
-    err.print(f"{error}", style="red", markup=False, soft_wrap=True)
-    err.print(error.remedy, markup=False, soft_wrap=True)
+    err.print(shown(f"{error}"), style="red", markup=False, soft_wrap=True)
+    err.print(shown(error.remedy), markup=False, soft_wrap=True)
 
 
 def emit(document: Any) -> None:
@@ -123,7 +133,7 @@ def duration(seconds: float | None) -> str:
 
 
 def _plain(cell: object) -> str:
-    return "—" if cell is None else str(cell).replace("[", r"\[")
+    return "—" if cell is None else shown(str(cell)).replace("[", r"\[")
 
 
 def _jsonable(value: Any) -> Any:

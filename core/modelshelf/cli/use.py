@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelshelf.cli import providers
-from modelshelf.cli.output import Output, err, out
+from modelshelf.cli.output import Output, err, out, shown
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def chat(
         reply = ChatReply("", "", "", {}, {})
         async with aclosing(shelf.chat_stream(model, prompt, **limits)) as chunks:
             async for chunk in chunks:
-                out.print(chunk.text, end="", markup=False, soft_wrap=True)
+                out.print(shown(chunk.text), end="", markup=False, soft_wrap=True)
                 reply = replace(reply, model=chunk.model, timings=chunk.timings or reply.timings)
         out.print()
         if model.startswith("@"):
-            err.print(reply.model, style="dim", markup=False, soft_wrap=True)
+            err.print(shown(reply.model), style="dim", markup=False, soft_wrap=True)
         return reply
 
     reply = with_shelf(work)
