@@ -101,7 +101,8 @@ def registrations(
     for finding in findings:
         item = finding.registration
         undo = f"modelshelf unregister {item.id}" if finding.deed == "undo" else ""
-        output.line(f"{finding.problem}: {finding.detail} {'Registered again.' if finding.done else undo}")
+        mended = "Taken back." if undo else "Registered again."
+        output.line(f"{finding.problem}: {finding.detail} {mended if finding.done else undo}")
     if repair and not findings:
         output.line("Every provider lists what it was given.")
     if any(not finding.done for finding in findings):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelshelf.providers.served import ServedModel
 
 LOST, UNLISTED = "listed but file gone", "file there but not listed"
+NOT_GIVEN, NOT_TAKEN_BACK = "still to be registered", "still to be taken back"
 
 
 class Repair:
@@ -33,9 +34,10 @@ class Repair:
     async def check(self) -> tuple[Finding, ...]:
         """What is not as it should be; every provider is asked once, and those that do not answer are left out."""
         models = await self._library.models()
-        items = [item for item in await self._service.every() if item.status in SEEN and not item.command]
+        every = await self._service.every()
+        items = [item for item in every if item.status in SEEN and not item.command]
         lists: dict[str, tuple[Taker, Sequence[ServedModel]] | None] = {}
-        found: list[Finding] = []
+        found = [_unfinished(item) for item in every if item.status is Status.FAILED]
         for item in items:
             if item.provider not in lists:
                 lists[item.provider] = await self._asked(item.provider)
@@ -49,12 +51,24 @@ class Repair:
         return tuple(found)
 
     async def repair(self) -> tuple[Finding, ...]:
-        """Register again what is there and not listed; what is listed without its file is for a person to take back.
+        """Register again what is there and not listed, and try again what failed; what lost its file is for a person.
 
         Raises:
             RoleRequired.
         """
-        return tuple([await self._again(one) if one.deed == REGISTER else one for one in await self.check()])
+        return tuple([await self._mended(one) for one in await self.check()])
+
+    async def _mended(self, finding: Finding) -> Finding:
+        if finding.problem in (NOT_GIVEN, NOT_TAKEN_BACK):
+            return await self._finished(finding)
+        return await self._again(finding) if finding.deed == REGISTER else finding
+
+    async def _finished(self, finding: Finding) -> Finding:
+        """Once more what a person or a rule had wanted; None is left of what need not be done any more."""
+        item = await self._service.retry(finding.registration)
+        done = item is None or item.status in {Status.REGISTERED, Status.TO_START, Status.UNDONE}
+        detail = f"{item.error} {item.remedy}" if item is not None and not done else finding.detail
+        return Finding(item or finding.registration, finding.problem, finding.deed, detail, done)
 
     async def _again(self, finding: Finding) -> Finding:
         item = finding.registration
@@ -106,7 +120,7 @@ class Dependents:
         Only what a provider that is down has still to forget is kept: the model may come again, and is new then.
         """
         for item in await self._of(removal):
-            held = item.provider != BUILTIN.id and item.status in HELD
+            held = item.provider != BUILTIN.id and (item.status in HELD or _undo_failed(item))
             if not held or (await self._service.take_back(item)).status is not Status.WAITING:
                 await self._service.forget([item])
 
@@ -140,6 +154,15 @@ def _judge(item: Registration, *, listed: bool, there: bool, held: bool) -> Find
     if not listed:
         return Finding(item, LOST, UNDO, f"{item.name} is neither in the list of {item.provider} nor in the library.")
     return None
+
+
+def _undo_failed(item: Registration) -> bool:
+    return item.status is Status.FAILED and item.wish == UNDO
+
+
+def _unfinished(item: Registration) -> Finding:
+    problem, deed = (NOT_TAKEN_BACK, UNDO) if item.wish == UNDO else (NOT_GIVEN, REGISTER)
+    return Finding(item, problem, deed, f"{item.error} {item.remedy}")
 
 
 def _names(made: Sequence[tuple[str, Made]], repo: str) -> Mapping[Inode, Collection[Path]]:

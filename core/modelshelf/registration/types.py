@@ -134,7 +134,8 @@ class Plan:
 class Finding:
     """What is not as it should be with a registration; `deed` mends it: register or undo. `done`: it did.
 
-    `problem` is `listed but file gone`, `file there but not listed` or `still to be taken back`.
+    `problem` is `listed but file gone`, `file there but not listed`, `still to be registered` or `still to be taken
+    back`: the last two failed before.
     """
 
     registration: Registration

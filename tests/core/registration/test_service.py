@@ -22,6 +22,7 @@ from modelshelf.store.tables import RegistrationRow, now
 from modelshelf.vault import Secret
 from tests.conftest import LoopRunner
 from tests.core.registration.conftest import fetch, reached, stock, with_provider
+from tests.engines.faults import Fault
 from tests.engines.ollama import OllamaSimulator
 
 
@@ -65,6 +66,46 @@ async def test_a_repair_finishes_what_is_left_where_nobody_leads(
     await abandon(shelf, made.id)
     assert await shelf.registration.repair() == ()
     assert list(ollama.models) == ["tiny-llama:latest"]
+
+
+async def test_what_failed_to_be_taken_back_is_found_and_tried_again(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator
+) -> None:
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    ollama.faults.by_path["/api/delete"] = Fault.BROKEN
+    assert (await shelf.registration.undo(made.id)).status is Status.FAILED
+    [still] = await shelf.registration.repair()
+    assert (still.problem, still.deed, still.done) == ("still to be taken back", "undo", False)
+    assert "error 500" in still.detail
+    ollama.faults.clear()
+    [found] = await shelf.registration.repair()
+    assert (found.done, ollama.models) == (True, {})
+    assert await shelf.registration.repair() == ()
+
+
+async def test_what_failed_to_be_registered_is_found_and_tried_again(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator
+) -> None:
+    ollama.faults.by_path["/api/create"] = Fault.BROKEN
+    await stock(shelf, gguf)
+    [still] = await shelf.registration.repair()
+    assert (still.problem, still.deed, still.done) == ("still to be registered", "register", False)
+    ollama.faults.clear()
+    [found] = await shelf.registration.repair()
+    assert (found.done, list(ollama.models)) == (True, ["tiny-llama:latest"])
+
+
+async def test_a_model_that_goes_is_taken_back_though_that_failed_before(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator
+) -> None:
+    model = await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    ollama.faults.by_path["/api/delete"] = Fault.BROKEN
+    await shelf.registration.undo(made.id)
+    ollama.faults.clear()
+    await shelf.library.remove(model.id)
+    assert ollama.models == {}
 
 
 async def test_who_may_only_look_neither_registers_nor_undoes(shelf: Shelf, gguf: Path) -> None:
