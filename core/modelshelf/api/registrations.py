@@ -18,8 +18,9 @@ Commit = Annotated[str | None, Query(max_length=64, description="only this commi
 class RegistrationAnswer(Answer):
     """A model with a provider: status is registering, waiting, to start, registered, failed, gone or undone.
 
-    `way` is path, hard link, reflink, symlink or upload; `copied` are the bytes that took. `given` is false where the
-    provider had the model already. `command` starts a server that serves one model.
+    `way` is path, hard link, reflink, symlink, there (it had the same bytes) or upload; `copied` are the bytes
+    that took. `given` is false where the provider had the model already. `command` starts a server that serves one
+    model.
     """
 
     id: str

@@ -17,12 +17,13 @@ class Way(StrEnum):
     HARD_LINK = "hard link"  # a second name in a folder of its own, on the same file system
     REFLINK = "reflink"  # a second file that shares them
     SYMLINK = "symlink"  # a name that leads to the library
+    THERE = "there"  # it has the same bytes of its own already, whoever gave them
     UPLOAD = "upload"  # over HTTP: it keeps a copy
 
 
 # What an adapter's `register` says at its end, and the way that was.
 SAID: Mapping[str, Way] = {
-    "linked": Way.HARD_LINK, "reflinked": Way.REFLINK, "there": Way.UPLOAD, "copied": Way.UPLOAD,
+    "linked": Way.HARD_LINK, "reflinked": Way.REFLINK, "there": Way.THERE, "copied": Way.UPLOAD,
 }  # fmt: skip
 
 

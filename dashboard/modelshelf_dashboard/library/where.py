@@ -20,6 +20,7 @@ WAYS = {
     Way.HARD_LINK: N_("by hard link"),
     Way.REFLINK: N_("by shared bytes (reflink)"),
     Way.SYMLINK: N_("by symbolic link"),
+    Way.THERE: N_("with the bytes that it has already"),
     Way.UPLOAD: N_("by upload"),
 }
 TOPIC = "registration"

@@ -1,5 +1,6 @@
 """A model that lands turns up in Ollama without a byte being copied, and goes from there with the library's."""
 
+import shutil
 from pathlib import Path
 
 from ollama import AsyncClient
@@ -9,7 +10,7 @@ from modelshelf.providers.profile_spec import Profile
 from modelshelf.registration import Status
 from modelshelf.samples import CHAT_REPO
 from modelshelf.shelf import Shelf
-from tests.core.registration.conftest import fetch, reached, stock, with_provider
+from tests.core.registration.conftest import fetch, reached, sha256, stock, with_provider
 from tests.engines.faults import Fault
 from tests.engines.ollama import OllamaSimulator
 
@@ -37,6 +38,18 @@ async def test_a_download_turns_up_in_ollama_by_hard_link(
     assert blob.stat().st_ino == file.blob.stat().st_ino
     assert not ollama.blobs, "nothing was uploaded"
     assert await listed(ollama) == [f"{made.name}:latest"]
+
+
+async def test_what_ollama_has_in_a_file_of_its_own_is_not_called_a_link(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator, store_folder: Path
+) -> None:
+    own = store_folder / "blobs" / f"sha256-{sha256(gguf)}"
+    shutil.copyfile(gguf, own)
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    assert (made.status, made.way, made.copied, made.given) == (Status.REGISTERED, "there", 0, True)
+    assert made.links == ()
+    assert not ollama.blobs, "nothing was uploaded"
 
 
 async def test_undo_lets_ollama_forget_and_leaves_the_library(

@@ -142,19 +142,21 @@ class OllamaProvider(HttpAdapter):
         if store and goods.sha256 and not goods.given:
             there = await asyncio.to_thread(store.name_of, goods.sha256)
             if there.lower() in taken:
-                return Taking(there, Way.HARD_LINK, place=str(store.folder), there=True)
+                way = await asyncio.to_thread(store.way_to, goods.first, goods.sha256)
+                return Taking(there, way, place=str(store.folder), there=True)
         return await self._usual(goods, taken, store)
 
     async def _usual(self, goods: Goods, taken: Collection[str], store: OllamaStore | None) -> Taking:
         name = goods.given or _free_name(goods, taken)
         if store is not None and await self._linkable(store, goods):
-            shared = (store.blob(goods.sha256),) if goods.sha256 else ()
-            return Taking(name, Way.HARD_LINK, place=str(store.folder), shared=shared)
+            way = await asyncio.to_thread(store.way_to, goods.first, goods.sha256)
+            shared = (store.blob(goods.sha256),) if goods.sha256 and way is Way.HARD_LINK else ()
+            return Taking(name, way, place=str(store.folder), shared=shared)
         return Taking(name, Way.UPLOAD, goods.size, str(store.folder) if store else self.config.url)
 
     async def take(self, goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
         """As `register`; without a copy where `taking` said so."""
-        store = self._store() if taking.way is Way.HARD_LINK else None
+        store = self._store() if taking.way in {Way.HARD_LINK, Way.THERE} else None
         async with aclosing(self._give(goods.first, taking.name, goods.sha256, store)) as steps:
             async for step in steps:
                 yield step

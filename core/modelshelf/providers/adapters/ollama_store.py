@@ -9,6 +9,7 @@ from typing import Any
 
 from modelshelf.providers.answers import mapping, objects, text
 from modelshelf.providers.links import home_path, same_device, share
+from modelshelf.providers.taking import Way
 
 _MODEL = "application/vnd.ollama.image.model"
 _MOST = 1 << 20  # a manifest is a few hundred bytes
@@ -55,6 +56,14 @@ class OllamaStore:
         if blob.samefile(data):
             return "linked", made
         return "reflinked" if made else "there", made
+
+    def way_to(self, file: Path, sha256: str | None) -> Way:
+        """How these bytes would be among its blobs: by hard link, unless it has a file of its own with them."""
+        blob = self.blob(sha256) if sha256 else None
+        with suppress(OSError):
+            if blob is not None and not blob.samefile(file):
+                return Way.THERE
+        return Way.HARD_LINK
 
     def name_of(self, sha256: str) -> str:
         """The name of a model that is made of these bytes; empty without one."""
