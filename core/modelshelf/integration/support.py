@@ -43,7 +43,9 @@ TAKEN_OUT = "…"
 _PACKAGES = ("panel", "bokeh", "param", "huggingface-hub", "xllamacpp", "sqlalchemy", "pydantic", "aiohttp", "fastapi")
 _ENVIRONMENT = ("MODELSHELF_", "HF_", "HUGGINGFACE_", "SSL_CERT_FILE", "OLLAMA_")
 _WORD = re.compile(r"[A-Za-z_]{1,30}")
-_NUMBER = re.compile(r"[-+]?\d{1,7}([.,:]\d{1,6}){0,2}(%|[smhx])?|0\.\d+")
+_NUMBER = re.compile(r"[-+]?(\d{1,7}|\d{1,3}(,\d{3})+|\d{1,4}([.:]\d{1,4}){1,2}|\d{1,7}\.\d{1,6}|0\.\d+)(%|[smhx])?")
+_DIGITS = 7  # of numbers that stand side by side: more are a card's, an account's or a telephone's
+_SECRET = frozenset({"key", "token", "secret", "password", "passphrase", "passwd", "pin", "credential", "credentials"})
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]?(\d\d:\d\d(:\d\d)?([.,]\d{1,6})?)?|\d\d:\d\d:\d\d([.,]\d{1,6})?")
 _EDGES = "\"'`“”‘’„()[]{}<>,;:.!?=*#|"
 
@@ -154,11 +156,41 @@ def _plain_values(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain_line(line: str) -> str:
     kept: list[str] = []
-    for token in line.split():
-        shown = _plain_token(token)
+    tokens = line.split()
+    hidden = _digits_in_a_row(tokens) | _after_secrets(tokens)
+    for place, token in enumerate(tokens):
+        shown = TAKEN_OUT if place in hidden else _plain_token(token)
         if shown != TAKEN_OUT or not kept or kept[-1] != TAKEN_OUT:
             kept.append(shown)
     return " ".join(kept)
+
+
+def _digits_in_a_row(tokens: Sequence[str]) -> set[int]:
+    """The places of numbers side by side that are too long together to be amounts."""
+    found: set[int] = set()
+    run: list[int] = []
+    for place, token in enumerate([*tokens, ""]):
+        if token.strip(_EDGES + "+-").isdigit():
+            run.append(place)
+            continue
+        digits = sum(letter.isdigit() for at in run for letter in tokens[at])
+        found.update(run if len(run) > 1 and digits >= _DIGITS else ())
+        run = []
+    return found
+
+
+def _after_secrets(tokens: Sequence[str]) -> set[int]:
+    """The places of what is said to be a key or a password: after `password =` whatever it is, else a number."""
+    found: set[int] = set()
+    for place, token in enumerate(tokens):
+        if token.strip(_EDGES).lower() in _SECRET:
+            after = place + 1
+            given = token[-1] in ":="
+            if after < len(tokens) and tokens[after] in (":", "=", "is"):
+                given, after = given or tokens[after] != "is", after + 1
+            if after < len(tokens) and (given or tokens[after].strip(_EDGES).isdigit()):
+                found.add(after)
+    return found
 
 
 def _plain_token(token: str) -> str:

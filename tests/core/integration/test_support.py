@@ -116,6 +116,23 @@ async def test_only_an_administrator_gets_it(shelf: "Shelf") -> None:
             await shelf.support.checks()
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("card 4111 1111 1111 1111 refused", "card … refused"),
+        ("call +49 170 1234567", "call …"),
+        ("account 3704 0044 0532 0130 00", "account …"),
+        ("password = correct-model", "password = …"),
+        ("token: model", "token: …"),
+        ("the secret is 4821 here", "the secret is … here"),
+        ("the key is refused after 10 s", "the key is refused after 10 s"),
+        ("3,535,008 bytes, 3 of 12 files", "3,535,008 bytes, 3 of 12 files"),
+    ],
+)
+def test_digits_in_groups_and_what_is_called_a_password_are_taken_out(line: str, told: str) -> None:
+    assert plain(line) == told
+
+
 def test_our_own_sentences_stay_readable() -> None:
     said = "The built-in engine did not load fusionsplan-7b within 30 s. Try again, or raise engine.start_seconds."
     assert plain(said) == "The built-in engine did not load … within 30 s. Try again, or raise engine.start_seconds."
