@@ -128,7 +128,15 @@ class Courier:
                     await self._wake.wait()
 
     async def _send_due(self) -> None:
-        while self.webhooks and (row := await self._store.write(deliveries.claim)) is not None:
+        """One message to each webhook at a time: who never answers keeps no other waiting."""
+        while self.webhooks and (names := await self._store.read(deliveries.due)):
+            sent = await asyncio.gather(*(self._send_one(name) for name in names), return_exceptions=True)
+            for error in sent:
+                if isinstance(error, BaseException):
+                    raise error
+
+    async def _send_one(self, webhook: str) -> None:
+        if (row := await self._store.write(deliveries.claim, webhook)) is not None:
             await self._send(row)
 
     async def _send(self, row: WebhookDeliveryRow) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from modelshelf.config import WebhookConfig
@@ -74,15 +74,24 @@ def told_of(row: JobRow) -> dict[str, Any]:
     }
 
 
-def claim(session: Session, lease: timedelta = LEASE) -> WebhookDeliveryRow | None:
-    """The message that is due longest, held for a while by who asks."""
+def due(session: Session) -> list[str]:
+    """The webhooks for which a message is due that nobody sends now."""
+    return list(session.scalars(select(WebhookDeliveryRow.webhook).where(_due(now())).distinct()))
+
+
+def claim(session: Session, webhook: str = "", lease: timedelta = LEASE) -> WebhookDeliveryRow | None:
+    """The message (for a webhook, if named) that is due longest, held for a while by who asks."""
     moment = now()
-    free = (WebhookDeliveryRow.lease_until.is_(None)) | (WebhookDeliveryRow.lease_until < moment)
-    due = (WebhookDeliveryRow.status == PENDING) & (WebhookDeliveryRow.next_at <= moment) & free
-    row = session.scalars(select(WebhookDeliveryRow).where(due).order_by(WebhookDeliveryRow.next_at).limit(1)).first()
+    query = select(WebhookDeliveryRow).where(_due(moment)).order_by(WebhookDeliveryRow.next_at).limit(1)
+    row = session.scalars(query.where(WebhookDeliveryRow.webhook == webhook) if webhook else query).first()
     if row is not None:
         row.lease_until = moment + lease
     return row
+
+
+def _due(moment: datetime) -> ColumnElement[bool]:
+    free = (WebhookDeliveryRow.lease_until.is_(None)) | (WebhookDeliveryRow.lease_until < moment)
+    return (WebhookDeliveryRow.status == PENDING) & (WebhookDeliveryRow.next_at <= moment) & free
 
 
 def settle(session: Session, name: str, answer: str, *, arrived: bool, hopeless: bool = False) -> str:
