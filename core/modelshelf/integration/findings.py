@@ -23,16 +23,25 @@ LOST = frozenset({Cause.REMOVED, Cause.MISSING, Cause.RETIRED})
 
 
 def duplicates(models: Iterable[InstalledModel]) -> list[Conflict]:
-    """The same weights in several repositories, each with bytes of its own. Looks at the disk: for threads."""
-    known: dict[str, dict[tuple[int, int], tuple[InstalledModel, InstalledFile]]] = defaultdict(dict)
+    """The same weights in several repositories, each with bytes of its own. Looks at the disk: for threads.
+
+    Bytes that have a name outside of the library too would stay on the disk: of those nothing is given up.
+    """
+    known: dict[str, dict[tuple[int, int], list[tuple[InstalledModel, InstalledFile]]]] = defaultdict(dict)
     for model in models:
         for file in model.files:
             if file.sha256 and format_of(file.path) and (inode := _inode(file.blob)):
-                known[file.sha256].setdefault(inode, (model, file))
-    return [_duplicate(sha, list(found.values())) for sha, found in sorted(known.items()) if len(found) > 1]
+                known[file.sha256].setdefault(inode, []).append((model, file))
+    made = (_duplicate(sha, list(found.values())) for sha, found in sorted(known.items()) if len(found) > 1)
+    return [one for one in made if one]
 
 
-def _duplicate(sha256: str, copies: Sequence[tuple[InstalledModel, InstalledFile]]) -> Conflict:
+def _duplicate(sha256: str, found: Sequence[Sequence[tuple[InstalledModel, InstalledFile]]]) -> Conflict | None:
+    shared = [copy[0] for copy in found if _has_foreign_name([file.blob for _model, file in copy])]
+    own = [copy[0] for copy in found if copy[0] not in shared]
+    copies = [*shared[:1], *own]
+    if len(copies) < 2:
+        return None
     names = sorted({model.repo for model, _file in copies})
     (_first, keep), *others = copies
     size = keep.size * len(others)
@@ -73,10 +82,14 @@ def _two_names(found: Sequence[ServedFile], profiles: Sequence[Profile]) -> Conf
         "chooses one cannot know that the other is the same.",
         f"Both are pinned: unpin {_listed(pinned)} first."
         if pinned
-        else f"{keep.name} stays, {_listed([item.name for item in others])} goes into the trash for a week.{moved}",
+        else f"{keep.name} stays, {_going([item.name for item in others])} into the trash for a week.{moved}",
         None if pinned else Deed("put away", {"models": [_named(item) for item in others], "profiles": using}),
         about={"model": keep.model.repo},
     )
+
+
+def _going(names: Sequence[str]) -> str:
+    return f"{_listed(names)} {'goes' if len(names) == 1 else 'go'}"
 
 
 def _named(item: ServedFile) -> dict[str, object]:
@@ -235,6 +248,14 @@ def _lost(state: ProfileState, profile: Profile) -> Conflict:
         deed,
         about={"profile": profile.name, "model": profile.model},
     )
+
+
+def _has_foreign_name(blobs: Sequence[Path]) -> bool:
+    """Whether bytes have more names than the library's."""
+    try:
+        return blobs[0].stat().st_nlink > len({blob.resolve() for blob in blobs})
+    except OSError:
+        return True
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -58,6 +58,19 @@ async def test_copies_become_one_and_two_again(quiet: "Shelf") -> None:
     assert await only(quiet, ConflictKind.DUPLICATE) == found
 
 
+async def test_what_another_program_holds_too_is_not_given_up(quiet: "Shelf", tmp_path: Path) -> None:
+    cache = quiet.config.paths.cache
+    places = [install(cache, f"{name}/m-GGUF", {"m-Q8_0.gguf": WEIGHTS}) for name in ("one", "three", "two")]
+    blobs = [(place / "m-Q8_0.gguf").resolve() for place in places]
+    for number in (1, 2):
+        os.link(blobs[number], tmp_path / f"adopted-{number}.gguf")
+    found = await only(quiet, ConflictKind.DUPLICATE)
+    assert found.freed == len(WEIGHTS), "only one of the three would really be free"
+    await quiet.conflicts.resolve(found.id)
+    assert blobs[0].stat().st_nlink == 3
+    assert not of(await quiet.conflicts.list(), ConflictKind.DUPLICATE)
+
+
 async def told(events: Subscription) -> str:
     async for event in events:
         if isinstance(event, ConflictsChanged):
