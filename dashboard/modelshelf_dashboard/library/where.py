@@ -20,7 +20,7 @@ WAYS = {
     Way.HARD_LINK: N_("by hard link"),
     Way.REFLINK: N_("by shared bytes (reflink)"),
     Way.SYMLINK: N_("by symbolic link"),
-    Way.THERE: N_("with the bytes that it has already"),
+    Way.THERE: N_("with bytes of its own"),
     Way.UPLOAD: N_("by upload"),
 }
 TOPIC = "registration"

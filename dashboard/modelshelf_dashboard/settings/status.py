@@ -81,5 +81,5 @@ class Status:
             if service.error:
                 troubles.append(f"{service.error} {service.remedy}".strip())
         well = len(services) - len(pairs)
-        pairs.append({"name": _n("{n} service", "{n} services", well), "dot": "well", "value": _("runs")})
+        pairs.append({"name": _n("{n} service", "{n} services", well), "dot": "well", "value": _n("runs", "run", well)})
         return {"id": "services", "title": _("Services"), "pairs": pairs, "text": " ".join(troubles)}
