@@ -19,7 +19,7 @@ from modelshelf.providers.adapters.builtin import BuiltinProvider
 from modelshelf.providers.engine import Engine, EngineModel, EngineProcess
 from modelshelf.providers.engine.fit import fitted
 from modelshelf.providers.engine.log import EngineLog
-from modelshelf.providers.engine.process import installed_version, scrubbed
+from modelshelf.providers.engine.process import ending, installed_version, scrubbed
 from modelshelf.providers.http import Endpoint
 from tests.core.providers.conftest import ask, children, collect, install
 from tests.shapes import SHAPES, write
@@ -266,3 +266,12 @@ def test_the_log_is_bounded_and_keeps_the_reason(tmp_path: Path) -> None:
     assert sum(file.stat().st_size for file in written) <= 2 * 10_100
     assert log.reason() == "gguf_init_from_reader: failed to read key-value pairs"
     assert len(log.tail) == 40
+
+
+def test_an_engine_that_was_killed_is_told_from_one_that_gave_up() -> None:
+    said, remedy = ending(-9)
+    assert "memory runs out" in said
+    assert "smaller file" in remedy
+    said, remedy = ending(3)
+    assert said == "it ended with status 3"
+    assert "another file" in remedy

@@ -22,6 +22,9 @@ STOP_SECONDS = 3.0
 BATCH = 512
 EMBED_BATCH = 2048
 _LINE = 1 << 16
+_KILL = 9
+_OTHER_FILE = "Choose another file of the model; `modelshelf doctor` shows the end of the engine's log."
+_MEMORY = "Close other programs, unload another model, or choose a smaller file or less context."
 
 # The child needs to find its libraries and its devices, and nothing else: no token, no proxy, no key.
 _KEPT_NAMES = frozenset({
@@ -159,11 +162,17 @@ class EngineProcess:
         if url := answer.get("url"):
             return str(url)
         await self.ended(STOP_SECONDS)
-        said = self._log.reason() or answer.get("error") or f"it ended with status {self._process.returncode}"
-        raise EngineFailed(
-            f"The built-in engine cannot load {self.model.name}: {said}.",
-            remedy="Choose another file of the model; `modelshelf doctor` shows the end of the engine's log.",
-        )
+        said, remedy = self._log.reason() or answer.get("error"), _OTHER_FILE
+        if not said:
+            said, remedy = ending(self._process.returncode)
+        raise EngineFailed(f"The built-in engine cannot load {self.model.name}: {said}.", remedy=remedy)
+
+
+def ending(status: int | None) -> tuple[str, str]:
+    """What a process that said nothing died of, and what to do."""
+    if status == -_KILL:
+        return "it was killed from outside, as a system does when its memory runs out", _MEMORY
+    return f"it ended with status {status}", _OTHER_FILE
 
 
 def installed_version(package: str = "xllamacpp") -> str | None:
