@@ -24,6 +24,7 @@ TO_LIBRARY = "navigate-to-model-library"
 TO_SETTINGS = "navigate-to-llm-settings"
 MOST_COMPARED = 4
 LAST_PAGE = 100_000
+_DIGITS = 20  # a longer number is no page, and takes long to read
 _WORD = re.compile(r"""(?:[^\s"]|"[^"]*")+""")  # as the query language divides words
 LIBRARY_VIEWS = ("discover", "installed", "compare", "downloads", "quarantine")
 ORDERS = (
@@ -105,14 +106,20 @@ class Navigation(param.Parameterized):
 
     def _allowed(self, name: str, value: Any) -> Any:
         if name in {"filters", "compare"}:
-            listed = _WORD.findall(value) if isinstance(value, str) else [str(item) for item in value or ()]
+            listed = _WORD.findall(value) if isinstance(value, str) else _texts(value)
             return _models(listed)[:MOST_COMPARED] if name == "compare" else listed
         if name == "page":
-            return min(int(value), LAST_PAGE) if str(value).isdigit() else 0
+            digits = str(value)
+            return min(int(digits), LAST_PAGE) if digits.isdecimal() and len(digits) <= _DIGITS else 0
         kind = self.param[name]
         if isinstance(kind, param.Selector):
             return value if value in kind.objects else kind.default
-        return str(value or "")[:500]
+        return value[:500] if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> list[str]:
+    """Of what a page sent the texts, if it is a list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []
 
 
 def _models(names: list[str]) -> list[str]:

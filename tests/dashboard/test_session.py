@@ -145,3 +145,26 @@ async def test_the_latest_work_of_a_key_wins_and_the_end_cancels_all() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert ended == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"filters": 7, "q": None, "page": "²", "model": {"a": 1}},
+        {"filters": {"a": 1}, "q": ["x"], "page": "9" * 5000, "view": ["installed"]},
+        {"filters": [1, None], "compare": True, "page": -1, "sort": {}},
+    ],
+)
+def test_what_makes_no_sense_in_an_event_is_left_out(context: dict[str, Any]) -> None:
+    nav = Navigation()
+    nav.navigate_to_llm_settings(provider=["<b>"], section={})
+    assert nav.address() == "?tab=settings"
+    nav.navigate_to_model_library(**context)
+    assert nav.address() == ""
+
+
+@pytest.mark.parametrize("page", ["²", "9" * 5000, "-5", "x"])
+def test_an_address_with_a_page_that_is_none_shows_the_first(page: str) -> None:
+    nav = Navigation()
+    nav.read(f"?q=tiny&page={page}")
+    assert (nav.q, nav.page) == ("tiny", 0)
