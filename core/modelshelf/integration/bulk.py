@@ -128,7 +128,7 @@ class BulkService:
         if bad:
             what = "is not what it should be" if len(bad) == 1 else "are not what they should be"
             raise ChecksumMismatch(f"{', '.join(bad[:5])} {what}.", remedy="Delete the model and download it again.")
-        return f"{len(found)} files are what they should be"
+        return "1 file is what it should be" if len(found) == 1 else f"{len(found)} files are what they should be"
 
     async def _update(self, model: str) -> str:
         job = await self._updates.update(model)

@@ -13,6 +13,7 @@ from modelshelf.downloads import DownloadManager, DownloadPlan, refs
 from modelshelf.errors import ChecksumMismatch, FileNotInRepository, ModelshelfError, NotFound, UsageError
 from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.ids import ModelId
+from modelshelf.imports.service import SOURCE as IMPORTED
 from modelshelf.library import ModelLibrary
 from modelshelf.library.types import InstalledModel
 from modelshelf.updates.types import Rollback, Update, Updating
@@ -134,6 +135,11 @@ class UpdateService:
         return replace(update, newest=detail.commit, status=status, missing=plan.missing)
 
     async def _newest(self, installed: InstalledModel, ref: str) -> RepoDetail:
+        if installed.source == IMPORTED:
+            raise UsageError(
+                f"{installed.repo} was taken in from this machine; no source is known that has newer commits of it.",
+                remedy=f"A download of it is kept up to date: modelshelf download {installed.repo}",
+            )
         return await self._catalog.detail(ModelId(installed.repo, installed.source, ref))
 
     async def _plan(self, installed: InstalledModel, detail: RepoDetail, ref: str) -> DownloadPlan:

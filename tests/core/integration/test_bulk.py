@@ -10,6 +10,7 @@ from modelshelf.errors import NotFound, RoleRequired, UsageError
 from modelshelf.integration.bulk import Outcome
 from modelshelf.integration.conflicts import ConflictKind
 from modelshelf.providers.profile_spec import Profile
+from modelshelf.store.tables import FileRow
 from tests.core.library.conftest import install
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ async def test_it_goes_on_after_one_that_fails(quiet: "Shelf") -> None:
     assert first.remedy
     assert (gone.status, gone.place, gone.total) == ("failed", 2, 3)
     assert "org/gone is not installed" in gone.error
-    assert last == Outcome("org/good", "done", 3, 3, "1 files are what they should be")
+    assert last == Outcome("org/good", "done", 3, 3, "1 file is what it should be")
 
 
 async def test_deleting_several_frees_what_they_share_and_says_what_breaks(quiet: "Shelf") -> None:
@@ -51,6 +52,15 @@ async def test_deleting_several_frees_what_they_share_and_says_what_breaks(quiet
     done = await outcomes(quiet, "delete", *both.models)
     assert [one.status for one in done] == ["done", "done"]
     assert [model.repo for model in await quiet.library.models()] == ["org/c-GGUF"]
+
+
+async def test_what_was_taken_in_from_this_machine_has_no_source_to_be_updated_from(quiet: "Shelf") -> None:
+    snapshot = install(quiet.config.paths.cache, "local/m", {"m-Q8_0.gguf": WEIGHTS})
+    await quiet.library.record(
+        [FileRow(repo="local/m", commit=snapshot.name, path="m-Q8_0.gguf", source="import", sha256="a" * 64, size=7)]
+    )
+    (told,) = await outcomes(quiet, "update", "local/m")
+    assert (told.status, told.error.partition(";")[0]) == ("failed", "local/m was taken in from this machine")
 
 
 async def test_what_is_pinned_stays_and_is_not_updated(quiet: "Shelf") -> None:
