@@ -29,7 +29,7 @@ def test_a_machine_full_of_models_is_put_in_order(terminal: Terminal, tmp_path: 
 
     adopted = terminal.run("stores", "adopt", "ollama:tiny:1b", "lmstudio:org/other")
     assert adopted.returncode == 0
-    assert "library/tiny is in the library: 1 files" in adopted.stdout
+    assert "library/tiny is in the library: 1 file," in adopted.stdout
     assert "(hard link)" in adopted.stdout
     (twice,) = json.loads(terminal.run("stores", "duplicates", "--json").stdout)
     assert (twice["keep"]["library"], twice["give"]["holders"]) == (True, ["LM Studio"])

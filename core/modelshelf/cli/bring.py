@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelshelf.cli.output import Output, complain, err, exit_code, file_size
+from modelshelf.cli.output import Output, complain, err, exit_code, file_size, shown
 from modelshelf.cli.shared import Json, with_shelf
 
 if TYPE_CHECKING:
@@ -58,11 +58,12 @@ def tell(output: Output, model: "Imported") -> None:
     """Say what became of a model."""
     if model.status != "done":
         if not output.as_json:
-            err.print(f"{model.repo}: {model.error}", style="red", markup=False, soft_wrap=True)
-            err.print(model.remedy, markup=False, soft_wrap=True)
+            err.print(shown(f"{model.repo}: {model.error}"), style="red", markup=False, soft_wrap=True)
+            err.print(shown(model.remedy), markup=False, soft_wrap=True)
         return
     size = sum(file.size for file in model.files)
+    files = "1 file" if len(model.files) == 1 else f"{len(model.files)} files"
     ways = ", ".join(sorted({file.how for file in model.files}))
-    output.line(f"{model.repo} is in the library: {len(model.files)} files, {file_size(size)} ({ways}).")
+    output.line(f"{model.repo} is in the library: {files}, {file_size(size)} ({ways}).")
     for name in model.missing:
         output.line(f"  {name or 'a file'} was missing there.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 What = Annotated[str, typer.Argument(help="delete, verify, update, register, pin or unpin.")]
 Models = Annotated[list[str], typer.Argument(help="Installed models, as `modelshelf list` names them.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Of delete: only say what it frees and breaks.")]
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelshelf.cli.output import Output, emit, err, exit_code, file_size
+from modelshelf.cli.output import Output, emit, err, exit_code, file_size, shown
 from modelshelf.cli.shared import FETCHING, Json, with_shelf
 
 if TYPE_CHECKING:
@@ -161,9 +161,12 @@ def _report(job: "Job", as_json: bool) -> int:
     )
     if not as_json:
         err.print(
-            f"{job.repo}: {job.error or job.detail or job.status.value}", style="red", markup=False, soft_wrap=True
+            shown(f"{job.repo}: {job.error or job.detail or job.status.value}"),
+            style="red",
+            markup=False,
+            soft_wrap=True,
         )
-        err.print(job.remedy, markup=False, soft_wrap=True)
+        err.print(shown(job.remedy), markup=False, soft_wrap=True)
     return code
 
 
