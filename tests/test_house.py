@@ -59,6 +59,7 @@ SERVICES = (
     "catalog",
     "compat",
     "downloads",
+    "hooks",
     "imports",
     "library",
     "metadata",

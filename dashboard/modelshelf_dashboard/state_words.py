@@ -57,6 +57,7 @@ _SERVICES = {
     "catalog": N_("Search"),
     "catalog sync": N_("List of all models"),
     "metadata": N_("Facts of models"),
+    "registration": N_("Models with providers"),
     "vetting": N_("Safety checks"),
     "library": N_("Installed models"),
     "providers": N_("Providers"),

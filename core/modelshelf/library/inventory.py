@@ -33,11 +33,12 @@ class KnownRepo:
 class Records:
     """What the database knows: files by repository, commit and path, verdicts by SHA-256 and rules.
 
-    A verdict is pass, review or block, or `ACCEPTED`.
+    A verdict is pass, review or block, or `ACCEPTED`. `pins` are repositories.
     """
 
     files: Mapping[FileKey, FileRow]
     verdicts: Mapping[tuple[str, str], str]
+    pins: frozenset[str] = frozenset()
 
 
 class Inventory:
@@ -122,6 +123,7 @@ def _model(repo: CachedRepo, snapshot: CachedSnapshot, traits: Traits, records: 
         accepted=tuple(path for path, said in _said(files, records.verdicts).items() if said == ACCEPTED),
         complete=traits.complete,
         damaged=tuple(path for path, row in rows.items() if row and row.damaged),
+        pinned=repo.repo in records.pins,
     )
 
 

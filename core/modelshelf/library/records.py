@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from modelshelf.library.inventory import ACCEPTED, Records
 from modelshelf.library.types import Removal
-from modelshelf.store.tables import FileRow, FoundFileRow, JobRow, RefMoveRow, VerdictRow, now
+from modelshelf.store.tables import FileRow, FoundFileRow, JobRow, PinRow, RefMoveRow, VerdictRow, now
 from modelshelf.vetting import memory
 from modelshelf.vetting.types import Verdict
 
@@ -17,7 +17,8 @@ def read(session: Session) -> Records:
     """Every known file and every verdict under the present rules."""
     files = {(row.repo, row.commit, row.path): row for row in session.scalars(select(FileRow))}
     verdicts = {(row.sha256, row.rules): row for row in session.scalars(select(VerdictRow))}
-    return Records(files, {key: _said(row, verdicts) for key, row in verdicts.items()})
+    pins = frozenset(session.scalars(select(PinRow.repo)))
+    return Records(files, {key: _said(row, verdicts) for key, row in verdicts.items()}, pins)
 
 
 def _said(row: VerdictRow, verdicts: Mapping[tuple[str, str], VerdictRow]) -> str:

@@ -18,6 +18,8 @@ from modelshelf.hooks.spec import AFTER_DELETION, BEFORE_DELETION
 from modelshelf.ids import ModelId
 from modelshelf.library import records
 from modelshelf.library.inventory import Inventory, KnownRepo, assemble
+from modelshelf.library.loose import Loose, loose
+from modelshelf.library.pins import Pins
 from modelshelf.library.removal import Deletion, Holders, LentNames, check_idle, execute, nobody, plan
 from modelshelf.library.served import ServedFile, served
 from modelshelf.library.types import InstalledModel, Removal, VerifyResult
@@ -78,6 +80,7 @@ class ModelLibrary:
         self._store = store
         self._events = events
         self._look_seconds = look_seconds
+        self.pins = Pins(store, events, access, self)
         self._inventory = Inventory()
         self._looked = asyncio.Event()
         self._complete: frozenset[str] = frozenset()
@@ -116,6 +119,11 @@ class ModelLibrary:
     async def served(self) -> tuple[ServedFile, ...]:
         """Every whole GGUF model under the name that engines offer it by."""
         return await asyncio.to_thread(served, await self.models())
+
+    async def loose(self) -> Sequence[Loose]:
+        """Of each repository the bytes that no snapshot leads to."""
+        known = await self._look()
+        return await asyncio.to_thread(loose, known)
 
     async def frame(self) -> "pd.DataFrame":
         """The models as a table, sizes in bytes."""

@@ -90,8 +90,8 @@ class Dependents:
             UsageError: it cannot be deleted now.
         """
         removal = await self._library.removal(model)
-        held = tuple(item for item in await self._of(removal) if item.provider != BUILTIN.id)
-        every = await self._of(removal)
+        every = [item for item in await self._of(removal) if item.status in HELD and item.wish != UNDO]
+        held = tuple(item for item in every if item.provider != BUILTIN.id)
         names = {f"{item.provider}/{item.name}".lower() for item in every} | await self._served(removal)
         profiles = [one.name for one in await self._profiles.list() if any(n.lower() in names for n in one.candidates)]
         return Breaks(held, tuple(profiles), removal.used_by)
@@ -101,17 +101,18 @@ class Dependents:
         return await asyncio.to_thread(_names, await self._service.made_everywhere(), repo)
 
     async def release(self, removal: Removal) -> None:
-        """Take back what was given of what is about to be deleted; fails for no provider's sake."""
+        """Take back what was given of what is about to be deleted; fails for no provider's sake.
+
+        Only what a provider that is down has still to forget is kept: the model may come again, and is new then.
+        """
         for item in await self._of(removal):
-            if item.provider == BUILTIN.id:
+            held = item.provider != BUILTIN.id and item.status in HELD
+            if not held or (await self._service.take_back(item)).status is not Status.WAITING:
                 await self._service.forget([item])
-            else:
-                await self._service.take_back(item)
 
     async def _of(self, removal: Removal) -> list[Registration]:
         every = [item for item in await self._service.of_repo(removal.repo) if item.commit in removal.commits]
-        named = [item for item in every if not removal.files or item.path in removal.files]
-        return [item for item in named if item.status in HELD and item.wish != UNDO]
+        return [item for item in every if not removal.files or item.path in removal.files]
 
     async def _served(self, removal: Removal) -> set[str]:
         """What the built-in engine calls it, whether or not it was written down."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from modelshelf.access import AccessService, Role, require
 from modelshelf.downloads.types import Copy, DownloadPlan
 from modelshelf.events import EventBus
+from modelshelf.hooks import Hooks
 from modelshelf.library.cache import Inode
 from modelshelf.library.types import InstalledModel, Removal
 from modelshelf.registration.copies import copies_of
-from modelshelf.registration.registrar import Hooks, Registrar
+from modelshelf.registration.registrar import Registrar
 from modelshelf.registration.repair import Dependents, Repair
-from modelshelf.registration.types import Breaks, Finding
+from modelshelf.registration.types import Breaks, Finding, Status
 from modelshelf.store import Store
 
 if TYPE_CHECKING:
@@ -49,7 +50,13 @@ class RegistrationService(Registrar):
 
     @require(Role.OPERATOR, "registration.repair")
     async def repair(self) -> tuple[Finding, ...]:
-        """Register again what is there and not listed; what lost its file is for a person to take back, by `undo`."""
+        """Register again what is there and not listed; what lost its file is for a person to take back, by `undo`.
+
+        What waits or was left behind by a process that is gone is tried first, whoever leads.
+        """
+        waiting = [item for item in await self.every() if item.status is Status.WAITING]
+        for item in (*waiting, *await self.left_behind()):
+            await self.retry(item)
         return await self._repair.repair()
 
     async def breaks(self, model: str | InstalledModel) -> Breaks:

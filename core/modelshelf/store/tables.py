@@ -1,6 +1,7 @@
 """The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -486,4 +487,35 @@ class FoundFileRow(Base):
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     led: Mapped[bool] = mapped_column(default=False, server_default=sa_false())
     given: Mapped[datetime | None]
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PinRow(Base):
+    """A repository in the library that is kept as it is: neither updated nor cleared away with others."""
+
+    __tablename__ = "pin"
+    repo: Mapped[str] = mapped_column(String(200), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MendingRow(Base):
+    """A conflict that was resolved: `undo` is what takes it back, empty where nothing can."""
+
+    __tablename__ = "mending"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    conflict: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text)
+    undo: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    undone: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class PreferenceRow(Base):
+    """What a person prefers under a name, as JSON: columns that are not shown, the moment a list was looked at."""
+
+    __tablename__ = "preference"
+    person: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(default=now)
