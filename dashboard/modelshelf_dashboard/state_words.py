@@ -64,7 +64,6 @@ _SERVICES = {
     "health": N_("Watch over providers"),
     "compatibility": N_("Fit"),
     "downloads": N_("Downloads"),
-    "registration": N_("Models at your providers"),
     "adoption": N_("Models of other programs"),
     "bundles": N_("Bundles for other machines"),
     "state": N_("What this page shows"),
