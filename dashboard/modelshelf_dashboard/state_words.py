@@ -64,6 +64,7 @@ _SERVICES = {
     "health": N_("Watch over providers"),
     "compatibility": N_("Fit"),
     "downloads": N_("Downloads"),
+    "adoption": N_("Models of other programs"),
     "bundles": N_("Bundles for other machines"),
     "state": N_("What this page shows"),
 }

@@ -1,20 +1,26 @@
 """What is on disk."""
 
+import json
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path as FilePath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelshelf.access import Role
 from modelshelf.api.catalog import Name, Org
-from modelshelf.api.needs import AdminOnly, Answer, TheShelf, Who
+from modelshelf.api.needs import AdminOnly, Answer, OperatorOnly, TheShelf, Who
 from modelshelf.ids import ModelId
+from modelshelf.integration.bulk import Outcome
 from modelshelf.registration import Breaks
 
 router = APIRouter(prefix="/library", tags=["library"])
+
+BulkDeed = Literal["delete", "verify", "update", "register", "pin", "unpin"]
 
 
 class InstalledFileAnswer(Answer):
@@ -42,6 +48,7 @@ class InstalledAnswer(Answer):
     managed: bool
     verdict: str | None
     complete: bool
+    pinned: bool
     damaged: list[str]
 
 
@@ -90,6 +97,23 @@ class RemovalAnswer(Answer):
     profiles: list[str] = Field(default_factory=list)
 
 
+class Selection(BaseModel):
+    """Installed models."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(min_length=1, max_length=1000)
+
+
+class DeletionAnswer(Answer):
+    """What deleting several models frees together, in bytes, what it breaks, and what is pinned and kept."""
+
+    models: list[str]
+    freed: int
+    breaks: list[str]
+    kept: list[str]
+
+
 @router.get("")
 async def models(shelf: TheShelf) -> list[InstalledAnswer]:
     """Every model in the Hugging Face cache."""
@@ -101,6 +125,33 @@ async def import_(shelf: TheShelf, order: ImportOrder) -> list[ImportedAnswer]:
     """Link models that lie on the server's machine into the library; nothing is moved or changed where it is."""
     async with aclosing(shelf.imports.run(FilePath(order.path), order.repo)) as models:
         return [ImportedAnswer.model_validate(model) async for model in models]
+
+
+@router.post("/bulk/deletion")
+async def deletion(shelf: TheShelf, order: Selection) -> DeletionAnswer:
+    """What deleting these models would free and break."""
+    return DeletionAnswer.model_validate(await shelf.bulk.deletion(order.models))
+
+
+@router.post(
+    "/bulk/{deed}",
+    dependencies=[OperatorOnly],
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {}}}},
+)
+async def bulk(shelf: TheShelf, deed: BulkDeed, order: Selection) -> StreamingResponse:
+    """Do the same with several models: a line of JSON for each as it ends; closing the connection stops it."""
+    outcomes = shelf.bulk.run(deed, order.models)
+    # The first is awaited here: a deed that cannot be done is a problem answer, not a broken stream.
+    first = await anext(outcomes)
+    return StreamingResponse(_lines(first, outcomes), media_type="application/x-ndjson")
+
+
+async def _lines(first: Outcome, outcomes: AsyncGenerator[Outcome, None]) -> AsyncGenerator[str, None]:
+    async with aclosing(outcomes):
+        yield json.dumps(first.as_dict()) + "\n"
+        async for outcome in outcomes:
+            yield json.dumps(outcome.as_dict()) + "\n"
 
 
 @router.delete("/{org}/{name}")

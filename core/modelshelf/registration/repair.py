@@ -1,7 +1,7 @@
 """What is not as it should be with registrations, and what breaks when a model goes."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,9 +96,9 @@ class Dependents:
         profiles = [one.name for one in await self._profiles.list() if any(n.lower() in names for n in one.candidates)]
         return Breaks(held, tuple(profiles), removal.used_by)
 
-    async def links(self, repo: str) -> Mapping[Inode, int]:
-        """How many names of a repository's files we made in folders of providers: they go with it."""
-        return await asyncio.to_thread(_counted, await self._service.made_everywhere(), repo)
+    async def links(self, repo: str) -> Mapping[Inode, Collection[Path]]:
+        """The names of a repository's files that we made in folders of providers: they go with it."""
+        return await asyncio.to_thread(_names, await self._service.made_everywhere(), repo)
 
     async def release(self, removal: Removal) -> None:
         """Take back what was given of what is about to be deleted; fails for no provider's sake.
@@ -142,10 +142,10 @@ def _judge(item: Registration, *, listed: bool, there: bool, held: bool) -> Find
     return None
 
 
-def _counted(made: Sequence[tuple[str, Made]], repo: str) -> Mapping[Inode, int]:
+def _names(made: Sequence[tuple[str, Made]], repo: str) -> Mapping[Inode, Collection[Path]]:
     """Hard links by the file that they lead to."""
-    counts: dict[Inode, int] = {}
+    names: dict[Inode, set[Path]] = {}
     for name, one in made:
         if name == repo and not one.folder and one.still_ours():
-            counts[one.device, one.inode] = counts.get((one.device, one.inode), 0) + 1
-    return counts
+            names.setdefault((one.device, one.inode), set()).add(Path(one.path).resolve())
+    return names

@@ -1,6 +1,7 @@
 """Registrations: a model that lands turns up where it can be used, and is taken back from there when it goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelshelf.access import AccessService, Role, require
@@ -67,8 +68,8 @@ class RegistrationService(Registrar):
         """
         return await self._dependents.breaks(model)
 
-    async def links(self, repo: str) -> Mapping[Inode, int]:
-        """How many names of a repository's files go with it, since they were made for providers."""
+    async def links(self, repo: str) -> Mapping[Inode, Collection[Path]]:
+        """The names of a repository's files that go with it, since they were made for providers."""
         return await self._dependents.links(repo)
 
     async def let_go(self, removal: Removal) -> None:
