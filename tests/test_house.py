@@ -55,6 +55,7 @@ def test_core_knows_no_page(file: Path) -> None:
 
 
 SERVICES = (
+    "adoption",
     "catalog",
     "compat",
     "downloads",

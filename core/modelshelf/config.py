@@ -54,6 +54,21 @@ class LibraryConfig(_Section):
     cache_dir: Annotated[
         str, Field(description="the Hugging Face cache; empty: HF_HUB_CACHE, HF_HOME/hub or its default")
     ] = ""
+    low_disk_gb: Annotated[
+        float, Field(ge=0, description="GB that should stay free where models are kept; the status says when less are")
+    ] = 5.0
+
+
+class AdoptionConfig(_Section):
+    """How other programs' stores on this machine are looked at."""
+
+    folders: Annotated[
+        tuple[str, ...], Field(description="folders of models besides those of known programs, as whole paths")
+    ] = ()
+    compare_mb: Annotated[
+        float,
+        Field(ge=0, description="MB/s at which files of the same size are compared in the background; 0: not at all"),
+    ] = 50.0
 
 
 class CatalogConfig(_Section):
@@ -64,7 +79,7 @@ class CatalogConfig(_Section):
     sync: Annotated[
         Literal["all", "top", "off"],
         Field(description="what is kept here of hubs for searching: all models, the 50,000 most downloaded, or none"),
-    ] = "all"
+    ] = "top"
     sync_hours: Annotated[float, Field(gt=0, description="between two rounds in which hubs are asked for news")] = 6.0
     requests_per_minute: Annotated[
         int, Field(ge=1, description="that a hub is asked while its models are listed; anonymous callers may 100")
@@ -199,6 +214,7 @@ class Config(_Section):
     """All settings, immutable; `ConfigManager` makes a new one for every change."""
 
     library: LibraryConfig = LibraryConfig()
+    adoption: AdoptionConfig = AdoptionConfig()
     catalog: CatalogConfig = CatalogConfig()
     downloads: DownloadsConfig = DownloadsConfig()
     network: NetworkConfig = NetworkConfig()

@@ -54,6 +54,18 @@ TOPICS = (
         ),
     ),
     Topic(
+        "elsewhere",
+        N_("Elsewhere on this machine"),
+        N_(
+            "What Ollama, LM Studio, llama.cpp, Jan, GPT4All, ModelScope and your own folders keep here. Adopt makes a "
+            "model part of the library by a link: verified and scanned as a download is, without a copy, and nothing "
+            "is moved or changed where it is.\n"
+            "Files of the same size are compared in the background, slowly, and not while downloads run. What lies "
+            "twice can be given back: both files are read once more, then one becomes another name for the same bytes. "
+            "“Make separate” takes that back."
+        ),
+    ),
+    Topic(
         "compatibilityScore",
         N_("Fit"),
         N_(
@@ -296,6 +308,15 @@ TOPICS = (
         N_(
             "A model must fit into memory: its weights, the context (which grows with its length), and room to work. "
             "GiB are 2^30 bytes, as memory is sold; files and disks are shown in GB, 10^9 bytes."
+        ),
+    ),
+    Topic(
+        "conflicts",
+        N_("What is at odds"),
+        N_(
+            "Copies of the same bytes, one model under two names, two providers at one address, files that nothing "
+            "uses, a profile without its model, a full disk: each is explained and resolved with one button. What is "
+            "put away waits in the trash for a week; Undo puts it back. What cannot be undone asks first."
         ),
     ),
     Topic(

@@ -6,10 +6,11 @@ from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.cards import Cards
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.state_words import health_dot, health_word, service_word
-from modelshelf_dashboard.texts import N_, _
+from modelshelf_dashboard.texts import N_, _, _n
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
+    from modelshelf.state import ProviderState
 
 _SERVICES = {"running": (N_("runs"), "well"), "failed": (N_("failed"), "bad"), "stopped": (N_("stopped"), "")}
 _SOURCES = {
@@ -29,6 +30,7 @@ class Status:
         follow = session.follower
         follow.watch_items(shelf.providers_state, "providers", ["health", "enabled"], self.draw)
         follow.watch(shelf.models_state, ["sources"], self.draw)
+        follow.watch(shelf.integration_state, ["status", "issues"], self.draw)
         self.draw()
 
     def draw(self) -> None:
@@ -40,12 +42,23 @@ class Status:
             {
                 "name": item.name,
                 "dot": health_dot(item.health.status) if item.enabled else "off",
-                "value": health_word(item.health.status) if item.enabled else _("switched off"),
+                "value": self._standing(item) if item.enabled else _("switched off"),
             }
             for item in self._shelf.providers_state.providers
         ]
         go = {"do": TO_SETTINGS, "word": _("Providers"), "help": "providerHealth", "context": {"section": "providers"}}
         return {"id": "providers", "title": _("Providers"), "pairs": pairs, "actions": [go]}
+
+    def _standing(self, item: "ProviderState") -> str:
+        """How a provider is, how many models it has, and how many more would do well on it."""
+        status = self._shelf.integration_state.status
+        found = status.providers.get(item.id) if status is not None else None
+        word = health_word(item.health.status)
+        if found is None:
+            return word
+        more = found.available_for_download
+        told = [word, _n("{n} model", "{n} models", found.local_models_count)]
+        return " · ".join([*told, _n("{n} more fits", "{n} more fit", more)] if more else told)
 
     def _sources(self) -> dict[str, Any]:
         pairs = []

@@ -16,6 +16,7 @@ from modelshelf_dashboard.settings.profiles import Profiles
 from modelshelf_dashboard.settings.providers import Providers
 from modelshelf_dashboard.settings.selftest import SelfTestView
 from modelshelf_dashboard.settings.status import Status
+from modelshelf_dashboard.settings.troubles import Troubles
 from modelshelf_dashboard.settings.try_it import TryIt
 from modelshelf_dashboard.texts import _
 
@@ -55,6 +56,7 @@ class LLMSettings:
         self.profiles = Profiles(self._shelf, self._session, self._dialog)
         self.accounts = Accounts(self._shelf, self._session, self._dialog)
         self.machine = ThisMachine(self._shelf, self._session)
+        self.troubles = Troubles(self._shelf, self._session, self._dialog, self.providers.deeds.heard)
         self.status = Status(self._shelf, self._session)
         self.selftest = SelfTestView(self._shelf, self._session)
         self.doctor = DoctorView(self._shelf, self._session)
@@ -66,6 +68,7 @@ class LLMSettings:
             "accounts": self.accounts.cards,
             "machine": self.machine.cards,
             "status": pn.Column(
+                self.troubles.view,
                 self.status.cards,
                 self.selftest.list,
                 self.doctor.list,

@@ -96,7 +96,7 @@ async def test_what_a_helper_needs_is_there(planted: "Shelf") -> None:
     files = await opened(planted)
     report = json.loads(files["report.json"])
     assert report["settings"]["downloads"]["concurrent_jobs"] == 7
-    assert report["settings"]["catalog"]["sync"] == "all"
+    assert report["settings"]["catalog"]["sync"] == "top"
     assert report["settings"]["network"]["proxy"] == "(set)"
     assert report["settings"]["network"]["ca_file"] == ""
     assert "HF_TOKEN" in report["environment"]
