@@ -36,6 +36,8 @@ class Drawer(Piece):
         words = {
             "here": _("On this machine"),
             "works": _("Works with"),
+            "open": _("Open"),
+            "toProvider": _("{what} in LLM Settings"),
             "where": _("Where it can be used"),
             "commands": _("Start a server with it"),
             "files": _("Files"),
