@@ -2,9 +2,11 @@
 
 import shutil
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from modelshelf.integration.conflicts import ConflictKind
+from modelshelf.providers.profile_spec import Profile
 from modelshelf.samples import CHAT_REPO
 from modelshelf.shelf import Shelf
 from tests.core.registration.conftest import stock, with_provider
@@ -26,6 +28,29 @@ async def test_what_was_registered_and_is_gone_is_forgotten_with_one_step(
     assert mending.undo is None
     assert await listed(ollama) == []
     assert not [item for item in await shelf.conflicts.list() if item.kind is ConflictKind.ORPHAN]
+
+
+async def test_a_copy_without_its_template_and_its_profiles_go_by_the_model_s_own(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator
+) -> None:
+    await stock(shelf, gguf)
+    made = await with_provider(shelf, "ollama")
+    name = f"ollama/{made.name}:latest"
+    await shelf.profiles.save(Profile("coder", name))
+    await shelf.health.check("ollama")
+    assert not [item for item in await shelf.conflicts.list() if item.kind is ConflictKind.MISMATCH]
+    again = await shelf.registration.register(CHAT_REPO, "ollama")
+    assert again[0].updated != made.updated
+    [known] = ollama.models
+    ollama.models[known] = replace(ollama.models[known], template="{{ .Prompt }}")
+    (found,) = [item for item in await shelf.conflicts.list() if item.kind is ConflictKind.MISMATCH]
+    assert "coder will use builtin/tiny-llama" in found.remedy
+    asked = len(ollama.requests)
+    mending = await shelf.conflicts.resolve(found.id)
+    assert (await shelf.profiles.get("coder")).model == "builtin/tiny-llama"
+    assert not [path for _method, path, _body in ollama.requests[asked:] if path == "/api/show"], "it was known"
+    await shelf.conflicts.undo(mending.id)
+    assert (await shelf.profiles.get("coder")).model == name
 
 
 async def test_registering_and_deleting_several_tells_of_providers(
