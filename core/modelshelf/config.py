@@ -59,6 +59,18 @@ class LibraryConfig(_Section):
     ] = 5.0
 
 
+class AdoptionConfig(_Section):
+    """How other programs' stores on this machine are looked at."""
+
+    folders: Annotated[
+        tuple[str, ...], Field(description="folders of models besides those of known programs, as whole paths")
+    ] = ()
+    compare_mb: Annotated[
+        float,
+        Field(ge=0, description="MB/s at which files of the same size are compared in the background; 0: not at all"),
+    ] = 50.0
+
+
 class CatalogConfig(_Section):
     """How sources are asked."""
 
@@ -67,7 +79,7 @@ class CatalogConfig(_Section):
     sync: Annotated[
         Literal["all", "top", "off"],
         Field(description="what is kept here of hubs for searching: all models, the 50,000 most downloaded, or none"),
-    ] = "all"
+    ] = "top"
     sync_hours: Annotated[float, Field(gt=0, description="between two rounds in which hubs are asked for news")] = 6.0
     requests_per_minute: Annotated[
         int, Field(ge=1, description="that a hub is asked while its models are listed; anonymous callers may 100")
@@ -180,7 +192,7 @@ class HooksConfig(_Section):
     """What others may say to what happens here."""
 
     use: Annotated[tuple[str, ...], Field(description="hooks by place, for example team_rules:OnlyApache")] = ()
-    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called")] = ()
+    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called; * for all")] = ()
     seconds: Annotated[float, Field(gt=0, le=600, description="what a hook has for its answer")] = 10.0
     webhooks: tuple[WebhookConfig, ...] = ()
 
@@ -202,6 +214,7 @@ class Config(_Section):
     """All settings, immutable; `ConfigManager` makes a new one for every change."""
 
     library: LibraryConfig = LibraryConfig()
+    adoption: AdoptionConfig = AdoptionConfig()
     catalog: CatalogConfig = CatalogConfig()
     downloads: DownloadsConfig = DownloadsConfig()
     network: NetworkConfig = NetworkConfig()

@@ -199,8 +199,8 @@ class CatalogChanged(Event):
 class SyncChanged(Event):
     """How listing a source goes on; with an empty source, how a whole round does.
 
-    status: asking | waiting | building | done | failed. `found` models were listed so far; `error` says why it waits or
-    has failed.
+    status: asking | waiting | building | done | stopped | failed. `found` models were listed so far;
+    `error` says why it waits or has failed.
     """
 
     kind: ClassVar[str] = "sync"
@@ -219,6 +219,15 @@ class SyncAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoresChanged(Event):
+    """What other programs keep here, or what is known of it, is other now: `done` of `total` bytes are compared."""
+
+    kind: ClassVar[str] = "stores"
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChanged(Event):
     """How everything plays together was looked at anew, by somebody of this process, and is other now."""
 
@@ -231,6 +240,13 @@ class ConflictsChanged(Event):
 
     kind: ClassVar[str] = "conflicts"
     mending: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStop(Event):
+    """Somebody wants listing to stop, in whichever process it goes on; what was listed stays, and where to go on."""
+
+    kind: ClassVar[str] = "sync-stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,8 +278,10 @@ KINDS: dict[str, type[Event]] = {
         CatalogChanged,
         SyncChanged,
         SyncAsked,
+        StoresChanged,
         StatusChanged,
         ConflictsChanged,
+        SyncStop,
         ServiceChanged,
     )
 }

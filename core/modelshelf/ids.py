@@ -1,6 +1,7 @@
 """Names of models: `source:org/name@commit/file`, of which only `org/name` must be given."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -8,6 +9,13 @@ from modelshelf.errors import UsageError
 
 _SOURCE = re.compile(r"^(?P<source>[a-z0-9][a-z0-9_.-]*):(?P<rest>[^/:].*)$")
 _PART = re.compile(r"^(?!.*(\.\.|--))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_-])?$")
+
+
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+_LIKE_SIGNS = frozenset("\u2044\u2215\u29f8\u2236\u2216\u29f5")  # what could be taken for a slash, a colon, a backslash
+_JOINER = "\u200d"  # joins emoji
+LONGEST_PART = 96
+MOST_MARKS = 4  # on one letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,37 @@ class ModelId:
         head = f"{self.source}:" if self.source else ""
         revision = f"@{self.revision}" if self.revision else ""
         return f"{head}{self.repo}{revision}{'/' + self.file if self.file else ''}"
+
+
+def is_listed(name: str) -> bool:
+    """Whether it is `org/name` in letters of other scripts: to be found and shown, though no hub would have it.
+
+    Letters, digits, marks and signs of every script may be in it; nothing that cannot be seen, that turns the
+    direction of text, or that could be taken for a slash or a colon.
+    """
+    parts = name.split("/")
+    return len(parts) == 2 and not name.isascii() and all(_is_listed_part(part) for part in parts)
+
+
+def _is_listed_part(part: str) -> bool:
+    if not 0 < len(part) <= LONGEST_PART or part[0] in ".-" or part[-1] in f".-{_JOINER}":
+        return False
+    marks = 0
+    for place, letter in enumerate(part):
+        kind = unicodedata.category(letter)[0]
+        marks = marks + 1 if kind == "M" else 0
+        if not _may_stand(letter, kind) or marks > MOST_MARKS or (place == 0 and kind == "M"):
+            return False
+    return ".." not in part and "--" not in part
+
+
+def _may_stand(letter: str, kind: str) -> bool:
+    if letter.isascii():
+        return letter in _PLAIN
+    if letter == _JOINER:
+        return True
+    alike = unicodedata.normalize("NFKC", letter)
+    return kind in "LMNSP" and letter not in _LIKE_SIGNS and not any(sign in alike for sign in "/\\:@<>")
 
 
 def split_served(name: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from modelshelf.access import AccessService, Role, require
+from modelshelf.adoption import AdoptionService
 from modelshelf.catalog import CatalogService
 from modelshelf.catalog.manager import SourceManager
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
@@ -119,9 +120,13 @@ class Shelf:
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting, hooks=self.hooks
         )
+        self.adoption = AdoptionService(
+            config, self.store, self.events, self.access, self.library, self.imports, lambda: self.health.leading
+        )
+        self.library.holders = self.adoption.holders
         self.registration = RegistrationService(
             self.store, self.events, self.access, self.library, self.metadata, self.providers, self.compatibility,
-            self.profiles,
+            self.profiles, self.hooks,
         )  # fmt: skip
         self.library.lent = self.registration
         self.downloads.copying = self.registration.copies
@@ -178,6 +183,7 @@ class Shelf:
             self.downloads.worker,
             self.bundles.errands,
             self.catalog_sync,
+            self.adoption,
             self._keeper,
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}

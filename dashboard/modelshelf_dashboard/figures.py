@@ -82,6 +82,11 @@ def rate(count: float) -> str:
     return _("{n} MB/s", n=f"{count / MB:.1f}")
 
 
+def isolated(text: str) -> str:
+    """A text that is written from right to left, or may be, so that it leaves what stands beside it where it is."""
+    return text if text.isascii() else f"\u2068{text}\u2069"
+
+
 def ago(then: datetime | None) -> str:
     """How long since, as people say it."""
     if then is None:

@@ -29,7 +29,7 @@ LIBRARY_VIEWS = ("discover", "installed", "compare", "downloads", "quarantine")
 ORDERS = (
     "downloads", "compatibility", "likes", "trending", "modified", "created", "-size", "size", "params", "context"
 )  # fmt: skip
-COLLECTIONS = ("recommended", "favourites", "recent", "new")
+COLLECTIONS = ("recommended", "favourites", "recent", "new", "unseen")
 SETTINGS_VIEWS = ("providers", "profiles", "accounts", "machine", "status")
 
 

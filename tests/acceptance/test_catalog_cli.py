@@ -40,5 +40,6 @@ def test_the_samples_are_listed_by_sync(terminal: Terminal) -> None:
     assert done["event"] == "done"
     assert done["models"] >= 5
     assert {event["event"] for event in told} >= {"asking", "building"}
+    assert terminal.json("catalog", "stop") == [{"event": "idle"}]
     (status,) = terminal.json("catalog", "status")
     assert status["sources"][0]["status"] == "whole"

@@ -80,7 +80,9 @@ TOOLS = [
     {"kind": "button", "key": "x", "label": "x", "help": "x"},
 ]
 MODEL = {
-    "facts": [{"name": "x", "value": "x"}], "lists": [{"title": "x", "items": [{"id": "x", "title": "x", "sub": "x"}]}],
+    "facts": [{"name": "x", "value": "x"}],
+    "commits": {"items": [{"title": "x", "sub": "x", "mark": "x"}], "more": "x", "link": {"url": "x", "word": "x"}},
+    "lists": [{"title": "x", "items": [{"id": "x", "title": "x", "sub": "x"}]}],
     "title": "x", "sub": "x", "chips": [CHIP], "pending": True, "actions": [ACTION],
     "fit": {"where": "x", "score": 50, "verdict": "x", "how": "x", "sentence": "x", "facts": "x", "memory": MEMORY,
             "quality": "x", "values": [{"label": "x", "percent": 50}]},
@@ -157,7 +159,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
                 {"title": "x", "topic": "x", "kind": "select", "key": "x", "choices": CHOICES},
             ],
             "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True}]}],
-            "foot": {"text": "x", "action": ACTION},
+            "foot": {"text": "x", "actions": [ACTION]},
         }
     ],
     "Greeter": [],

@@ -21,6 +21,7 @@ PAIR = "samples:samples/tiny-llama-GGUF samples:samples/tiny-llama-quants-GGUF"
 SAMPLES = (MODEL, "tiny-llama-quants-GGUF")
 CARDS = [
     *(RepoCard("samples", f"samples/{name}", downloads=999, formats=("gguf",)) for name in SAMPLES),
+    RepoCard("samples", "عربي/نموذج-صغير", downloads=1, licence="mit"),
     *(RepoCard("samples", f"org/llama-{n:03}", downloads=500 - n, formats=(KINDS[n % 2],)) for n in range(120)),
 ]
 
@@ -52,11 +53,11 @@ def test_by_keys_alone_from_the_search_to_the_download(open_page: Opener) -> Non
     ready(page)
     page.keyboard.press("/")
     page.keyboard.type("llama", delay=20)
-    expect(page.locator(".status:visible")).to_contain_text("122 of 122 models")
+    expect(page.locator(".status:visible")).to_contain_text("122 of 123 models")
     page.keyboard.type(" form")
     expect(page.get_by_role("option", name="format:", exact=True)).to_be_visible()
     page.keyboard.type("at:onnx ")
-    expect(page.locator(".status:visible")).to_contain_text("60 of 122 models")
+    expect(page.locator(".status:visible")).to_contain_text("60 of 123 models")
     page.keyboard.press("ArrowDown")
     expect(row(page, "llama-001")).to_be_focused()
     page.keyboard.press("End")
@@ -108,3 +109,38 @@ def test_the_card_is_shown_without_asking_anyone_else(open_page: Opener) -> None
     drawer(page).get_by_role("button", name="Keep as favourite").click()
     expect(drawer(page).get_by_role("button", name="No favourite any more")).to_be_visible()
     drawer(page).get_by_role("button", name="No favourite any more").click()
+
+
+def test_columns_that_one_chose_stand_in_a_browser_that_keeps_nothing(open_page: Opener) -> None:
+    page = open_page()
+    ready(page)
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("checkbox", name="Likes").check()
+    expect(page.get_by_role("columnheader", name="Likes")).to_be_visible()
+    page.get_by_role("checkbox", name="Downloads").uncheck()
+    expect(page.get_by_role("columnheader", name="Downloads")).to_be_hidden()
+    page.wait_for_timeout(500)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    ready(page)
+    expect(page.get_by_role("columnheader", name="Likes")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Downloads")).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('modelshelf columns discover owner')") is None
+
+
+@pytest.mark.parametrize(("width", "theme"), [(WIDE, "light"), (NARROW, "dark")])
+def test_a_name_from_right_to_left_is_found_and_does_not_turn_its_row(
+    open_page: Opener, picture: Callable[[Page, str], Path], width: int, theme: str
+) -> None:
+    page = open_page("?q=موذ", width=width, theme=theme)
+    found = row(page, "نموذج-صغير")
+    expect(found).to_be_visible()
+    name, licence = found.locator("bdi").first.bounding_box(), found.locator("small").first
+    assert name is not None
+    assert name["x"] < width / 2, "the name begins at the left as every other"
+    expect(licence).to_contain_text("MIT")
+    expect(found.locator("[data-do=download]")).to_have_attribute("aria-disabled", "true")
+    picture(page, f"other-script-{width}-{theme}")
+    found.locator("b").first.click()
+    expect(drawer(page)).to_contain_text("it can be found here, but not fetched")
+    picture(page, f"other-script-drawer-{width}-{theme}")

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelshelf.errors import UsageError
-from modelshelf.ids import ModelId, split_served
+from modelshelf.ids import ModelId, is_listed, split_served
 
 PART = st.from_regex(r"\A[a-z0-9][a-z0-9]{0,10}\Z")
 
@@ -46,3 +46,28 @@ def test_served_names_split_at_the_first_slash() -> None:
     for wrong in ("", "builtin", "builtin/", "/tiny"):
         with pytest.raises(UsageError):
             split_served(wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["عربي/نموذج", "中文/大模型-7B", "🙂/👩\u200d🔬", "Ünï/Café_1.5", "org/Übung", "हिन्दी/मॉडल", "한국/모델"]
+)
+def test_names_in_other_scripts_may_be_listed_and_are_no_ids(name: str) -> None:
+    assert is_listed(name)
+    assert not ModelId.valid(name)
+
+
+HIDDEN = ("é/a\u202eb", "é/a\u2066b", "é/a\u200eb", "é/\u0301a", "é/a\x00", "é/a\nb", "é/a\ue000", "é/a\u200d")
+HALF = "é/\ud83d"
+ALIKE = ("é/\uff0fa", "é/a\u2044b", "é/a\uff1ab", "é/<b>", "é/a:b", "é@x/a", "é/a\u00a0b", "a b/é", "é/a b")
+MALFORMED = ("org/plain", "é", "é/", "/é", "a/é/b", "é/..", "é/a..b", "é/a--b", "-é/a", "é/a.", "é/" + "x" * 97)
+
+
+@pytest.mark.parametrize("name", [*HIDDEN, *ALIKE, *MALFORMED, HALF, "é/a" + "\u0301" * 5])
+def test_what_cannot_be_seen_turns_text_or_looks_like_a_sign_is_in_no_listed_name(name: str) -> None:
+    assert not is_listed(name)
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_any_text_is_a_listed_name_or_not(first: str, second: str) -> None:
+    if is_listed(f"{first}/{second}"):
+        assert f"{first}/{second}".replace("\u200d", "").isprintable()

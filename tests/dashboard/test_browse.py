@@ -1,7 +1,10 @@
 """Discover on a catalogue: each key is answered by a page of it, with what else could be chosen and kept."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,13 @@ import pytest
 from modelshelf.access import Principal, Role
 from modelshelf.catalog import stock
 from modelshelf.catalog.columns.__main__ import make
+from modelshelf.catalog.sources.samples import SampleSource
+from modelshelf.catalog.sync.more import More
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
+from modelshelf.discovery.preferences import LOOKED
 from modelshelf.events import CatalogChanged, SyncAsked, SyncChanged
+from modelshelf.library.types import InstalledModel
 from modelshelf.shelf import Shelf
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.piece import Piece
@@ -91,6 +98,31 @@ async def test_a_key_is_answered_by_one_page_and_the_exact_count(listed: None, s
     assert await until(lambda: choices(discover).get("is:installed") is not None) is True
 
 
+async def test_whoever_types_fast_on_a_slow_catalogue_gets_the_answer_to_the_last_key(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    """Two hundred keys, some of them while the answer to another is on its way, judged or given up."""
+    chance, ranks = random.Random(7), shelf.catalog.index.ranks
+    assert ranks is not None
+
+    async def slow(mapped: Any) -> Any:
+        await asyncio.sleep(chance.choice((0.0, 0.002, 0.02)))
+        return await ranks(mapped)
+
+    shelf.catalog.index.ranks = slow
+    session.navigation.sort = "compatibility"
+    discover = begun(shelf, session)
+    await until(lambda: discover.table.rows)
+    for word in ("model-01", "tiny", "model-1", "nothing", "llama", "model-09", "org") * 5:
+        for letters in range(len(word) + 1):
+            discover.search.text = word[:letters]
+            await asyncio.sleep(chance.choice((0.0, 0.0, 0.001, 0.01)))
+    expected = (await shelf.catalog.index.page("org", sort="compatibility")).total
+    await until(lambda: discover.table.pages.get("total") == expected == 120)
+    assert await until(lambda: choices(discover).get("is:installed") == 0) is True
+    assert discover.table.state == "ready"
+
+
 async def test_pages_and_orders_go_by_the_address(listed: None, shelf: Shelf, session: Session) -> None:
     session.navigation.read("?page=1&sort=size&filters=format:gguf")
     discover = begun(shelf, session)
@@ -112,6 +144,23 @@ async def test_a_size_is_chosen_in_place_of_another(listed: None, shelf: Shelf, 
         await press(discover.filters, do="choose", key="size", token=token)
     assert session.navigation.filters == ["size:<2GB"]
     assert await until(lambda: discover.table.pages.get("total") == 19) is True
+
+
+async def test_everything_that_filters_says_how_many_it_would_leave(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    session.navigation.filters = ["size:<4GB", "is:fits"]
+    discover = begun(shelf, session)
+    await until(lambda: discover.filters.fitting is not None)
+    told = choices(discover)
+    assert told["size:<2GB"] <= 19
+    assert told["size:<4GB"] == discover.filters.fitting == discover.table.pages["total"]
+    assert told["size:<8GB"] >= told["size:<4GB"], "the size that is chosen is set aside"
+    assert {told["is:installed"], told["params:1B..4B"], told["ctx:>=32k"], told["quant:Q4_K_M"]} == {0}
+    session.navigation.filters = []
+    await until(lambda: choices(discover).get("size:<2GB") == 19)
+    assert choices(discover)["size:<8GB"] == 79
+    assert choices(discover)["updated:<7d"] == 0
 
 
 async def test_a_wrong_word_is_marked_where_it_stands_and_rows_stay(
@@ -173,6 +222,94 @@ async def test_a_favourite_stands_in_its_collection(listed: None, shelf: Shelf, 
     assert session.navigation.collection == ""
 
 
+async def test_columns_are_kept_for_the_person_and_known_before_there_are_rows(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    discover = begun(shelf, session)
+    assert discover.table.columns == []
+    await until(lambda: discover.table.rows)
+    assert discover.table.omitted is None
+    await press(discover.table, do="columns", context={"off": ["downloads", "nonsense"]})
+    await until(lambda: discover.table.omitted == ["downloads"])
+    assert await until_kept(shelf, "discover columns off") == ("downloads",)
+    elsewhere = Session(None)
+    seen: list[Any] = []
+    other = begun(shelf, elsewhere)
+    other.table.param.watch(lambda _event: seen.append(other.table.omitted), ["rows"])
+    await until(lambda: other.table.rows)
+    assert seen[0] == ["downloads"]
+    elsewhere.close()
+    stranger = Session(None, Principal("vera", Role.VIEWER))
+    hers = begun(shelf, stranger)
+    await until(lambda: hers.table.rows)
+    assert hers.table.omitted is None
+    stranger.close()
+
+
+async def until_kept(shelf: Shelf, name: str) -> tuple[str, ...] | None:
+    async with asyncio.timeout(20):
+        while (found := await shelf.discovery.preferences.texts(name)) is None:
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def test_what_is_new_since_one_last_looked_is_listed_until_it_was_seen(
+    listed: None, shelf: Shelf, session: Session, tmp_path: Path
+) -> None:
+    discover = begun(shelf, session)
+    await until(lambda: discover.filters.kept)
+    assert collections(discover)["unseen"] == "New since you last looked"
+    began = await shelf.discovery.preferences.moment(LOOKED)
+    assert began is not None, "who never looked begins now"
+    await shelf.discovery.preferences.keep_moment(LOOKED, began - timedelta(hours=2))
+    fresh = [replace(card, created=began - timedelta(hours=1)) for card in CARDS[1:71]]
+    file = tmp_path / "more.parquet"
+    stock.write([*CARDS, *fresh], file)
+    made = await asyncio.to_thread(make, shelf.config.paths.catalog, {"samples": [str(file)]})
+    shelf.events.publish(CatalogChanged(generation=made["generation"], rows=made["rows"]))
+    await until(lambda: collections(discover)["unseen"] == "New since you last looked · 70")
+    await press(discover.filters, do="collection", id="unseen")
+    await until(lambda: discover.table.pages == {"offset": 0, "size": 50, "total": 70})
+    assert "new since you last looked, " in discover.table.status
+    await press(discover.table, do="page", context={"offset": 50})
+    await until(lambda: len(discover.table.rows) == 20)
+    assert [tool["key"] for tool in discover.table.tools] == ["seen", "columns"]
+    await press(discover.table, do="seen", context={})
+    await until(lambda: discover.table.state == "empty")
+    assert discover.table.note["text"] == "Nothing is new since you last looked."
+    assert collections(discover)["unseen"] == "New since you last looked"
+
+
+def collections(discover: Discover) -> dict[str, str]:
+    return {one["id"]: one["label"] for group in discover.filters.kept for one in group["items"]}
+
+
+async def test_the_drawer_tells_commits_and_what_changed_since_the_person_s_copy(
+    shelf: Shelf, session: Session
+) -> None:
+    source = shelf.catalog.source("samples")
+    assert isinstance(source, SampleSource)
+    hub, _api = await source._start()
+    first = await hub.add("samples/two", {"a.gguf": b"1", "b.txt": b"1"}, date="2026-11-02T09:00:00.000Z")
+    await hub.add("samples/two", {"a.gguf": b"2", "c.txt": b"1"}, date="2026-11-20T09:00:00.000Z")
+    shelf.models_state.installed = [InstalledModel("samples/two", first.head.id, Path(), ())]
+    session.begin()
+    detail = Detail(shelf, session, Transfers(shelf, session))
+    session.navigation.model = "samples:samples/two"
+    told = await until(lambda: detail.drawer.shown.get("commits"))
+    assert [(one["title"], one["mark"]) for one in told["items"]] == [
+        ("Change a.gguf, b.txt, c.txt", ""), ("Initial commit", "your copy"),
+    ]  # fmt: skip
+    assert told["link"] == {}, "the samples have no page that a person could open"
+    facts = await until(lambda: found if "Changed since" in (found := facts_of(detail)) else None)
+    assert facts["Changed since"] == "changed: a.gguf; new: c.txt; gone: b.txt"
+    assert facts["Installed"].startswith(f"an older commit: {first.head.id[:7]}, ")
+
+
+def facts_of(detail: Detail) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in detail.drawer.shown.get("facts", ())}
+
+
 async def test_up_to_four_models_stand_side_by_side(shelf: Shelf, session: Session) -> None:
     session.navigation.read(f"?view=compare&compare={TINY}+samples:samples/nobody")
     session.begin()
@@ -199,6 +336,9 @@ async def test_without_a_list_the_page_says_so_and_shows_how_it_comes(shelf: She
         assert any([isinstance(event, SyncAsked) async for event in _first(events, 1)])
     shelf.events.publish(SyncChanged(source="hub", status="asking", found=1200))
     assert await until(lambda: discover.sources.items[0]["text"] == "Listing hub: 1,200 models so far.") is True
+    assert discover.sources.items[0]["action"]["word"] == "Stop"
+    await press(discover.sources, do="list-stop", id="listing")
+    assert await until(lambda: discover.sources.items[0]["text"] == "There is no list of all models yet.") is True
     shelf.events.publish(SyncChanged(source="hub", status="failed", error="The hub does not answer."))
     assert await until(lambda: discover.sources.items[0]["text"] == "The hub does not answer.") is True
     stock.write(CARDS, shelf.config.paths.catalog.parent / "models.parquet")
@@ -207,6 +347,26 @@ async def test_without_a_list_the_page_says_so_and_shows_how_it_comes(shelf: She
     shelf.events.publish(CatalogChanged(generation=made["generation"], rows=made["rows"]))
     assert await until(lambda: discover.table.pages.get("total") == 121) is True
     assert discover.filters.foot["text"].startswith("List of 121 models")
+
+
+async def test_the_rest_is_offered_in_one_line_until_it_is_declined(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    discover = begun(shelf, session)
+    await until(lambda: discover.table.rows)
+    shelf.catalog_state.more = More("hf", "Hugging Face", 50_000, 2_500_000, 2450, 1470.0, 500_000_000)
+    (offer,) = await until(lambda: discover.sources.items)
+    assert offer["text"] == "50,000 of some 2.5 M models of Hugging Face are listed."
+    assert offer["remedy"] == "The others take 2,450 requests, 0.5 GB and 24 minutes."
+    await press(discover.sources, do="dismiss", id=offer["id"])
+    assert discover.sources.items == []
+    assert [one["do"] for one in discover.filters.foot["actions"]] == ["list", "list-all"]
+    with shelf.events.subscribe() as events:
+        await press(discover.filters, do="list-all", id="")
+        async with asyncio.timeout(20):
+            await anext(event async for event in events if isinstance(event, SyncAsked))
+    assert shelf.config.config.catalog.sync == "all"
+    assert await until(lambda: shelf.catalog_state.more is None) is True
 
 
 async def _first(events: Any, count: int) -> Any:

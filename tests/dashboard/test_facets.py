@@ -9,9 +9,9 @@ from modelshelf.errors import UsageError
 from modelshelf_dashboard.library.facets import narrow, sensible, toggled
 
 CARDS = (
-    RepoCard("hf", "a/one", formats=("gguf",), licence="apache-2.0"),
+    RepoCard("hf", "a/one", formats=("gguf",), licence="apache-2.0", size=10**9),
     RepoCard("hf", "a/two", formats=("gguf",), licence="gemma", gated=True),
-    RepoCard("lab", "b/three", formats=("safetensors",), licence="apache-2.0"),
+    RepoCard("lab", "b/three", formats=("safetensors",), licence="apache-2.0", size=9 * 10**9),
     RepoCard("lab", "b/four", formats=("gguf", "safetensors")),
 )
 CHECKS = {"installed": lambda card: card.repo == "a/one", "fits": lambda card: card.source == "hf"}
@@ -40,6 +40,15 @@ def test_a_count_says_what_the_choice_would_leave() -> None:
     assert found["source:hf"] == 2, "a group is counted without its own choices"
     assert counts()["license:commercial"] == 2
     assert counts()["is:gated"] == 1
+
+
+def test_measures_and_the_fit_are_counted_too() -> None:
+    found = narrow(CARDS, ("size:<2GB",), CHECKS, {})
+    said = {choice["token"]: choice["count"] for group in found.groups for choice in group["choices"]}
+    assert said["size:<2GB"] == 1
+    assert said["size:<16GB"] == 2, "one size at a time: the one in use is set aside"
+    assert said["params:>=30B"] == 0
+    assert found.fitting == 1
 
 
 @given(st.lists(st.sampled_from(TOKENS), unique=True, max_size=4), st.sampled_from(TOKENS))

@@ -45,19 +45,33 @@ class ProgressAnswer(Answer):
     error: str
 
 
+class MoreAnswer(Answer):
+    """What a hub has beyond its most downloaded models, and what listing that takes; 0 for what is not known."""
+
+    source: str
+    label: str
+    listed: int
+    models: int
+    requests: int
+    seconds: float
+    received: int
+
+
 class CatalogStatus(Answer):
-    """The generation in use; empty and null where there is none yet."""
+    """The generation in use; empty and null where there is none yet. `more` is what else there is to list."""
 
     generation: str
     models: int
     made: datetime | None
     sources: list[ProgressAnswer]
+    more: MoreAnswer | None
 
 
 class SyncRequest(Answer):
-    """`full` goes through every source from its first model on."""
+    """`full` goes through every source from its first model on; `all` keeps all models of hubs from now on."""
 
     full: bool = Field(default=False)
+    all: bool = Field(default=False)
 
 
 @router.get("/browse")
@@ -83,6 +97,16 @@ async def browse(
     return PageAnswer(rows=rows, total=page.total, offset=page.offset, facets=facets, suggestion=page.suggestion)
 
 
+@router.get("/counts")
+async def counts(
+    shelf: TheShelf,
+    token: Annotated[list[str], Query(description="filters as in `size:<8GB` or `is:fits`", max_length=60)],
+    q: Text = "",
+) -> dict[str, int]:
+    """How many models each of these filters would leave in place of those of its own key, all others kept."""
+    return await shelf.catalog.index.counts(q, token)
+
+
 @router.get("/complete")
 async def complete(shelf: TheShelf, q: Text = "") -> list[str]:
     """What the last word of a query may become."""
@@ -94,10 +118,20 @@ async def status(shelf: TheShelf) -> CatalogStatus:
     """How many models there are to search, and how well each source is known."""
     found = await shelf.catalog.index.status()
     progress = [ProgressAnswer.model_validate(one) for one in await shelf.catalog_sync.progress()]
-    return CatalogStatus(generation=found.generation, models=found.rows, made=found.made, sources=progress)
+    rest = await shelf.catalog_sync.more()
+    more = MoreAnswer.model_validate(rest) if rest else None
+    return CatalogStatus(generation=found.generation, models=found.rows, made=found.made, sources=progress, more=more)
 
 
 @router.post("/sync", status_code=202, dependencies=[OperatorOnly])
 async def sync(shelf: TheShelf, wanted: SyncRequest) -> None:
     """Have the catalogue brought up to date, by the process that leads; `sync` events tell how it goes."""
+    if wanted.all:
+        await shelf.catalog_sync.list_all()
     shelf.events.publish(SyncAsked(full=wanted.full))
+
+
+@router.post("/stop", status_code=202, dependencies=[OperatorOnly])
+async def stop(shelf: TheShelf) -> dict[str, bool]:
+    """Have listing stop, in whichever process it goes on; the next round goes on from there."""
+    return {"stopping": await shelf.catalog_sync.halt()}

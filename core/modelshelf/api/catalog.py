@@ -78,6 +78,23 @@ class Detail(Answer):
     readme: str | None
 
 
+class CommitAnswer(Answer):
+    """A commit as its source lists it."""
+
+    id: str
+    date: datetime | None
+    title: str
+    authors: list[str]
+
+
+class HistoryAnswer(Answer):
+    """The newest commits, the last first; `more` says whether there are older ones, `link` where a person reads all."""
+
+    commits: list[CommitAnswer]
+    more: bool
+    link: str
+
+
 @router.get("/search")
 async def search(
     shelf: TheShelf,
@@ -96,3 +113,12 @@ async def model(
     """One commit of a repository: its facts and files; the newest commit if no revision is given."""
     found = ModelId.parse(f"{org}/{name}")
     return Detail.model_validate(await shelf.catalog.detail(found.at(revision) if revision else found))
+
+
+@router.get("/models/{org}/{name}/commits")
+async def commits(
+    shelf: TheShelf, org: Org, name: Name, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> HistoryAnswer:
+    """The newest commits of a repository; none where its source does not list them."""
+    found = await shelf.catalog.history(ModelId.parse(f"{org}/{name}"), limit=limit)
+    return HistoryAnswer.model_validate(found) if found else HistoryAnswer(commits=[], more=False, link="")

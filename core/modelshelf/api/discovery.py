@@ -26,6 +26,12 @@ class SavedSearchAnswer(Answer):
     fresh: int
 
 
+class SeenAnswer(BaseModel):
+    """The moment from which on models are new."""
+
+    since: datetime
+
+
 class NewSearch(BaseModel):
     """A search to keep."""
 
@@ -60,8 +66,14 @@ async def collection(
     task: Annotated[str, Query(max_length=60)] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[RowAnswer]:
-    """Models that are installed, favourites, recent, recommended for this machine, or new."""
+    """Models that are installed, favourites, recent, recommended for this machine, new, or unseen."""
     return [_row(shelf, row) for row in await shelf.discovery.collection(name, task=task, limit=limit)]
+
+
+@router.post("/seen")
+async def seen(shelf: TheShelf) -> SeenAnswer:
+    """Say that you have seen all that the catalogue has now: the collection `unseen` counts from here."""
+    return SeenAnswer(since=await shelf.discovery.seen())
 
 
 @router.put("/favourites/{org}/{name}", status_code=204)

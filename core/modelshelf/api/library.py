@@ -11,10 +11,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelshelf.access import Role
 from modelshelf.api.catalog import Name, Org
-from modelshelf.api.needs import AdminOnly, Answer, OperatorOnly, TheShelf
+from modelshelf.api.needs import AdminOnly, Answer, OperatorOnly, TheShelf, Who
 from modelshelf.ids import ModelId
 from modelshelf.integration.bulk import Outcome
+from modelshelf.registration import Breaks
 
 router = APIRouter(prefix="/library", tags=["library"])
 
@@ -82,12 +84,17 @@ class ImportedAnswer(Answer):
 
 
 class RemovalAnswer(Answer):
-    """What deleting frees, in bytes, and what else uses the same files."""
+    """What deleting frees, in bytes, and what else uses the same files.
+
+    `taken_back` are the models of providers, `provider/name`, that go with it; `profiles` those that lose their model.
+    """
 
     repo: str
     commits: list[str]
     freed: int
     used_by: list[str]
+    taken_back: list[str] = Field(default_factory=list)
+    profiles: list[str] = Field(default_factory=list)
 
 
 class Selection(BaseModel):
@@ -150,6 +157,7 @@ async def _lines(first: Outcome, outcomes: AsyncGenerator[Outcome, None]) -> Asy
 @router.delete("/{org}/{name}")
 async def remove(
     shelf: TheShelf,
+    asks: Who,
     org: Org,
     name: Name,
     commit: Annotated[str | None, Query(max_length=64, description="only this commit")] = None,
@@ -158,5 +166,9 @@ async def remove(
     """Delete a model from the disk."""
     model = ModelId.parse(f"{org}/{name}")
     wanted = str(model.at(commit) if commit else model)
+    may = dry_run or asks.role >= Role.OPERATOR  # who may not is told so, and not what would be lost
+    breaks = await shelf.registration.breaks(wanted) if may else Breaks()
     removal = await (shelf.library.removal(wanted) if dry_run else shelf.library.remove(wanted))
-    return RemovalAnswer.model_validate(removal)
+    taken = [f"{item.provider}/{item.name}" for item in breaks.registrations]
+    told = {"taken_back": taken, "profiles": list(breaks.profiles)}
+    return RemovalAnswer.model_validate(removal).model_copy(update=told)

@@ -29,8 +29,10 @@ class SourceState:
     """How far a source is known.
 
     `crawled` are the files of a crawl under way, `cursor` where it goes on, `found` how many models it has brought;
-    `origin` tells for which address all that is. Times are in ISO form: `full` when the last whole crawl began, `asked`
-    when news was last asked for, `watermark` the newest change that was seen.
+    `topped` are the files of the most downloaded while those are being listed, `top_cursor` where that goes on and
+    `top_found` how many came; `received` are the bytes that they took. `origin` tells for which address all
+    that is. Times are in ISO form: `full` when the last whole crawl began, `asked` when news was last asked for,
+    `watermark` the newest change that was seen.
     """
 
     origin: str = ""
@@ -46,6 +48,15 @@ class SourceState:
     watermark: str = ""
     top: bool = False
     models: int = 0
+    topped: tuple[str, ...] = ()
+    top_cursor: str = ""
+    top_found: int = 0
+    received: int = 0
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The files that count, later ones before which earlier ones yield."""
+        return *self.base, *self.news, *self.topped, *self.crawled
 
 
 class Holdings:
@@ -59,8 +70,8 @@ class Holdings:
         """What is known; nothing where the state is missing or of another version."""
         try:
             said: dict[str, Any] = json.loads((self.folder / "state.json").read_text("utf-8"))
-            for name in ("base", "news", "crawled"):
-                said[name] = tuple(said[name])
+            for name in ("base", "news", "crawled", "topped"):
+                said[name] = tuple(said.get(name, ()))
             return SourceState(**said)
         except (OSError, ValueError, TypeError, KeyError):
             return SourceState()
@@ -81,8 +92,7 @@ class Holdings:
 
     def files(self) -> list[Path]:
         """The files that count, later ones before which earlier ones yield."""
-        state = self.state()
-        named = [self.folder / name for name in (*state.base, *state.news, *state.crawled)]
+        named = [self.folder / name for name in self.state().named]
         return [file for file in named if file.is_file()]
 
     def write(self, cards: Sequence[RepoCard]) -> str:
@@ -116,8 +126,7 @@ class Holdings:
 
     def tidy(self) -> None:
         """Remove files that the state does not name."""
-        state = self.state()
-        named = {*state.base, *state.news, *state.crawled}
+        named = set(self.state().named)
         for file in self.folder.glob("*.parquet"):
             if file.name not in named:
                 with suppress(OSError):

@@ -89,6 +89,31 @@ class CatalogIndex:
         marks, ranks = await self._known(asked, catalogue.mapped, sort)
         return await asyncio.to_thread(_page, catalogue, asked, marks, ranks, (sort, offset, limit, facets))
 
+    async def counts(self, query: str | Query, tokens: Iterable[str]) -> dict[str, int]:
+        """How many models each of these filters would leave in place of those of its own key, all others kept.
+
+        A filter that nobody can answer here is left out; a provider that this machine does not have leaves none.
+
+        Raises:
+            UsageError: the query or a filter makes no sense.
+            NotFound: there is no catalogue yet.
+        """
+        asked = parse(query) if isinstance(query, str) else query
+        catalogue = await asyncio.to_thread(self._current)
+        marks: dict[str, Bits] = {}
+        found: dict[str, int] = {}
+        for token in tokens:
+            one = asked.instead(token)
+            try:
+                more, _ranks = await self._known(one, catalogue.mapped, "", marks)
+            except (UsageError, NotFound):  # a provider that runs nothing on this machine
+                found[token] = 0
+                continue
+            marks.update(more)
+            if all(word in marks for word in one.marks):
+                found[token] = await asyncio.to_thread(catalogue.count, one, marks)
+        return found
+
     async def rows(self, names: Iterable[str]) -> "dict[str, Row]":
         """Models by their names, `org/name` or `source:org/name`; those that the catalogue does not have are left out.
 
@@ -223,10 +248,12 @@ class CatalogIndex:
         self._opened = catalogue, hold
         return catalogue
 
-    async def _known(self, query: Query, mapped: "Mapped", sort: str) -> "tuple[Mapping[str, Bits], Ranks | None]":
-        """What the query needs that is known elsewhere."""
+    async def _known(
+        self, query: Query, mapped: "Mapped", sort: str, told: "Mapping[str, Bits] | None" = None
+    ) -> "tuple[Mapping[str, Bits], Ranks | None]":
+        """What the query needs that is known elsewhere, and was not `told` before."""
         marks: dict[str, Bits] = {}
-        words = query.marks
+        words = [word for word in query.marks if word not in (told or {})]
         if "installed" in words and self.installed is not None:
             names = list(await self.installed())
             marks["installed"] = await asyncio.to_thread(_named, mapped, names)

@@ -10,7 +10,7 @@ A value that the source does not say never matches a filter, and so always match
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from modelshelf.catalog.licences import COMMERCIAL
@@ -120,6 +120,19 @@ class Query:
         if any(is_in(word, card.repo) for word in self.excluded):
             return False
         return all(item.matches(card, checks or {}) for item in self.filters)
+
+    def instead(self, token: str) -> "Query":
+        """The query with one filter in place of those of its key; words after `is:` stand beside each other.
+
+        Raises:
+            UsageError: the token is no filter.
+        """
+        chosen = parse(token).filters
+        if len(chosen) != 1:
+            raise UsageError(f"“{token[:60]}” is no filter.", remedy="Write one, for example format:gguf.", word=token)
+        one = chosen[0]
+        kept = (item for item in self.filters if item.negated or one.key == "is" or item.key != one.key)
+        return replace(self, filters=(*(item for item in kept if item != one), one))
 
     def require(self, checks: Container[str]) -> None:
         """Raises UsageError if a filter needs a check that nobody provides."""

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelshelf.catalog.answers import Answer, Answers, question
+from modelshelf.catalog.changes import Changes, between
 from modelshelf.catalog.checks import Checks
 from modelshelf.catalog.index import CatalogIndex
 from modelshelf.catalog.merge import merge
 from modelshelf.catalog.query import Query, parse
 from modelshelf.catalog.registry import BUILT_IN, SourceRegistry
-from modelshelf.catalog.source import Source, TakesAddresses
-from modelshelf.catalog.types import RepoCard, RepoDetail, SearchAnswer, SourceReport
+from modelshelf.catalog.source import Source, TakesAddresses, TellsHistory
+from modelshelf.catalog.types import History, RepoCard, RepoDetail, SearchAnswer, SourceReport
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, NotFound, RepositoryNotFound, Unreachable, UsageError
 from modelshelf.events import EventBus, SourceChanged
@@ -177,6 +178,29 @@ class CatalogService:
         """
         source, name = await self.resolve(model)
         return await self._detail(source, name.repo, name.revision)
+
+    async def history(self, model: str | ModelId, *, limit: int = 20) -> History | None:
+        """The newest commits of a repository, the last first; None if its source does not list them.
+
+        Raises:
+            RepositoryNotFound, GatedRepository, NotSignedIn, Unreachable.
+        """
+        source, name = await self.resolve(model)
+        if not isinstance(source, TellsHistory):
+            return None
+        self._check_offline(source)
+        return await source.history(name.repo, name.revision or "main", limit=limit)
+
+    async def changes(self, model: str | ModelId, since: str) -> Changes:
+        """What a commit changed in a repository's files since an older one; the newest if the name has none.
+
+        Raises:
+            RepositoryNotFound, RevisionNotFound, GatedRepository, NotSignedIn, Unreachable.
+        """
+        source, name = await self.resolve(model)
+        older = await self._detail(source, name.repo, since)
+        newer = await self._detail(source, name.repo, name.revision)
+        return between(older.files, newer.files)
 
     async def resolve(self, model: str | ModelId) -> tuple[Source, ModelId]:
         """The source that a name belongs to: the one it names, else the first that has it.

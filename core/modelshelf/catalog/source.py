@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, SecurityStatus
+from modelshelf.catalog.types import History, Location, RepoCard, RepoDetail, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.ids import ModelId
 
@@ -55,10 +55,14 @@ type ListOrder = Literal["created", "modified", "downloads"]
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of everything that a source has, and where the next one is; empty when this was the last."""
+    """A page of everything that a source has, and where the next one is; empty when this was the last.
+
+    `received` are the bytes that it took on the network, 0 where nobody counted.
+    """
 
     cards: Sequence[RepoCard]
     next: str = ""
+    received: int = 0
 
 
 @runtime_checkable
@@ -137,6 +141,19 @@ class TellsSecurity(Protocol):
 
     async def security(self, repo: str, commit: str) -> SecurityStatus | None:
         """What its scanners say of a commit; None if it does not say.
+
+        Raises:
+            As `Source.detail`.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsHistory(Protocol):
+    """A source that lists the commits of what it offers."""
+
+    async def history(self, repo: str, revision: str = "main", *, limit: int = 20) -> History:
+        """The newest commits.
 
         Raises:
             As `Source.detail`.

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
+from modelshelf.ids import is_listed
 
 WORDS = ("commit", "pipeline_tag", "library", "license", "architecture")
 LISTS = ("tags", "formats", "quants")
@@ -186,5 +187,10 @@ def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
 
 
 def _named(ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which are names as hubs allow them."""
-    return pc.and_(pc.match_substring_regex(ids, NAME), pc.invert(pc.match_substring_regex(ids, TWICE)))
+    """Which are names as hubs allow them, or in letters of other scripts."""
+    strict = pc.and_(pc.match_substring_regex(ids, NAME), pc.invert(pc.match_substring_regex(ids, TWICE)))
+    other = pc.and_(pc.invert(strict), pc.invert(pc.string_is_ascii(ids)))
+    if not pc.any(other).as_py():
+        return strict
+    asked = zip(other.to_pylist(), ids.to_pylist(), strict=True)
+    return pc.or_(strict, pa.chunked_array([pa.array([ask and is_listed(name) for ask, name in asked])]))

@@ -1,6 +1,6 @@
 """What sources say: repositories, their files, and how each source fared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -62,6 +62,25 @@ class RepoDetail:
     commit: str
     files: tuple[RepoFile, ...]
     readme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as its source lists it; what it does not say is empty."""
+
+    id: str
+    date: datetime | None = None
+    title: str = ""
+    authors: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest commits, the last first; `more` says whether there are older ones, `link` where a person reads all."""
+
+    commits: tuple[Commit, ...]
+    more: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

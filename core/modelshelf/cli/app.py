@@ -32,6 +32,7 @@ from modelshelf.cli import (
     registration,
     secrets,
     sources,
+    stores,
     sync,
     updates,
     use,
@@ -55,8 +56,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, bulk, queue, updates, sync, sources, use, registration, profiles, account,
-    secrets, conflicts, hooks, manage,
+    find, catalog, judge, fetch, vet, bring, stores, bulk, queue, updates, sync, sources, use, registration, profiles,
+    account, secrets, conflicts, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

@@ -10,6 +10,7 @@ from modelshelf.cli.output import Output, file_size
 from modelshelf.cli.shared import Json, with_shelf, writing_to
 
 if TYPE_CHECKING:
+    from modelshelf.catalog.sync.more import More
     from modelshelf.catalog.sync.service import SourceProgress
     from modelshelf.shelf import Shelf
 
@@ -26,6 +27,9 @@ def register(app: typer.Typer) -> None:
 @commands.command("sync")
 def sync_now(
     full: Annotated[bool, typer.Option("--full", help="Go through every source from its first model on.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Keep all models of hubs from now on, not the 50,000 most downloaded alone.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the catalogue up to date; stopped, it goes on from there the next time."""
@@ -34,12 +38,31 @@ def sync_now(
     output = Output(as_json)
 
     async def work(shelf: "Shelf") -> None:
+        if every:
+            await shelf.catalog_sync.list_all()
         built = await followed(shelf, output, full=full)
         output.document({"event": "done", "generation": built.generation, "models": built.rows})
         output.line(f"{built.rows:,} models can be searched.")
         for one in await shelf.catalog_sync.progress():
             if one.error:
                 output.line(f"{one.source}: {one.error}")
+        if rest := await shelf.catalog_sync.more():
+            output.line(_offered(rest))
+
+    with_shelf(work)
+
+
+@commands.command()
+def stop(as_json: Json = False) -> None:
+    """Stop listing, in whichever process it goes on; the next sync goes on from there."""
+    from modelshelf.cli.catalog_progress import stopped
+
+    output = Output(as_json)
+
+    async def work(shelf: "Shelf") -> None:
+        found = await stopped(shelf)
+        output.document({"event": "stopped" if found else "idle"})
+        output.line("Listing has stopped; the next sync goes on from there." if found else "Nothing is being listed.")
 
     with_shelf(work)
 
@@ -109,6 +132,17 @@ def export(
         output.line(f"{rows:,} models written to {file}.")
 
     with_shelf(work)
+
+
+def _offered(rest: "More") -> str:
+    """What else there is to list, and what it would take."""
+    if not rest.models:
+        return f"The {rest.listed:,} most downloaded of {rest.label} are listed; --all brings the others, too."
+    received = f" and {rest.received / 1e6:,.0f} MB" if rest.received else ""
+    return (
+        f"{rest.listed:,} of some {rest.models:,} models of {rest.label} are listed; --all brings the others: "
+        f"{rest.requests:,} requests, {rest.seconds / 60:,.0f} minutes{received}."
+    )
 
 
 def _shown(one: "SourceProgress") -> tuple[Any, ...]:

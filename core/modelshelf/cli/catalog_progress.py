@@ -1,7 +1,7 @@
 """Listing sources, told line by line."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from modelshelf.catalog.builder import Built
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from modelshelf.shelf import Shelf
+
+
+STOPS_WITHIN = 30.0
+ENDED = frozenset({"stopped", "done", "failed"})
 
 
 async def followed(shelf: "Shelf", output: Output, *, full: bool) -> Built:
@@ -56,7 +60,7 @@ async def _elsewhere(events: Subscription, output: Output) -> Built:
             generation = event.generation
         if isinstance(event, SyncChanged) and not event.source and event.status == "failed":
             raise StoreError(event.error, remedy="`modelshelf catalog status` tells more.")
-        if isinstance(event, SyncChanged) and not event.source and event.status == "done":
+        if isinstance(event, SyncChanged) and not event.source and event.status in {"done", "stopped"}:
             return Built(generation, event.found)
     raise AssertionError  # events never end
 
@@ -72,3 +76,18 @@ def _tell(event: Event, output: Output) -> None:
         output.line(f"{event.source}: {event.found:,} models")
     elif event.status == "building":
         output.line("Making the catalogue …")
+    elif event.status == "stopped" and not event.source:
+        output.line("Listing was stopped; the next sync goes on from there.")
+
+
+async def stopped(shelf: "Shelf") -> bool:
+    """Have listing stop, wherever it goes on, and wait until it has; False if nobody lists."""
+    with shelf.events.subscribe() as events:
+        if not await shelf.catalog_sync.halt():
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOPS_WITHIN):
+                async for event in events:
+                    if isinstance(event, SyncChanged) and not event.source and event.status in ENDED:
+                        return True
+    return True

@@ -72,6 +72,7 @@ class CompatibilityService:
         self._learning = Learning(events, self.calibration, self._subjects, self._places)
         self._watch = MachineWatch(config.home / FOLDER, self._looked)
         self._ranks: RankKeeper | None = None
+        self._ranking: asyncio.Task[CatalogRanks] | None = None
 
     async def start(self) -> None:
         """See how much memory there is; the slower part, graphics cards and bandwidth, goes on beside."""
@@ -314,7 +315,12 @@ class CompatibilityService:
         quick = {name: self._places.quick(name, machine, self._watch.seen_by) for name in self.here}
         if self._ranks is None:
             self._ranks = RankKeeper()
-        return await asyncio.to_thread(self._ranks.of, mapped, {name: one for name, one in quick.items() if one})
+        # Who types on gives up what was asked for, but no thread: one at a time, or all of them would be at this.
+        while self._ranking is not None and not self._ranking.done():
+            await asyncio.wait({self._ranking})
+        judging = {name: one for name, one in quick.items() if one}
+        self._ranking = asyncio.create_task(asyncio.to_thread(self._ranks.of, mapped, judging), name="ranks")
+        return await asyncio.shield(self._ranking)
 
     @property
     def here(self) -> Sequence[str]:

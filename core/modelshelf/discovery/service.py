@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from modelshelf.catalog.index import CatalogIndex
 from modelshelf.catalog.query import parse
 from modelshelf.discovery.kept import FAVOURITE, RECENT, Kept
-from modelshelf.discovery.types import Drift, Relatives, SavedSearch
+from modelshelf.discovery.preferences import LOOKED, Preferences
+from modelshelf.discovery.types import Drift, Relatives, SavedSearch, Unseen
 from modelshelf.errors import NotFound, UsageError
 from modelshelf.ids import ModelId
 from modelshelf.library import ModelLibrary
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from modelshelf.catalog.columns.mapped import Row
     from modelshelf.catalog.sync.service import CatalogSync
 
-COLLECTIONS = ("installed", "favourites", "recent", "recommended", "new")
+COLLECTIONS = ("installed", "favourites", "recent", "recommended", "new", "unseen")
 LONGEST_NAME = 100
 
 
@@ -28,14 +29,16 @@ class DiscoveryService:
 
     def __init__(self, store: Store, index: CatalogIndex, library: ModelLibrary, sync: "CatalogSync") -> None:
         self._kept = Kept(store)
+        self.preferences = Preferences(store)
         self._index = index
         self._library = library
         self._sync = sync
 
     async def collection(self, name: str, *, task: str = "", limit: int = 50) -> "tuple[Row, ...]":
-        """Models of one kind: installed | favourites | recent, the last first | recommended for this machine | new.
+        """Models of one kind: installed | favourites | recent, the last first | recommended for this machine | new |
+        unseen, those that came since one last looked.
 
-        `task`, as after `task:` in a query, narrows those that are recommended or new.
+        `task`, as after `task:` in a query, narrows those that are recommended, new or unseen.
 
         Raises:
             UsageError: there is no such collection.
@@ -52,10 +55,45 @@ class DiscoveryService:
                 query, sort = f"is:recommended -is:installed{narrowed}", "compatibility"
             case "new":
                 query, sort = f"created:<30d{narrowed}", "trending"
+            case "unseen":
+                return (await self.unseen(narrowed, limit=limit)).page.rows
             case _:
                 known = ", ".join(COLLECTIONS)
                 raise UsageError(f"There is no collection “{name[:40]}”.", remedy=f"Collections are {known}.")
         return (await self._index.page(query, sort=sort, limit=limit, facets=())).rows
+
+    async def unseen(self, query: str = "", *, offset: int = 0, limit: int = 50) -> Unseen:
+        """Models of the whole catalogue that came into being since one last looked, and since when that is.
+
+        Who never looked begins now: nothing is new yet.
+
+        Raises:
+            UsageError: the query makes no sense.
+            NotFound: there is no catalogue yet.
+        """
+        since = await self.preferences.moment(LOOKED)
+        if since is None:
+            since = await self.seen()
+        asked = f"{query} {_since(since)}"
+        page = await self._index.page(asked, sort="created", offset=offset, limit=limit, facets=())
+        return Unseen(since, page)
+
+    async def seen(self) -> datetime:
+        """Note that one has seen all that the catalogue has now; the moment from which on models are new.
+
+        Raises:
+            NotFound: there is no catalogue yet.
+        """
+        moment = await self._known_until()
+        await self.preferences.keep_moment(LOOKED, moment)
+        return moment
+
+    async def _known_until(self) -> datetime:
+        """The moment up to which the catalogue can know models: what came later is new when it is listed."""
+        status = await self._index.status()
+        if status.made is None:
+            raise NotFound("There is no catalogue yet.", remedy="`modelshelf catalog sync` makes it.")
+        return min(datetime.now(UTC), status.made)
 
     async def favour(self, model: str) -> None:
         """Mark a model as a favourite.
@@ -120,7 +158,8 @@ class DiscoveryService:
         Raises:
             NotFound: there is none of that name.
         """
-        if not await self._kept.look(name, datetime.now(UTC)):
+        at = await self._known_until() if await self._index.available() else datetime.now(UTC)
+        if not await self._kept.look(name, at):
             raise _no_search(name)
 
     async def fresh(self, query: str, since: datetime) -> int:
@@ -130,9 +169,7 @@ class DiscoveryService:
             UsageError: the query makes no sense.
             NotFound: there is no catalogue yet.
         """
-        hours = max((datetime.now(UTC) - since).total_seconds(), 0) / 3600
-        page = await self._index.page(f"{query} created:<{hours:.6f}h", limit=0, facets=())
-        return page.total
+        return (await self._index.page(f"{query} {_since(since)}", limit=0, facets=())).total
 
     async def relatives(self, model: str) -> Relatives:
         """The base, the derivatives and the other formats of a model.
@@ -161,6 +198,12 @@ class DiscoveryService:
         wanted = list(names)[:limit]
         found = await self._index.rows(wanted)
         return tuple(found[name] for name in wanted if name in found)
+
+
+def _since(moment: datetime) -> str:
+    """The filter for models that came into being after a moment."""
+    hours = max((datetime.now(UTC) - moment).total_seconds(), 0) / 3600
+    return f"created:<{hours:.6f}h"
 
 
 def _named(model: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelshelf.catalog.columns.mapped import Row
+    from modelshelf.catalog.columns.pages import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,14 @@ class SavedSearch:
     sort: str
     looked: datetime
     fresh: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What came into being `since` a person last looked, a page of it, the newest first."""
+
+    since: datetime
+    page: "Page"
 
 
 @dataclass(frozen=True, slots=True)

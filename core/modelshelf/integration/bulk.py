@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelshelf.errors import ChecksumMismatch, ModelshelfError, ProviderError, UsageError
 from modelshelf.library.cache import Inode
+from modelshelf.library.removal import LentNames
 from modelshelf.library.types import InstalledModel
 from modelshelf.registration.types import Breaks, Status
 
@@ -162,16 +163,14 @@ def _broken(going: Sequence[InstalledModel], lost: Mapping[str, Breaks]) -> tupl
     return tuple(told)
 
 
-def _freed(
-    going: Sequence[InstalledModel], everything: Sequence[InstalledModel], lent: Sequence[Mapping[Inode, int]]
-) -> int:
+def _freed(going: Sequence[InstalledModel], everything: Sequence[InstalledModel], lent: Sequence[LentNames]) -> int:
     """The bytes that no name leads to once all of them are gone. Looks at the disk: for threads.
 
-    `lent` are names that we made in folders of providers, which go with them.
+    `lent` are the names that we made in folders of providers, which go with them.
     """
     gone = {(model.repo, model.commit) for model in going}
     kept = {file.blob for model in everything if (model.repo, model.commit) not in gone for file in model.files}
-    ours = Counter({inode: count for found in lent for inode, count in found.items()})
+    ours = Counter({inode: len(places) for found in lent for inode, places in found.items()})
     names: dict[Inode, set[Path]] = defaultdict(set)
     sizes: dict[Inode, tuple[int, int]] = {}
     for path in {file.blob for model in going for file in model.files} - kept:

@@ -1,6 +1,6 @@
 """What the Hub's API says about repositories, in its own words."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from modelshelf.samples.repository import Commit, HubFile, HubRepo
@@ -47,6 +47,27 @@ def model(
     if security:
         said["securityRepoStatus"] = _security(commit.files)
     return said
+
+
+def commits(made: Sequence[Commit]) -> list[dict[str, Any]]:
+    """Commits as the Hub lists them, the newest first."""
+    authors = [{"user": "samples", "avatar": ""}]
+    told = [
+        {
+            "id": commit.id,
+            "title": "Initial commit" if number == 0 else f"Change {_changed(made[number - 1], commit)}",
+            "message": "",
+            "authors": authors,
+            "date": commit.date,
+        }
+        for number, commit in enumerate(made)
+    ]
+    return told[::-1]
+
+
+def _changed(before: Commit, after: Commit) -> str:
+    paths = before.files.keys() | after.files.keys()
+    return ", ".join(sorted(path for path in paths if before.files.get(path) != after.files.get(path))[:3])
 
 
 def tree(commit: Commit, folder: str, *, recursive: bool, expand: bool) -> list[dict[str, Any]] | None:

@@ -49,6 +49,7 @@ class Routes:
             web.get(f"/api/models/{repo}/revision/{{revision}}", self._guarded("api", self.model)),
             web.get(f"/api/models/{repo}/auth-check", self._guarded("api", self.access)),
             web.get(f"/api/models/{repo}/refs", self._guarded("api", self.refs)),
+            web.get(f"/api/models/{repo}/commits/{{revision}}", self._guarded("api", self.commits)),
             web.get(f"/api/models/{repo}/tree/{{revision}}", self._guarded("api", self.tree)),
             web.get(f"/api/models/{repo}/tree/{{revision}}/{{folder:.*}}", self._guarded("api", self.tree)),
             web.post(f"/api/models/{repo}/paths-info/{{revision}}", self._guarded("api", self.paths)),
@@ -129,6 +130,17 @@ class Routes:
         repo, _ = self._found(request)
         main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.head.id}
         return web.json_response({"branches": [main], "converts": [], "tags": []})
+
+    async def commits(self, request: web.Request) -> web.StreamResponse:
+        """The commits that lead to a revision, the newest first, page by page."""
+        repo, commit = self._found(request)
+        told = answers.commits(repo.commits[: repo.commits.index(commit) + 1])
+        start, size = _number(request.query.get("p"), 0), max(_number(request.query.get("limit"), 50), 1)
+        headers = {"X-Total-Count": str(len(told))}
+        if (start + 1) * size < len(told):
+            following = request.url.update_query(p=str(start + 1))
+            headers["Link"] = f'<{self._hub.url}{following.raw_path_qs}>; rel="next"'
+        return web.json_response(told[start * size : (start + 1) * size], headers=headers)
 
     async def tree(self, request: web.Request) -> web.StreamResponse:
         """What lies in a folder of a commit."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,10 @@ from modelshelf.events import (
     ServiceChanged,
     SourceChanged,
     StatusChanged,
+    StoresChanged,
     SyncAsked,
     SyncChanged,
+    SyncStop,
     VerifyProgress,
 )
 from modelshelf.providers.spec import needs_key
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Seconds between readings: when a thousand jobs are paused they are read a few times, not a thousand.
-APART = {"jobs": 0.1, "integration": 0.1, "conflicts": 0.5}
+APART = {"jobs": 0.1, "stores": 0.5, "integration": 0.1, "conflicts": 0.5}
 
 OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
@@ -63,6 +66,7 @@ class StateKeeper:
             "profiles": self._read_profiles,
             "sources": self._read_sources,
             "catalog": self._read_catalog,
+            "stores": self._read_stores,
             "integration": self._read_integration,
             "conflicts": self._read_conflicts,
         }
@@ -88,7 +92,10 @@ class StateKeeper:
                     self._take_pulse(item)
                 if isinstance(event, VerifyProgress):
                     self._shelf.models_state.check = self._shelf.vetting.checks.state
-                if isinstance(event, SyncAsked | SyncChanged):
+                if isinstance(event, StoresChanged) and event.total:
+                    state = self._shelf.models_state
+                    state.comparing = replace(state.comparing, done=event.done, total=event.total)
+                if isinstance(event, SyncAsked | SyncChanged | SyncStop):
                     self._take_listing(event)
                 for name in _touched(event):
                     self._due[name].set()
@@ -124,6 +131,11 @@ class StateKeeper:
     async def _read_quarantine(self) -> None:
         self._shelf.models_state.quarantined = len(await self._shelf.vetting.quarantine.items())
 
+    async def _read_stores(self) -> None:
+        """A look at all stores may take a while; a landing that brings several events is one reason for it."""
+        found = await self._shelf.adoption.elsewhere()
+        self._shelf.models_state.param.update(elsewhere=found, comparing=found.comparing)
+
     async def _read_registrations(self) -> None:
         self._shelf.models_state.registrations = list(await self._shelf.registration.list())
 
@@ -133,6 +145,7 @@ class StateKeeper:
     async def _read_catalog(self) -> None:
         found = await self._shelf.catalog.index.status()
         told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
+        told["more"] = await self._shelf.catalog_sync.more()
         self._shelf.catalog_state.param.update(**told)
 
     async def _read_integration(self) -> None:
@@ -147,10 +160,12 @@ class StateKeeper:
         if (conflicts, mended) != (state.conflicts, state.mended):
             state.param.update(conflicts=conflicts, mended=mended)
 
-    def _take_listing(self, event: SyncAsked | SyncChanged) -> None:
+    def _take_listing(self, event: SyncAsked | SyncChanged | SyncStop) -> None:
         state = self._shelf.catalog_state
         if isinstance(event, SyncAsked):
             state.begin("asked")
+        elif isinstance(event, SyncStop):
+            state.stop()
         else:
             state.take(event.status, event.source, event.found, event.error)
 
@@ -223,13 +238,15 @@ class StateKeeper:
 
 _TOUCHED: Mapping[type[Event], tuple[str, ...]] = {
     JobChanged: ("jobs",),
-    LibraryChanged: ("library", "providers", "profiles", "integration", "conflicts"),
+    LibraryChanged: ("library", "providers", "profiles", "stores", "integration", "conflicts"),
+    StoresChanged: ("stores",),
     QuarantineChanged: ("quarantine", "integration"),
     ProviderChanged: ("providers", "profiles", "integration", "conflicts"),
     ProfileChanged: ("profiles", "conflicts"),
     RegistrationChanged: ("registrations", "conflicts"),
     SourceChanged: ("sources", "catalog", "integration"),
     CatalogChanged: ("catalog", "integration"),
+    SyncAsked: ("catalog",),
     StatusChanged: ("integration",),
     ConflictsChanged: ("conflicts", "library"),
     ServiceChanged: ("integration",),
@@ -238,4 +255,6 @@ _TOUCHED: Mapping[type[Event], tuple[str, ...]] = {
 
 def _touched(event: Event) -> tuple[str, ...]:
     """Which readings an event makes due."""
+    if isinstance(event, StoresChanged) and event.total:
+        return ()  # only how far it is
     return _TOUCHED.get(type(event), ())

@@ -472,6 +472,24 @@ class WebhookDeliveryRow(Base):
     )
 
 
+class FoundFileRow(Base):
+    """A file of another program's store, as it was when its bytes were read: of other size or time it counts as new.
+
+    `led` says that the library leads to it by a link; `given` is when it was made one with another file.
+    """
+
+    __tablename__ = "found_file"
+    path: Mapped[str] = mapped_column(String(1000), primary_key=True)
+    device: Mapped[str] = mapped_column(String(20), default="")
+    inode: Mapped[str] = mapped_column(String(20), default="")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    led: Mapped[bool] = mapped_column(default=False, server_default=sa_false())
+    given: Mapped[datetime | None]
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
 class PinRow(Base):
     """A repository in the library that is kept as it is: neither updated nor cleared away with others."""
 
@@ -491,3 +509,13 @@ class MendingRow(Base):
     undo: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     undone: Mapped[bool] = mapped_column(default=False)
     at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class PreferenceRow(Base):
+    """What a person prefers under a name, as JSON: columns that are not shown, the moment a list was looked at."""
+
+    __tablename__ = "preference"
+    person: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(default=now)

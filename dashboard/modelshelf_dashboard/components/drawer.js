@@ -15,17 +15,20 @@ export function render({model, el}) {
   const named = (p) => p.id ? `<button type="button" class="choice" data-do="provider" data-id="${esc(p.id)}" data-help="compatibilityScore" aria-pressed="${Boolean(p.chosen)}">${esc(p.title)}</button>` : esc(p.title)
   const pair = (p) => `<div class="pair tall ${p.chosen ? 'chosen' : ''}"><span>${named(p)}${p.mark ? ` <span class="chip good" title="${esc(p.mark.tip)}">${esc(p.mark.text)}</span>` : ''}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${p.id ? badge(p.score, p.id, p.title, w) : scoreOf(p.score)}${p.go ? ` <button type="button" class="go" data-do="settings" data-id="${esc(p.id)}" data-help="llmSettings" aria-label="${esc(fill(w.toProvider, {what: p.title}))}">${esc(w.open)}</button>` : ''}</span></div>`
   const file = (f, i) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? press(f.action, i) : ''}</span></div>`
-  const use = (u, i) => `<div class="pair tall use"><span>${esc(u.title)}${u.file ? ` <small class="figure">${esc(u.file)}</small>` : ''}<br><small class="${esc(u.tone || 'muted')}">${esc(u.sub)}</small>${u.command ? `<code>${esc(u.command)}</code>` : ''}</span>${u.action ? press(u.action, i) : ''}</div>`
+  const use = (u, i) => `<div class="pair tall use"><span>${esc(u.title)}${u.file ? ` <small class="figure">${esc(u.file)}</small>` : ''}<br><small class="${esc(u.tone || 'muted')}">${esc(u.sub)}</small></span>${u.action ? press(u.action, i) : ''}${u.command ? `<code>${esc(u.command)}</code>` : ''}</div>`
   const uses = (m) => m.where?.length ? `<h3>${esc(w.where)}</h3>${m.where.map(use).join('')}${m.commands?.length ? `<details><summary data-help="registration">${esc(w.commands)}</summary>${m.commands.map((c) => `<p><small>${esc(c.name)}</small><code>${esc(c.text)}</code></p>`).join('')}</details>` : ''}` : ''
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
-  const link = (i) => `<div class="pair"><button type="button" class="choice" data-do="go" data-id="${esc(i.id)}" data-help="modelLibrary">${esc(i.title)}</button>${i.sub ? `<small>${esc(i.sub)}</small>` : ''}</div>`
+  const link = (i) => `<div class="pair"><button type="button" class="choice" data-do="go" data-id="${esc(i.id)}" data-help="modelLibrary"><bdi>${esc(i.title)}</bdi></button>${i.sub ? `<small>${esc(i.sub)}</small>` : ''}</div>`
+  const commit = (c) => `<div class="pair tall"><span>${esc(c.title)}${c.mark ? ` <span class="chip good">${esc(c.mark)}</span>` : ''}<br><small>${esc(c.sub)}</small></span></div>`
+  const commits = (c) => c?.items?.length ? `<details><summary data-help="modelLibrary">${esc(w.commits)} · ${c.items.length}${c.more ? '+' : ''}</summary>${c.items.map(commit).join('')}${c.more ? `<p class="muted">${esc(c.more)}</p>` : ''}${c.link?.url ? `<p><a href="${esc(c.link.url)}" target="_blank" rel="noopener noreferrer" data-help="modelLibrary">${esc(c.link.word)}</a></p>` : ''}</details>` : ''
   const around = (m) => `
     ${m.facts?.length ? `<h3>${esc(w.facts)}</h3><dl class="facts">${m.facts.map((f) => `<dt>${esc(f.name)}</dt><dd>${esc(f.value)}</dd>`).join('')}</dl>` : ''}
+    ${commits(m.commits)}
     ${(m.lists || []).map((l) => list(l.title, l.items, link)).join('')}
     ${m.card ? `<details><summary data-help="modelLibrary">${esc(w.card)}</summary><div class="card">${m.card}</div></details>` : ''}`
   const first = (m) => `
-    <h2>${esc(m.title)}</h2><div class="muted">${esc(m.sub)}</div>
+    <h2><bdi>${esc(m.title)}</bdi></h2><div class="muted">${esc(m.sub)}</div>
     ${m.chips?.length || m.shield ? `<p class="chips">${(m.chips || []).map(chip).join('')}${shieldOf(m.shield, m.title)}</p>` : ''}
     ${(m.notes || []).map(note).join('')}
     ${m.fit ? fit(m.fit) : ''}${fixes(m.fixes)}`
@@ -47,7 +50,7 @@ export function render({model, el}) {
   }
   const draw = () => {
     root.setAttribute('aria-busy', model.state === 'loading')
-    const ready = model.state === 'ready', title = `<h2>${esc(model.shown.title || '')}</h2>`
+    const ready = model.state === 'ready', title = `<h2><bdi>${esc(model.shown.title || '')}</bdi></h2>`
     root.querySelector('.child').hidden = !ready || model.shown.pending
     if (model.state === 'loading') put(upper, `${title}<p class="hidden" role="status">${esc(w.loading)}</p><div class="ghosts" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i></div>`)
     else if (model.state === 'error') put(upper, `${title}<div class="box bad" role="alert"><b>${esc(model.note.text)}</b><p>${esc(model.note.remedy)}</p>${model.note.action ? button(model.note.action) : ''}</div>`)

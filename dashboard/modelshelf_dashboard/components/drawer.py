@@ -20,8 +20,8 @@ class Drawer(Piece):
     memory: [{label, told, share, colour}], quality, values}`, fixes are `{text, score, action}`, providers `{id, title,
     sub, score, chosen, mark, go}`, where `{title, file, sub, tone, command, action}`, commands `{name, text}`, files
     `{title, size, score, best, action}`, notes `{tone, text, lines, link}`. Around it stand facts `{name, value}`,
-    lists of models to go to, `{title, items: [{id, title, sub}]}`, and card, markup that was made harmless before it
-    came.
+    commits `{items: [{title, sub, mark}], more, link}`, lists of models to go to, `{title, items: [{id, title, sub}]}`,
+    and card, markup that was made harmless before it came.
     """
 
     what_if = Child()
@@ -47,6 +47,7 @@ class Drawer(Piece):
             "becomes": _("The fit becomes"),
             "why": _("How the score comes about"),
             "facts": _("History"),
+            "commits": _("Commits"),
             "card": _("What its publisher says"),
         }
         super().__init__(words={**words, **badge_words()}, sizing_mode="stretch_width", **params)

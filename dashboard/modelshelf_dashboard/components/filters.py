@@ -13,6 +13,7 @@ class Filters(Piece):
 
     machine = param.String(default="", doc="what the machine has, in a few words")
     fits = param.Boolean(default=False, doc="whether only models that fit are shown")
+    fitting = param.Integer(default=None, allow_None=True, doc="how many fit; None while it is not known")
     groups = param.List(
         default=[],
         item_type=dict,
@@ -21,7 +22,7 @@ class Filters(Piece):
     kept = param.List(
         default=[], item_type=dict, doc="`{title, items: [{do, id, label, title, on, fresh, removable}]}` over them"
     )
-    foot = param.Dict(default={}, doc="`{text, action}` below them: how old the list is")
+    foot = param.Dict(default={}, doc="`{text, actions}` below them: how old the list is")
     dirty = param.Boolean(default=False, doc="whether any filter is in use")
 
     _esm = script("filters")

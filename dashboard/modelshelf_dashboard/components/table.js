@@ -29,7 +29,7 @@ export function render({model, el}) {
   const chip = (c) => `<span class="chip ${esc(c.tone || '')}">${esc(c.text)}</span>`
   const tick = (row) => model.picks ? `<input type="checkbox" class="pick" data-help="batchSelection" aria-label="${esc(w.pick)}: ${esc(row.title)}" tabindex="-1">` : ''
   const rowOf = (row) => `
-    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b>${esc(row.title)}</b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}${shieldOf(row.shield, row.title)}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
+    <span role="gridcell" class="name">${tick(row)}${row.dot ? `<i class="dot ${esc(row.dot)}" aria-hidden="true"></i>` : ''}<span class="names"><span class="title"><b><bdi>${esc(row.title)}</bdi></b>${row.mark ? `<span class="mark" title="${esc(row.mark.tip)}">${esc(row.mark.text)}</span>` : ''}${shieldOf(row.shield, row.title)}</span>${(row.chips || []).map(chip).join('')}<small>${esc(row.sub)}${row.more ? `<span class="more"> · ${esc(row.more)}</span>` : ''}</small></span></span>
     ${columns.map((c) => `<span role="gridcell" class="cell ${c.kind} ${c.wide ? 'wide' : ''}">${cellOf(c, row.cells?.[c.key], row)}</span>`).join('')}
     <span role="gridcell" class="actions">${(row.actions || []).map((a) => button({label: `${a.word}: ${row.title}`, help: model.topic, ...a})).join('')}${model.opens ? `<button type="button" class="details" data-do="open" data-help="${esc(model.topic)}" aria-label="${esc(w.details)}: ${esc(row.title)}">${esc(w.details)}</button>` : ''}</span>`
   const make = (row) => {
@@ -230,7 +230,7 @@ export function render({model, el}) {
   // Several of these change at once with every key that is pressed: one drawing does for all.
   let due = false
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; draw() }) } }
-  model.on(['rows', 'state', 'columns', 'note', 'status', 'pages', 'tools'], soon)
+  model.on(['rows', 'state', 'columns', 'omitted', 'note', 'status', 'pages', 'tools'], soon)
   model.on("chosen", mark)
   model.on('arrive', () => { arriving = 'first'; soon() })
   model.on(['picked', 'bar'], () => { mark(); barred() })

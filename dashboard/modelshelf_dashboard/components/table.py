@@ -19,6 +19,7 @@ class Table(Piece):
     `why` cannot be pressed, and says so. A cell is `{main, sub, score, tone, job, percent}` or, for a line, `{main,
     points, tone, label}` (points: numbers, -1 where something failed, None where nothing is known). `more` is what a
     narrow list says in place of its columns.
+    Where it `keeps` columns, it tells `{do: columns, context: {off}}` when other ones are chosen.
     A fit is `{score, explains}`: one that explains itself is a badge, which asks `{do: explain, id}` and is answered by
     `tell(explained=…)`, see `fits.told`.
     note: `{text, remedy, action}`, for the states empty, error and stale.
@@ -44,7 +45,10 @@ class Table(Piece):
         default=[], item_type=dict, doc="over it at the right: `{kind: choice | columns | button, key, label, …}`"
     )
     pages = param.Dict(default={}, doc="`{offset, size, total}` of a list that goes on; it tells `{do: page, offset}`")
-    keeps = param.String(default="", doc="under which name the browser keeps which columns are shown")
+    keeps = param.String(default="", doc="under which name the browser keeps which columns are shown, too")
+    omitted = param.List(
+        default=None, allow_None=True, item_type=str, doc="columns not to show; None where the person never said"
+    )
 
     _esm = script("badge", "tools", "table")
     _stylesheets = style("badge", "table")

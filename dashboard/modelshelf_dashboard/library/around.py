@@ -1,11 +1,13 @@
 """What stands around a model in its drawer: history, its source's own scanners, relatives, its card."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.catalog.types import RepoDetail
+from modelshelf.catalog.changes import Changes
+from modelshelf.catalog.types import History, RepoDetail
 from modelshelf.discovery import Relatives
-from modelshelf.errors import NotFound
+from modelshelf.errors import ModelshelfError, NotFound
+from modelshelf.library.types import InstalledModel
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.library import cards
 from modelshelf_dashboard.library.rows import FORMATS
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from modelshelf.catalog.columns.mapped import Row
     from modelshelf.shelf import Shelf
 
-SHOWN = 6  # relatives of a kind
+SHOWN = 6  # relatives of a kind, and files that changed
+SHOWN_COMMITS = 8
 KINDS = {
     "quantized": N_("Quantised from it"),
     "finetune": N_("Trained further"),
@@ -42,7 +45,7 @@ class Around:
         self._show({})
         if lists := await self.relatives(name):
             self._show({"lists": lists})
-        await self._moved(detail)
+        await self._commits(detail)
 
     async def favour(self, model: str) -> None:
         """Keep a model as a favourite, or no more."""
@@ -58,14 +61,41 @@ class Around:
         except NotFound:
             return []
 
-    async def _moved(self, detail: RepoDetail) -> None:
-        """Whether what is installed is still what the source has."""
-        installed = [one for one in self._shelf.models_state.installed if one.repo == detail.card.repo]
-        if not installed:
+    async def _commits(self, detail: RepoDetail) -> None:
+        """What its source tells of earlier commits, and how what is installed stands among them."""
+        name, own = str(detail.card.id), self._installed(detail)
+        try:
+            found = await self._shelf.catalog.history(name)
+        except ModelshelfError as error:
+            self._show({"facts": [*_history(detail), {"name": _("Earlier commits"), "value": str(error)}]})
+            found = None
+        if found is not None:
+            self._show({"commits": _told(found, {one.commit for one in own})})
+        if own:
+            await self._moved(detail, own[0], found)
+
+    def _installed(self, detail: RepoDetail) -> list[InstalledModel]:
+        """The commits of it that are installed, the newest first, where one of them is that of the source."""
+        own = [one for one in self._shelf.models_state.installed if one.repo == detail.card.repo]
+        return sorted(own, key=lambda one: one.commit != detail.commit)
+
+    async def _moved(self, detail: RepoDetail, own: InstalledModel, history: History | None) -> None:
+        """Whether what is installed is still what the source has; if not, what has changed since."""
+        if own.commit == detail.commit:
+            facts = [{"name": _("Installed"), "value": _("the newest commit")}]
+            self._show({"facts": [*_history(detail), *facts]})
             return
-        newest = any(one.commit == detail.commit for one in installed)
-        told = _("the newest commit") if newest else _("an older commit: {id}", id=installed[0].commit[:7])
-        self._show({"facts": [*_history(detail), {"name": _("Installed"), "value": told}]})
+        dates = {one.id: one.date for one in history.commits} if history else {}
+        of = figures.ago(dates.get(own.commit))
+        told = _("an older commit: {id}", id=own.commit[:7]) + (f", {of}" if of else "")
+        facts = [{"name": _("Installed"), "value": told}]
+        try:
+            changes = await self._shelf.catalog.changes(str(detail.card.id), own.commit)
+        except ModelshelfError as error:
+            facts.append({"name": _("Changed since"), "value": str(error)})
+        else:
+            facts.append({"name": _("Changed since"), "value": _what(changes)})
+        self._show({"facts": [*_history(detail), *facts]})
 
 
 def _history(detail: RepoDetail) -> list[dict[str, str]]:
@@ -80,6 +110,37 @@ def _history(detail: RepoDetail) -> list[dict[str, str]]:
         (_("Files"), _n("{n} file", "{n} files", len(detail.files))),
     ]
     return [{"name": name, "value": value} for name, value in facts if value]
+
+
+def _told(found: History, installed: set[str]) -> dict[str, Any]:
+    """The commits as the drawer lists them."""
+    items = [
+        {
+            "title": one.title or one.id[:12],
+            "sub": " · ".join(part for part in (figures.ago(one.date), ", ".join(one.authors), one.id[:7]) if part),
+            "mark": _("your copy") if one.id in installed else "",
+        }
+        for one in found.commits[:SHOWN_COMMITS]
+    ]
+    more = found.more or len(found.commits) > len(items)
+    link = {"url": found.link, "word": _("All commits at the source")} if found.link else {}
+    return {"items": items, "more": _("Older commits are not shown.") if more else "", "link": link}
+
+
+def _what(changes: Changes) -> str:
+    """Which files are others now, as far as that fits a line."""
+    parts = [
+        (_("changed: {files}"), changes.changed),
+        (_("new: {files}"), changes.added),
+        (_("gone: {files}"), changes.removed),
+    ]
+    told = [text.format(files=_few(paths)) for text, paths in parts if paths]
+    return "; ".join(told) or _("no file")
+
+
+def _few(paths: Sequence[str]) -> str:
+    named = ", ".join(paths[:SHOWN])
+    return named if len(paths) <= SHOWN else _("{files} and {n} more", files=named, n=len(paths) - SHOWN)
 
 
 def _lists(found: Relatives) -> list[dict[str, Any]]:

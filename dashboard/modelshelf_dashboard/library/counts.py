@@ -8,8 +8,9 @@ from modelshelf.catalog.query import TASKS
 from modelshelf_dashboard.library.rows import FORMATS, LICENCES
 from modelshelf_dashboard.texts import N_, _
 
-FACETS = ("task", "license", "format", "library", "source")
+FACETS = ("task", "license", "format", "library", "source", "ability")
 CHOICES = 6
+FITS = "is:fits"
 STATES = (("is:recommended", N_("Recommended")), ("is:installed", N_("Installed")), ("is:gated", N_("Gated")))
 SIZES = (
     ("size:<2GB", N_("up to 2 GB")),
@@ -24,6 +25,27 @@ CONTEXTS = (
     ("ctx:>=128k", N_("128 k tokens")),
     ("ctx:>=1M", N_("1 M tokens")),
 )
+PARAMETERS = (
+    ("params:<1B", N_("up to 1 B")),
+    ("params:1B..4B", N_("1 B to 4 B")),
+    ("params:4B..9B", N_("4 B to 9 B")),
+    ("params:9B..30B", N_("9 B to 30 B")),
+    ("params:>=30B", N_("30 B and more")),
+)
+CHANGED = (
+    ("updated:<7d", N_("7 days")),
+    ("updated:<30d", N_("30 days")),
+    ("updated:<1y", N_("a year")),
+)
+QUANTS = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "IQ4_XS", "BF16")
+ABILITIES = {
+    "chat": N_("Chat"),
+    "embed": N_("Embeddings"),
+    "rerank": N_("Ranking"),
+    "vision": N_("Images"),
+    "audio": N_("Sound"),
+}
+SELECTS = (("size", SIZES), ("params", PARAMETERS), ("ctx", CONTEXTS), ("updated", CHANGED))
 TASK_WORDS = {
     "task:chat": N_("Chat"),
     "task:embedding": N_("Embeddings"),
@@ -83,9 +105,10 @@ def groups(
         _group(_("Runs on"), "compatibilityScore", asked([(f"provider:{k}", v) for k, v in providers.items()])),
         _group(_("Task"), "searchFiltering", valued("task", _task_words(tasks), kinds)),
         _group(_("Licence"), "licences", valued("license", LICENCES, [free])),
-        _group(_("Size on disk"), "searchFiltering", _one_of(SIZES, "size", tokens), kind="select", key="size"),
-        _group(_("Context at least"), "searchFiltering", _one_of(CONTEXTS, "ctx", tokens), kind="select", key="ctx"),
+        *selects(tokens, counted),
         _group(_("Format"), "modelFormats", valued("format", FORMATS)),
+        _group(_("Quantisation"), "modelFormats", _quants(tokens, counted)),
+        _group(_("What it can do"), "searchFiltering", valued("ability", _abilities())),
         _group(_("State"), "searchFiltering", asked([(token, _(label)) for token, label in STATES])),
         _group(_("Library"), "searchFiltering", valued("library", {})),
         _group(_("Source"), "sources", sources if len(sources) > 1 else []),
@@ -94,8 +117,44 @@ def groups(
 
 
 def own_counts(providers: Mapping[str, str]) -> list[str]:
-    """The filters whose counts no facet tells."""
-    return [*(f"provider:{name}" for name in providers), *(token for token, _label in STATES)]
+    """The filters whose counts no facet tells, those that are looked at first first."""
+    measured = (token for _key, choices in SELECTS for token, _label in choices)
+    states = (token for token, _label in STATES)
+    return [FITS, *(f"provider:{name}" for name in providers), *states, *measured, *(f"quant:{one}" for one in QUANTS)]
+
+
+def selects(tokens: Sequence[str], counted: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The groups of which one choice holds at a time, with how many models each would leave."""
+    titles = {
+        "size": _("Size on disk"),
+        "params": _("Parameters"),
+        "ctx": _("Context at least"),
+        "updated": _("Changed within"),
+    }
+    return [
+        _group(titles[key], "searchFiltering", _one_of(choices, key, tokens, counted), kind="select", key=key)
+        for key, choices in SELECTS
+    ]
+
+
+def _quants(tokens: Sequence[str], counted: Mapping[str, int]) -> list[dict[str, Any]]:
+    usual = [f"quant:{name}" for name in QUANTS]
+    known = {token.lower() for token in usual}
+    own = [token for token in tokens if token.startswith("quant:") and token.lower() not in known]
+    chosen = {token.lower() for token in tokens}
+    return [
+        {
+            "token": next((one for one in tokens if one.lower() == token.lower()), token),
+            "label": token.partition(":")[2],
+            "count": counted.get(token),
+            "on": token.lower() in chosen,
+        }
+        for token in [*usual, *own]
+    ]
+
+
+def _abilities() -> dict[str, str]:
+    return {name: _(text) for name, text in ABILITIES.items()}
 
 
 def _group(title: str, topic: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -107,10 +166,13 @@ def _task_words(tasks: Mapping[str, int]) -> dict[str, str]:
     return plain | {name: _(text) for name, text in TASK_WORDS.items() if name in tasks}
 
 
-def _one_of(choices: Sequence[tuple[str, str]], key: str, tokens: Sequence[str]) -> list[dict[str, Any]]:
+def _one_of(
+    choices: Sequence[tuple[str, str]], key: str, tokens: Sequence[str], counted: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Choices of which one holds at a time; a filter that somebody wrote himself is one of them."""
     known = [token for token, _label in choices]
     own = [(token, token) for token in tokens if token.startswith(f"{key}:") and token not in known]
     return [
-        {"token": token, "label": _(label), "count": None, "on": token in tokens} for token, label in [*choices, *own]
+        {"token": token, "label": _(label), "count": counted.get(token), "on": token in tokens}
+        for token, label in [*choices, *own]
     ]

@@ -73,6 +73,9 @@ class Detail:
             self._show()
             await self.judged.ask(model)
             return
+        if not model.isascii():
+            await self._load_listed(model)
+            return
         try:
             self._detail = await self._shelf.catalog.detail(model)
         except ModelshelfError as error:
@@ -101,6 +104,18 @@ class Detail:
         except ModelshelfError:
             return
         self._parts["notes"] = [explain.gate(card, hub=self._is_hub(card.source, public=True), access=self._access)]
+        self._show()
+
+    async def _load_listed(self, model: str) -> None:
+        """A name in another script: the list alone knows it."""
+        card = await self._from_list(model)
+        if card is None:
+            self.drawer.param.update(state="error", note={"text": _("The list has no such model."), "remedy": ""})
+            return
+        text = _("No hub has names in other scripts: it can be found here, but not fetched.")
+        note = {"tone": "warn", "text": text, "lines": [_("It came with a list that somebody brought in.")]}
+        lists = await self.around.relatives(model)
+        self._parts = {**explain.heading(card), "notes": [note], "lists": lists}
         self._show()
 
     async def _load_installed(self, model: str, error: ModelshelfError) -> None:

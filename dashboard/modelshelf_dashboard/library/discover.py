@@ -24,7 +24,7 @@ from modelshelf_dashboard.library.found import Found
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.keeping import Keeping
 from modelshelf_dashboard.library.listed import PAGE, Listed
-from modelshelf_dashboard.library.listing import Listing
+from modelshelf_dashboard.library.listing import OFFER, Listing
 from modelshelf_dashboard.library.live import Live
 from modelshelf_dashboard.library.marks import Best, marks
 from modelshelf_dashboard.library.picking import DownloadPicks
@@ -36,6 +36,7 @@ from modelshelf_dashboard.transfers import Transfers
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
+COLUMNS_OFF = "discover columns off"
 MOST_KEPT = 2000  # judgements of cards
 JUDGED_FOR = 10.0  # seconds
 
@@ -60,11 +61,10 @@ class Discover:
         self.search = Search(text=nav.q, tokens=nav.filters, known=list(KNOWN), label=_("Find a model"), sheet=True)
         self.search.listen(self._heard)
         self.filters = Filters(heard=self._filtered)
-        self.keeping = Keeping(shelf, session, self.filters, dialog)
+        self.keeping = Keeping(shelf, session, self.filters, dialog, self.ask)
         self.sources = Notices(heard=self._source_asked)
         self.table = Table(
             heard=self._heard,
-            columns=rows.columns(),
             label=_("Models"),
             heading=_("Model"),
             topic="modelLibrary",
@@ -87,7 +87,7 @@ class Discover:
         follow.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
         follow.watch_items(shelf.providers_state, "providers", ["enabled"], self.redo)
         follow.watch(shelf.catalog_state, ["generation"], self._renewed)
-        follow.watch(shelf.catalog_state, ["status", "found", "error", "loaded"], self._show_notices)
+        follow.watch(shelf.catalog_state, ["status", "found", "error", "loaded", "more"], self._show_notices)
 
     def ask(self, *, refresh: bool = False) -> None:
         """Look for what is in the box and chosen beside it."""
@@ -96,6 +96,7 @@ class Discover:
     async def _find(self, refresh: bool) -> None:
         if self._shown is None:
             self.table.state = "loading"
+            await self._choose_columns()
         try:
             if await self._listed.available():
                 await self._look_up()
@@ -113,6 +114,20 @@ class Discover:
         """Somebody comes from elsewhere: once the answer stands, its first row gets the keyboard."""
         self._arriving = True
         self.ask()
+
+    async def _choose_columns(self) -> None:
+        """Show the columns that the person wants, before there are rows: nothing moves later."""
+        if self.table.columns:
+            return
+        try:
+            off = await self._shelf.discovery.preferences.texts(COLUMNS_OFF)
+        except ModelshelfError:  # they are a convenience
+            off = None
+        self.table.param.update(columns=rows.columns(), omitted=None if off is None else list(off))
+
+    async def _keep_columns(self, off: list[str]) -> None:
+        self.table.omitted = off
+        await self._shelf.discovery.preferences.keep_texts(COLUMNS_OFF, off)
 
     async def _look_up(self) -> None:
         self._live.forget()
@@ -153,7 +168,7 @@ class Discover:
             self._shown = found
             if found.groups is not None:
                 fits = facets.FITS in nav.filters
-                self.filters.change(groups=found.groups, fits=fits, dirty=bool(nav.filters))
+                self.filters.change(groups=found.groups, fits=fits, fitting=found.fitting, dirty=bool(nav.filters))
             self._show_notices()
             self._show_rows(found)
 
@@ -263,16 +278,19 @@ class Discover:
             case "choose":
                 filters = facets.chosen(nav.filters, str(message["key"]), str(message["token"]))
                 nav.param.update(filters=filters, **place)
-            case "list":
-                self.listing.begin()
+            case _ if self.listing.heard(str(message["do"])):
+                pass
             case _:
                 self.keeping.heard(message)
 
     def _source_asked(self, message: dict[str, Any]) -> None:
         if message["do"] == "again":
             self.ask(refresh=True)
-        elif message["do"] == "list":
-            self.listing.begin()
+        elif message["do"] == "dismiss" and message.get("id") == OFFER:
+            self.listing.declined = True
+            self._show_notices()
+        else:
+            self.listing.heard(str(message["do"]))
 
     def _heard(self, message: dict[str, Any]) -> None:
         model, context = str(message.get("id", "")), message.get("context") or {}
@@ -293,6 +311,8 @@ class Discover:
                 self.picks.ask()
             case "keep":
                 self.keeping.save()
+            case "seen":
+                self.keeping.heard(message)
             case _:
                 self._go_on(message["do"], context)
 
@@ -300,6 +320,10 @@ class Discover:
         """Other rows: another page or order, other words, or some of them side by side."""
         nav = self._session.navigation
         match what:
+            case "columns":
+                known = {str(one["key"]) for one in rows.columns()}
+                off = [str(one) for one in context.get("off") or () if str(one) in known]
+                self._session.run(self._keep_columns(off), key="columns")
             case "page":
                 nav.page = max(0, int(context.get("offset", 0)) // PAGE)
             case "sort" if context.get("value") in ORDERS:

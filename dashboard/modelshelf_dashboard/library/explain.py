@@ -16,7 +16,7 @@ HUB_PAGE = "https://huggingface.co/"
 def heading(card: RepoCard) -> dict[str, Any]:
     """Title, who and when, and what it can do."""
     updated = _("updated {ago}", ago=figures.ago(card.modified)) if card.modified else ""
-    sub = [card.id.author, licence_word(card.licence), updated]
+    sub = [figures.isolated(card.id.author), licence_word(card.licence), updated]
     chips = [
         *(FORMATS.get(name, name) for name in card.formats),
         _("{n} parameters", n=figures.parameters(card.parameters)) if card.parameters else "",

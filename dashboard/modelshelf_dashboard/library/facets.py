@@ -8,11 +8,12 @@ from typing import Any
 from modelshelf.catalog.query import Query, parse
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
+from modelshelf_dashboard.library import counts
 from modelshelf_dashboard.library.rows import FORMATS, LICENCES
 from modelshelf_dashboard.texts import N_, _
 
 Check = Callable[[RepoCard], bool]
-FITS = "is:fits"
+FITS = counts.FITS
 COMMERCIAL = "license:commercial"
 CHOICES = 6
 
@@ -37,10 +38,11 @@ HERE = (("is:installed", N_("Installed")), ("is:gated", N_("Gated")))
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """The rows that pass all filters, and the filters with their counts."""
+    """The rows that pass all filters, the filters with their counts, and how many rows `is:fits` would leave."""
 
     rows: tuple[RepoCard, ...]
     groups: list[dict[str, Any]]
+    fitting: int | None = None
 
 
 class Filter:
@@ -82,7 +84,10 @@ def narrow(
     passing = tuple(card for card in rows if chosen.passes(card))
     groups = [_group(group, rows, tokens, chosen, labels) for group in GROUPS]
     groups.insert(0, _here(rows, tokens, chosen, checks))
-    return Narrowed(passing, [group for group in groups if group["choices"]])
+    if rows:
+        groups[1:1] = _measured(rows, tokens, chosen)
+    fitting = _left(rows, FITS, chosen, checks) if "fits" in checks else None
+    return Narrowed(passing, [group for group in groups if group["choices"]], fitting)
 
 
 def toggled(tokens: Sequence[str], token: str, on: bool) -> list[str]:
@@ -111,15 +116,15 @@ def sensible(tokens: Sequence[str]) -> tuple[list[str], str]:
 def _group(
     group: Group, rows: Sequence[RepoCard], tokens: Sequence[str], chosen: Filter, labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    counts = Counter(
+    by_value = Counter(
         value for card in rows if chosen.passes(card, without=group.key) for value in set(group.values(card))
     )
     words = {**FORMATS, **LICENCES, **labels}
     used = [token.partition(":")[2] for token in tokens if token.startswith(f"{group.key}:")]
-    names = [name for name, _count in counts.most_common(CHOICES)]
+    names = [name for name, _count in by_value.most_common(CHOICES)]
     names += [name for name in used if name not in names and name != "commercial"]
-    choices = [_choice(f"{group.key}:{name}", words.get(name, name), counts[name], tokens) for name in names]
-    if group.key == "license" and counts:
+    choices = [_choice(f"{group.key}:{name}", words.get(name, name), by_value[name], tokens) for name in names]
+    if group.key == "license" and by_value:
         allowed = parse(COMMERCIAL)
         count = sum(1 for card in rows if chosen.passes(card, without="license") and allowed.matches(card))
         choices.insert(0, _choice(COMMERCIAL, _("Commercial use"), count, tokens))
@@ -131,11 +136,28 @@ def _here(
 ) -> dict[str, Any]:
     choices = []
     for token, label in HERE:
-        query = parse(token)
-        count = sum(1 for card in rows if chosen.passes(card, without=token) and query.matches(card, checks))
+        count = _left(rows, token, chosen, checks)
         if count or token in tokens:
             choices.append(_choice(token, _(label), count, tokens))
     return {"title": _("State"), "topic": "searchFiltering", "choices": choices}
+
+
+def _left(rows: Sequence[RepoCard], token: str, chosen: Filter, checks: Mapping[str, Check]) -> int:
+    """How many rows an `is:` filter would leave."""
+    query = parse(token)
+    return sum(1 for card in rows if chosen.passes(card, without=token) and query.matches(card, checks))
+
+
+def _measured(rows: Sequence[RepoCard], tokens: Sequence[str], chosen: Filter) -> list[dict[str, Any]]:
+    """Size, parameters, context and age, of which one choice holds at a time."""
+    counted: dict[str, int] = {}
+    for key, choices in counts.SELECTS:
+        passing = [card for card in rows if chosen.passes(card, without=key)]
+        own = [token for token in tokens if token.startswith(f"{key}:")]
+        for token in dict.fromkeys([*(token for token, _label in choices), *own]):
+            query = parse(token)
+            counted[token] = sum(1 for card in passing if query.matches(card))
+    return counts.selects(tokens, counted)
 
 
 def _choice(token: str, label: str, count: int, tokens: Sequence[str]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Found:
     offset: int = 0
     groups: list[dict[str, Any]] | None = None
     suggestion: str = ""
+    fitting: int | None = None
+    """How many models would be left by those alone that fit this machine; None while it is not known."""
     notices: list[dict[str, Any]] = field(default_factory=list)
     wrong: Wrong | None = None
     whole: bool = True

@@ -1,9 +1,12 @@
 """What a person keeps: collections to look at, searches under a name, and what is new in them."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.discovery import SavedSearch
-from modelshelf.errors import ModelshelfError
+from modelshelf.discovery import SavedSearch, Unseen
+from modelshelf.errors import ModelshelfError, NotFound
+from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.filters import Filters
 from modelshelf_dashboard.library.asked import compose, taken_apart
@@ -20,15 +23,24 @@ COLLECTIONS = (
     ("favourites", N_("Favourites")),
     ("recent", N_("Looked at last")),
     ("new", N_("New this month")),
+    ("unseen", N_("New since you last looked")),
 )
 
 
 class Keeping:
-    """The first groups of the side panel, and the question for a search's name."""
+    """The first groups of the side panel, and the question for a search's name.
 
-    def __init__(self, shelf: "Shelf", session: Session, filters: Filters, dialog: Dialog) -> None:
+    `renewed` is called when a collection that may be shown has other models now.
+    """
+
+    def __init__(
+        self, shelf: "Shelf", session: Session, filters: Filters, dialog: Dialog,
+        renewed: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._renewed = renewed
         self._shelf, self._session, self._filters, self._dialog = shelf, session, filters, dialog
         self._searches: tuple[SavedSearch, ...] = ()
+        self._unseen: Unseen | None = None
         session.navigation.param.watch(lambda *_events: self.draw(), ["collection"])
 
     def ask(self) -> None:
@@ -40,6 +52,8 @@ class Keeping:
             self._searches = await self._shelf.discovery.searches()
         except ModelshelfError:  # a kept search that the language of today does not know
             self._searches = ()
+        with suppress(NotFound):  # there is no catalogue yet
+            self._unseen = await self._shelf.discovery.unseen(limit=0)
         self.draw()
 
     def draw(self) -> None:
@@ -48,12 +62,22 @@ class Keeping:
         groups: list[dict[str, Any]] = []
         if self._shelf.catalog_state.generation:
             items = [
-                {"do": "collection", "id": name, "label": _(word), "on": name == here} for name, word in COLLECTIONS
+                {"do": "collection", "id": name, "label": _(word), "on": name == here, **self._told(name)}
+                for name, word in COLLECTIONS
             ]
             groups.append({"title": _("Collections"), "items": items})
         if self._searches:
             groups.append({"title": _("Kept searches"), "items": [_item(one) for one in self._searches]})
         self._filters.kept = groups
+
+    def _told(self, name: str) -> dict[str, Any]:
+        """Of what is new also how much it is, and since when."""
+        if name != "unseen" or self._unseen is None:
+            return {}
+        label = _("New since you last looked")
+        count = self._unseen.page.total
+        since = _("You last looked {ago}", ago=figures.ago(self._unseen.since))
+        return {"label": f"{label} · {count:,}" if count else label, "title": since}
 
     def heard(self, message: dict[str, Any]) -> bool:
         """Do what was pressed, if it is of these; False if not."""
@@ -62,6 +86,8 @@ class Keeping:
             case "collection":
                 other = "" if nav.collection == name else name
                 nav.param.update(collection=other, q="", filters=[], page=0, view="discover")
+            case "seen":
+                self._session.run(self._see(), key="kept search")
             case "search" | "fresh" as which:
                 self._session.run(self._open(name, fresh=which == "fresh"), key="kept search")
             case "forget":
@@ -69,6 +95,12 @@ class Keeping:
             case _:
                 return False
         return True
+
+    async def _see(self) -> None:
+        """All that is listed now is new no more."""
+        await self._shelf.discovery.seen()
+        await self._read()
+        self._renewed()
 
     async def _open(self, name: str, *, fresh: bool) -> None:
         found = next((one for one in self._searches if one.name == name), None)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from modelshelf.catalog.query import Query, complete, parse
-from modelshelf.errors import NotFound, UsageError
+from modelshelf.catalog.query import Query, complete
+from modelshelf.errors import UsageError
+from modelshelf_dashboard import figures
 from modelshelf_dashboard.library import counts
 from modelshelf_dashboard.library.asked import compose, wrong
 from modelshelf_dashboard.library.found import Found
@@ -56,10 +57,9 @@ class Listed:
         found = self._found(page, begun)
         yield found
         await asyncio.sleep(PAUSE)  # who goes on typing does not wait for any of the rest
-        counted: dict[str, int] = {}
-        for token in counts.own_counts(own_providers(self._shelf)):
-            counted[token] = await self._count(query, token)
-        yield replace(found, groups=self._groups(page, counted), settled=True)
+        wanted = [*counts.own_counts(own_providers(self._shelf)), *_own_measures(nav.filters)]
+        counted = await self._shelf.catalog.index.counts(query, wanted)
+        yield replace(found, groups=self._groups(page, counted), fitting=counted.get(counts.FITS), settled=True)
 
     async def suggest(self, text: str) -> list[str]:
         """What the last word in the box may become."""
@@ -71,21 +71,21 @@ class Listed:
         index = self._shelf.catalog.index
         return await index.page(query, sort=sort, offset=number * PAGE, limit=PAGE, facets=counts.FACETS)
 
-    async def _count(self, query: Query, token: str) -> int:
-        """How many models a filter would leave, one of its own key set aside."""
-        (one,) = parse(token).filters
-        others = tuple(kept for kept in query.filters if kept != one and (one.key == "is" or kept.key != one.key))
-        try:
-            asked = replace(query, filters=(*others, one))
-            return (await self._shelf.catalog.index.page(asked, limit=0, facets=())).total
-        except (UsageError, NotFound):  # a provider that runs nothing on this machine
-            return 0
-
     async def _collection(self, name: str) -> Found:
         begun = time.monotonic()
+        if name == "unseen":
+            return await self._unseen(begun)
         rows = await self._shelf.discovery.collection(name, limit=PAGE)
         cards = tuple(row.card for row in rows)
         return Found(cards, len(cards), self._status(len(cards), begun), groups=self._all_groups())
+
+    async def _unseen(self, begun: float) -> Found:
+        number = self._session.navigation.page
+        unseen = await self._shelf.discovery.unseen(offset=number * PAGE, limit=PAGE)
+        cards = tuple(row.card for row in unseen.page.rows)
+        since = _("new since you last looked, {ago}", ago=figures.ago(unseen.since))
+        status = f"{self._status(unseen.page.total, begun)} · {since}"
+        return Found(cards, unseen.page.total, status, unseen.page.offset, groups=self._all_groups())
 
     def _found(self, page: "Page", begun: float) -> Found:
         return Found(
@@ -116,6 +116,13 @@ class Listed:
         every = self._shelf.catalog_state.rows
         told = _("{found} of {all} models", found=f"{total:,}", all=f"{every:,}") if every else f"{total:,}"
         return f"{told} · {took}"
+
+
+def _own_measures(tokens: list[str]) -> list[str]:
+    """Measures that somebody wrote himself, which stand among the choices."""
+    known = {token for _key, choices in counts.SELECTS for token, _label in choices}
+    keys = (*(f"{key}:" for key, _choices in counts.SELECTS), "quant:")
+    return [token for token in tokens if token.startswith(keys) and token not in known]
 
 
 def created_since(moment: datetime) -> str:

@@ -66,6 +66,7 @@ class Live:
             total=len(cards),
             status=_status(len(shown), len(cards), answer),
             groups=narrowed.groups,
+            fitting=narrowed.fitting,
             notices=[_told(report) for report in answer.sources if report.status in {"stale", "failed"}],
             wrong=told,
             whole=False,

@@ -65,7 +65,7 @@ def row(
 def about(card: RepoCard) -> list[str]:
     """Author, parameters, licence, and whether one must ask."""
     gated = _("gated") if card.gated else ""
-    return [card.id.author, figures.parameters(card.parameters), licence_word(card.licence), gated]
+    return [figures.isolated(card.id.author), figures.parameters(card.parameters), licence_word(card.licence), gated]
 
 
 def licence_word(licence: str | None) -> str:
@@ -93,6 +93,9 @@ def action(card: RepoCard, fit: Compatibility | None, standing: Standing) -> dic
         return {"do": "installed", "word": _("Installed"), "help": "storageManagement"}
     if job is not None and job.status in {JobStatus.QUARANTINED, JobStatus.REVIEW}:
         return {"do": "quarantine", "word": _("See why"), "help": "quarantine"}
+    if not card.repo.isascii():
+        why = _("No hub has names in other scripts: it can be found here, but not fetched.")
+        return {"do": "download", "word": _("Download"), "help": "downloadProcess", "why": why}
     if card.gated:
         return {"do": "open", "word": _("Ask access"), "help": "gatedModels"}
     if fit is not None and fit.score == 0:

@@ -42,6 +42,8 @@ KNOWN = (
 def tools(nav: "Navigation", found: Found) -> list[dict[str, Any]]:
     """What stands over the rows at the right: the order of a whole list, which columns, and to keep the search."""
     columns = {"kind": "columns", "key": "columns", "label": _("Columns")}
+    if nav.collection == "unseen" and found.rows:
+        return [{"kind": "button", "key": "seen", "label": _("I have seen these"), "help": "keptSearches"}, columns]
     if not found.whole or nav.collection:
         return [columns]
     options = [{"value": value, "label": _(label)} for value, label in SORTS]
@@ -99,4 +101,9 @@ def _nothing_here() -> dict[str, Any]:
     return {"text": _("Nothing here at the moment."), "remedy": _("Press the collection again to see all models.")}
 
 
-_EMPTY_COLLECTIONS = {"favourites": _no_favourites, "recent": _none_recent}
+def _none_unseen() -> dict[str, Any]:
+    text = _("Nothing is new since you last looked.")
+    return {"text": text, "remedy": _("What comes from now on is listed here until you have seen it.")}
+
+
+_EMPTY_COLLECTIONS = {"favourites": _no_favourites, "recent": _none_recent, "unseen": _none_unseen}

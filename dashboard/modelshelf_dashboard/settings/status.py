@@ -1,9 +1,7 @@
-"""Status: how services, sources and providers are, and a self-test that walks the whole journey."""
+"""Status: how services, sources and providers are."""
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.integration.selftest import IntegrationTest, Step
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.cards import Cards
 from modelshelf_dashboard.session import TO_SETTINGS, Session
@@ -21,18 +19,14 @@ _SOURCES = {
     "failed": (N_("does not answer"), "bad"),
     "off": (N_("switched off"), ""),
 }
-_STEPS = {"passed": "well", "failed": "bad"}
 
 
 class Status:
-    """Cards of providers, sources, services and the self-test."""
+    """Cards of providers, sources and services."""
 
     def __init__(self, shelf: "Shelf", session: Session) -> None:
         self._shelf = shelf
-        self._session = session
-        self._steps: list[Step] = []
-        self._testing = False
-        self.cards = Cards(heard=self._heard)
+        self.cards = Cards()
         follow = session.follower
         follow.watch_items(shelf.providers_state, "providers", ["health", "enabled"], self.draw)
         follow.watch(shelf.models_state, ["sources"], self.draw)
@@ -41,7 +35,7 @@ class Status:
 
     def draw(self) -> None:
         """Show how everything is now."""
-        self.cards.cards = [self._providers(), self._sources(), self._services(), self._test()]
+        self.cards.cards = [self._providers(), self._sources(), self._services()]
 
     def _providers(self) -> dict[str, Any]:
         pairs = [
@@ -77,50 +71,15 @@ class Status:
         return {"id": "sources", "title": _("Sources"), "pairs": pairs}
 
     def _services(self) -> dict[str, Any]:
+        """Those that do not run by name; of the others only how many: nobody wants to read what is well."""
         pairs, troubles = [], []
-        for service in self._shelf.services.values():
+        services = self._shelf.services.values()
+        for service in services:
             word, dot = _SERVICES.get(service.status, (service.status, ""))
-            pairs.append({"name": service_word(service.name), "dot": dot or "off", "value": _(word)})
+            if service.status != "running":
+                pairs.append({"name": service_word(service.name), "dot": dot or "off", "value": _(word)})
             if service.error:
                 troubles.append(f"{service.error} {service.remedy}".strip())
+        well = len(services) - len(pairs)
+        pairs.append({"name": _n("{n} service", "{n} services", well), "dot": "well", "value": _("runs")})
         return {"id": "services", "title": _("Services"), "pairs": pairs, "text": " ".join(troubles)}
-
-    def _test(self) -> dict[str, Any]:
-        pairs = [
-            {
-                "name": step.name,
-                "dot": _STEPS.get(step.status, "off"),
-                "value": f"{step.seconds:.1f} s" if step.status == "passed" else step.error or step.status,
-                "tone": "bad" if step.status == "failed" else "muted",
-            }
-            for step in self._steps
-        ]
-        run = {"do": "test", "word": _("Run again") if self._steps else _("Run the self-test"), "help": "selfTest"}
-        stop = {"do": "stop", "word": _("Stop"), "help": "selfTest"}
-        text = _("Walks a sample model from search to answer in a home of its own; your models are not touched.")
-        return {
-            "id": "test",
-            "title": _("Self-test"),
-            "sub": _("running …") if self._testing else "",
-            "pairs": pairs,
-            "text": "" if pairs else text,
-            "actions": [stop if self._testing else run],
-        }
-
-    def _heard(self, message: dict[str, Any]) -> None:
-        if message["do"] == "test" and not self._testing:
-            self._session.run(self._run(), key="selftest", what="self-test")
-        elif message["do"] == "stop":
-            self._session.stop("selftest")
-
-    async def _run(self) -> None:
-        self._testing, self._steps = True, []
-        self.draw()
-        try:
-            async with aclosing(IntegrationTest(self._shelf.config.environ).run()) as steps:
-                async for step in steps:
-                    self._steps = [*self._steps, step]
-                    self.draw()
-        finally:
-            self._testing = False
-            self.draw()

@@ -22,6 +22,8 @@ async def test_the_catalogue_is_browsed_completed_and_kept_up_to_date(
     assert page["rows"][0]["card"]["repo"] == "else/base-AWQ"
     assert page["rows"][0]["origins"] == ["samples"]
     assert (await owner.get("/api/catalog/complete?q=author:el")).json() == ["author:else"]
+    told = (await owner.get("/api/catalog/counts?q=base&token=size:<2GB&token=format:gguf")).json()
+    assert told == {"size:<2GB": 1, "format:gguf": 1}
     status = (await owner.get("/api/catalog/status")).json()
     assert (status["models"], status["sources"][0]["status"]) == (5, "never")
     wrong = await owner.get("/api/catalog/browse?q=base%20size:big")
@@ -35,6 +37,9 @@ async def test_the_catalogue_is_browsed_completed_and_kept_up_to_date(
                 if isinstance(event, SyncAsked):
                     assert event.full
                     break
+    told = (await owner.get("/api/catalog/models/samples/tiny-llama-GGUF/commits")).json()
+    assert ([one["title"] for one in told["commits"]], told["more"], told["link"]) == (["Initial commit"], False, "")
+    assert (await owner.send("POST", "/api/catalog/stop")).json() == {"stopping": True}
     viewer = await site.someone("vera", Role.VIEWER)
     assert (await viewer.send("POST", "/api/catalog/sync", json={})).status == 403
 
@@ -55,6 +60,9 @@ async def test_what_a_person_keeps_is_that_person_s_alone(site: Served, owner: B
     assert (await viewer.send("POST", "/api/discovery/searches/mine/looked")).status == 204
     assert (await viewer.send("DELETE", "/api/discovery/searches/mine")).status == 204
     assert (await viewer.send("DELETE", "/api/discovery/searches/mine")).status == 404
+    since = (await viewer.send("POST", "/api/discovery/seen")).json()["since"]
+    assert since.startswith("20")
+    assert (await viewer.get("/api/discovery/collections/unseen")).json() == []
     relatives = (await owner.get(f"/api/discovery/relatives/{BASE}")).json()
     assert relatives["counts"] == {"finetune": 1, "quantized": 2}
     assert (await owner.get("/api/discovery/relatives/no/thing")).status == 404

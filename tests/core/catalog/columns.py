@@ -17,7 +17,8 @@ from modelshelf.catalog.words import is_in
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PARTS = ("llama", "Llama3", "qwen", "mistral", "7b", "70b", "a", "b2", "instruct", "GGUF", "x", "3", "tiny")
-AUTHORS = ("meta", "Qwen", "a", "tiny-org", "meta-llama")
+OTHERS = ("模型", "Café", "ÉCOLE", "😀", "نموذج", "Straße")
+AUTHORS = ("meta", "Qwen", "a", "tiny-org", "meta-llama", "Ünï")
 NUMBERS = {"downloads": "downloads", "likes": "likes", "trending": "trending", "size": "size", "params": "parameters"}
 NUMBERS |= {"context": "context"}
 
@@ -27,7 +28,7 @@ text = st.none() | st.sampled_from(["mit", "apache-2.0", "other", "text-generati
 name = st.builds(
     lambda author, parts: f"{author}/{'-'.join(parts)}",
     st.sampled_from(AUTHORS),
-    st.lists(st.sampled_from(PARTS), min_size=1, max_size=3),
+    st.lists(st.sampled_from([*PARTS, *OTHERS]), min_size=1, max_size=3),
 )
 cards = st.builds(
     RepoCard,
@@ -74,6 +75,7 @@ filters = st.sampled_from(
             "quant:Q8_0,AWQ",
             "author:meta",
             "author:QWEN,a",
+            "author:ünï,meta",
             "tag:merge",
         ),
         *("size:<8GB", "size:1GB..8GB", "params:7B", "params:>=5", "ctx:4k", "ctx:<=6", "likes:>5", "downloads:..5"),
@@ -90,9 +92,8 @@ filters = st.sampled_from(
         ),
     ]
 )
-words = st.sampled_from(
-    [*PARTS, "lam", "lama3", "ll", "meta/ll", "7", "tiny-org", "--", "é", "ïnstruct", "😀", "*", "wen"]
-)
+OTHER_WORDS = ("é", "ïnstruct", "😀", "型", "cole", "CAFÉ", "نم", "STRASSE", "ünï/")
+words = st.sampled_from([*PARTS, "lam", "lama3", "ll", "meta/ll", "7", "tiny-org", "--", "*", "wen", *OTHER_WORDS])
 queries = st.builds(
     lambda found, sought, minus: " ".join([*(m + f for m, f in zip(minus, found, strict=False)), *sought]),
     st.lists(filters, max_size=3),

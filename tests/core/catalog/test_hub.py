@@ -1,9 +1,11 @@
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from modelshelf.catalog import CatalogService
 from modelshelf.catalog.sources.hub import HubSource
 from modelshelf.catalog.sources.tokens import find_token
 from modelshelf.catalog.types import RepoCard
@@ -12,7 +14,7 @@ from modelshelf.errors import GatedRepository, NotSignedIn, RepositoryNotFound, 
 from modelshelf.samples import READER_TOKEN, Faults, SampleHub
 from modelshelf.vault import Secret
 from tests.conftest import LoopRunner
-from tests.core.catalog.conftest import Serve
+from tests.core.catalog.conftest import Serve, source
 
 GGUF = {"total": 8_000_000_000, "architecture": "llama", "context_length": 8192}
 
@@ -85,6 +87,30 @@ async def test_a_revision_is_what_was_asked_for(hub_source: HubSource, tiny_hub:
         await hub_source.detail("org/m", "no-such-branch")
     with pytest.raises(RepositoryNotFound, match="org/none"):
         await hub_source.detail("org/none")
+
+
+async def test_commits_come_newest_first_and_two_are_told_apart_by_their_files(
+    catalog: CatalogService, config: ConfigManager, tiny_hub: SampleHub, trusted: None
+) -> None:
+    config.set("sources", [source("hub", tiny_hub.url)])
+    first = await tiny_hub.add("org/m", {"a.gguf": b"1", "b.txt": b"1", "c.txt": b"1"})
+    await tiny_hub.add("org/m", {"a.gguf": b"2", "b.txt": b"1", "d.txt": b"1"}, date="2026-11-02T09:00:00.000Z")
+    found = await catalog.history("hub:org/m", limit=1)
+    assert found is not None
+    assert (found.more, found.link) == (True, f"{tiny_hub.url}/org/m/commits/main")
+    assert [(one.id, one.title, one.authors) for one in found.commits] == [
+        (tiny_hub.repos["org/m"].head.id, "Change a.gguf, c.txt, d.txt", ("samples",))
+    ]
+    whole = await catalog.history("hub:org/m")
+    assert whole is not None
+    assert [one.title for one in whole.commits] == ["Change a.gguf, c.txt, d.txt", "Initial commit"]
+    assert whole.commits[0].date == datetime(2026, 11, 2, 9, tzinfo=UTC)
+    changes = await catalog.changes("hub:org/m", first.head.id)
+    assert (changes.changed, changes.added, changes.removed) == (("a.gguf",), ("d.txt",), ("c.txt",))
+    assert not await catalog.changes(f"hub:org/m@{first.head.id}", first.head.id)
+    config.set("network.offline", True)
+    with pytest.raises(Unreachable, match="is not asked while working offline"):
+        await catalog.history("hub:org/m")
 
 
 async def test_a_gated_repository_shows_its_files_but_not_their_bytes(

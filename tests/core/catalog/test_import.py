@@ -41,8 +41,8 @@ def sync(config: ConfigManager, events: EventBus, access: AccessService, catalog
 async def test_a_file_with_names_alone_makes_a_catalogue_and_bad_ones_leave_it(
     sync: CatalogSync, catalog: CatalogService, tmp_path: Path
 ) -> None:
-    taken, built = await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b", "🙂/b", "عربي/نموذج", ""]))
-    assert (taken.rows, taken.left_out, taken.first, built.rows) == (2, 3, "🙂/b", 2)
+    taken, built = await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b", "🙂", "org/a\u202eb", ""]))
+    assert (taken.rows, taken.left_out, taken.first, built.rows) == (2, 3, "🙂", 2)
     assert {row.card.id for row in (await catalog.index.page("")).rows} == {
         row.card.id for row in (await catalog.index.page("org")).rows
     }
@@ -66,6 +66,31 @@ async def test_a_file_with_names_alone_makes_a_catalogue_and_bad_ones_leave_it(
         await sync.take(tmp_path / "nothing")
     with pytest.raises(UsageError, match="cannot be a source's name"):
         await sync.take(tmp_path / "a.parquet", "../up")
+
+
+async def test_names_in_other_scripts_are_kept_found_and_shown_beside_all_others(
+    sync: CatalogSync, catalog: CatalogService, tmp_path: Path
+) -> None:
+    ids = ["org/plain", "عربي/نموذج-7B", "🙂/😀-tiny", "Ünï/Café", "中文/大模型", "org/Übung"]
+    taken, built = await sync.take(parquet(tmp_path / "a.parquet", id=ids, downloads=[6, 5, 4, 3, 2, 1]))
+    assert (taken.rows, taken.left_out, built.rows) == (6, 0, 6)
+
+    async def found(text: str) -> list[str]:
+        return [row.card.repo for row in (await catalog.index.page(text)).rows]
+
+    assert await found("") == ids
+    assert await found("7b") == ["عربي/نموذج-7B"]
+    assert await found("موذ") == ["عربي/نموذج-7B"]
+    assert await found("😀 tiny") == ["🙂/😀-tiny"]
+    assert await found("CAFE") == await found("café") == await found("author:ünï") == ["Ünï/Café"]
+    assert await found("模型") == await found("author:中文") == ["中文/大模型"]
+    assert await found("ubung") == await found("ÜBUNG") == ["org/Übung"]
+    assert await found("-模型 -😀 -موذ -café -übung") == ["org/plain"]
+    assert set(await catalog.index.rows(ids)) == set(ids)
+    assert await catalog.index.complete("author:中") == ["author:中文"]
+    assert await catalog.index.complete("author:Ün") == ["author:Ünï"]
+    await catalog.index.export(tmp_path / "out.parquet")
+    assert stock.take(tmp_path / "out.parquet", tmp_path / "again.parquet") == stock.Taken(6)
 
 
 def test_every_column_may_be_missing_or_of_a_kindred_type(tmp_path: Path) -> None:

@@ -115,6 +115,15 @@ async def test_the_shelf_searches_ranks_and_relates(shelf: "Shelf") -> None:
     with pytest.raises(UsageError, match="No provider nobody runs models on this machine"):
         await shelf.catalog.index.page("provider:nobody")
 
+    told = await shelf.catalog.index.counts(
+        "base size:<2GB", ["size:<4GB", "is:fits", "is:gated", "provider:nobody", "format:gguf", "provider:builtin"]
+    )
+    assert told == {
+        "size:<4GB": 2, "is:fits": 1, "is:gated": 0, "provider:nobody": 0, "format:gguf": 1, "provider:builtin": 1,
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="“base” is no filter"):
+        await shelf.catalog.index.counts("", ["base"])
+
     found = await shelf.discovery.relatives(BASE)
     assert found.counts == {"finetune": 1, "quantized": 2}
     assert [row.card.repo for row in found.derived["quantized"]] == ["org/base-GGUF", "else/base-AWQ"]

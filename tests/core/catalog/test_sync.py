@@ -1,6 +1,7 @@
 """Going through hubs: all of it, once each, whatever stumbles, and on from where it stopped."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,11 +11,14 @@ import pytest
 
 from modelshelf.access import AccessService
 from modelshelf.catalog import CatalogService
+from modelshelf.catalog.builder import Built
 from modelshelf.catalog.columns.generations import Generations
 from modelshelf.catalog.holdings import Holdings
+from modelshelf.catalog.sync.crawl import TOP
+from modelshelf.catalog.sync.more import more
 from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.config import ConfigManager
-from modelshelf.errors import GatedRepository, NotFound
+from modelshelf.errors import ConfigError, GatedRepository, NotFound
 from modelshelf.events import CatalogChanged, Event, EventBus, Subscription, SyncAsked, SyncChanged
 from modelshelf.samples import Faults, SampleHub
 from modelshelf.samples.crowd import crowd
@@ -38,6 +42,7 @@ def sync(
 ) -> CatalogSync:  # fmt: skip
     """Nothing is waited for; the hub is the only source."""
     config.set("catalog.requests_per_minute", 600_000)
+    config.set("catalog.sync", "all")
     config.set("sources", [source("hub", large_hub.url)])
     return CatalogSync(config, events, access, catalog, lambda: True, backoff=0.0)
 
@@ -255,3 +260,92 @@ async def test_the_most_downloaded_alone_are_kept_where_that_is_enough(
     large_hub.faults = Faults(status=500, status_times=1000, status_on="api")
     await sync.now()
     assert (await catalog.index.page("")).total == 120
+
+
+async def test_whoever_asks_stops_listing_and_the_next_time_it_goes_on_from_there(
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub, events: EventBus
+) -> None:
+    """First the most downloaded, then all: what came before the stop is in use, and is not asked for again."""
+    fill(large_hub, 3000)
+    large_hub.page = 100
+    large_hub.faults = Faults(latency=0.01)
+    config.set("catalog.sync", "top")
+    known = Holdings(config.paths.catalog, "hub")
+    assert not await sync.halt()
+    assert (await stopped_after(6, sync, large_hub, events)).rows == known.state().top_found > 0
+    assert known.state().top_cursor
+    assert [one.status for one in await sync.progress()] == ["partly"]
+    large_hub.faults = Faults()
+    before = len(large_hub.requests)
+    built = await sync.now()
+    assert built is not None
+    assert built.rows == 3000
+    assert known.state().received > 0
+    assert len(large_hub.requests) - before < 30
+    config.set("catalog.sync", "all")
+    large_hub.faults = Faults(latency=0.01)
+    await stopped_after(6, sync, large_hub, events)
+    assert known.state().crawling
+    assert known.state().cursor
+    large_hub.faults = Faults()
+    await sync.now()
+    assert not known.state().crawling
+    assert (await catalog.index.page("")).total == 3000
+
+
+async def stopped_after(requests: int, sync: CatalogSync, hub: SampleHub, events: EventBus) -> Built:
+    """Begin a round, and stop it once the hub was asked so often."""
+    hub.requests.clear()
+    with events.subscribe() as told:
+        task = asyncio.create_task(sync.now())
+        while len(hub.requests) < requests:
+            await asyncio.sleep(0.005)
+        assert await sync.halt()
+        built = await task
+        assert built is not None
+        ends = [event.source async for event in until_stopped(told) if event.status == "stopped"]
+        assert ends == ["hub", ""]
+    return built
+
+
+async def until_stopped(told: Subscription) -> AsyncIterator[SyncChanged]:
+    async for event in told:
+        if isinstance(event, SyncChanged):
+            yield event
+            if (event.source, event.status) == ("", "stopped"):
+                return
+
+
+async def test_a_stop_before_anything_came_leaves_no_catalogue_and_no_error(
+    sync: CatalogSync, catalog: CatalogService, large_hub: SampleHub, events: EventBus
+) -> None:
+    fill(large_hub, 10)
+    large_hub.faults = Faults(latency=30.0)
+    assert (await stopped_after(1, sync, large_hub, events)).rows == 0
+    assert not await catalog.index.available()
+
+
+async def test_more_than_the_most_downloaded_is_offered_with_what_it_takes_and_listed_on_demand(
+    sync: CatalogSync, config: ConfigManager, events: EventBus
+) -> None:
+    config.set("catalog.sync", "top")
+    config.set("catalog.requests_per_minute", 100)
+    known = Holdings(config.paths.catalog, "hub")
+    assert await sync.more() is None
+    known.save(replace(known.state(), top=True, models=TOP, received=TOP * 100))
+    rest = await sync.more()
+    assert rest is not None
+    assert (rest.listed, rest.models) == (TOP, 0), "nobody knows how many a hub of one's own has"
+    told = more(known.state(), "Hub", "hf", "https://huggingface.co", 100)
+    assert told is not None
+    assert (told.models, told.requests, told.seconds / 60) == (2_500_000, 2450, 24.5)
+    assert told.received == 245_000_000
+    with events.subscribe() as heard:
+        await sync.list_all()
+        assert await anext(heard) == SyncAsked()
+    assert ConfigManager(config.home, config.environ).config.catalog.sync == "all"
+    assert await sync.more() is None
+    named = ConfigManager(config.home, {**config.environ, "MODELSHELF_CATALOG__SYNC": "top"})
+    sync._config = named
+    with pytest.raises(ConfigError, match="a variable of the environment"):
+        await sync.list_all()

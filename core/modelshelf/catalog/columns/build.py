@@ -17,6 +17,7 @@ from modelshelf.catalog.columns.meanings import VALUED, VERSION
 from modelshelf.catalog.columns.models import Array, Coder, Lists, Models, load, sets_of, sort, unique_rows
 from modelshelf.catalog.columns.said import said_abilities, said_kinds
 from modelshelf.catalog.files import PREFERRED_FORMATS
+from modelshelf.catalog.words import folded
 
 SLICE = 100_000
 USUAL = 64  # a value is usual when one model in so many has it
@@ -38,6 +39,7 @@ def build(folder: Path, sources: Mapping[str, Sequence[Path]]) -> int:
     values: dict[str, Any] = {"version": VERSION, "rows": len(models), "sources": list(sources)}
     _write_names(folder, models)
     values["dense"] = postings.save_text(folder, _words_of(models))
+    values["other"] = _write_other_names(folder, models)
     _write_numbers(folder, models)
     abilities, kinds = said_abilities(models), said_kinds(models)
     formats, quants = _sets(models, "formats", _in_order), _sets(models, "quants", _by_text)
@@ -76,12 +78,30 @@ def _words_of(models: Models) -> postings.Postings:
     plain[ord("A") : ord("Z") + 1] = np.arange(ord("a"), ord("z") + 1)
     coder, codes, parents = Coder(), [], []
     for start in range(0, len(models), SLICE):
-        ends, blob = _buffers(models.names[start : start + SLICE])
+        ends, blob = _buffers(_folded(models.names[start : start + SLICE]))
         offsets, letters = pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(plain[blob])
         split = pc.ascii_split_whitespace(pa.Array.from_buffers(pa.string(), len(ends) - 1, [None, offsets, letters]))
         codes.append(coder.encode(pc.list_flatten(split)))
         parents.append(pc.list_parent_indices(split).to_numpy().astype(np.uint32) + np.uint32(start))
     return _posted(len(models), coder.values, _whole(codes, np.int32), _whole(parents, np.uint32))
+
+
+def _folded(names: pa.Array) -> pa.Array:
+    """The names, those with letters of other scripts as words are looked for in them."""
+    other = pc.invert(pc.string_is_ascii(names))
+    if not pc.any(other).as_py():
+        return names
+    return pc.replace_with_mask(names, other, pa.array([folded(name) for name in names.filter(other).to_pylist()]))
+
+
+def _write_other_names(folder: Path, models: Models) -> int:
+    """The rows whose names have letters of other scripts, which no postings hold; how many there are."""
+    rows = np.flatnonzero(pc.invert(pc.string_is_ascii(models.names)).to_numpy(zero_copy_only=False))
+    if len(rows):
+        names = [folded(name) for name in models.names.take(pa.array(rows)).to_pylist()]
+        np.save(folder / "other_rows.npy", rows.astype(np.uint32))
+        np.save(folder / "other_names.npy", np.frombuffer("\n".join(names).encode(), np.uint8))
+    return len(rows)
 
 
 def _whole(parts: list[Array], kind: Any) -> Array:

@@ -102,25 +102,40 @@ class Mapped:
 
     def find(self, name: str) -> list[int]:
         """The rows of a name, upper and lower case alike: one for each source that has another commit of it."""
-        first, last = self._span(name.lower(), name.lower() + "\0")
+        first, last = self._span(_key(name), _key(name) + b"\0")
         return [int(row) for row in self.by_name[first:last]]
 
     def of_author(self, author: str) -> Array:
         """The rows of a publisher."""
-        first, last = self._span(f"{author.lower()}/", f"{author.lower()}0")
+        if not author.isascii():
+            rows, _names = self.other
+            return rows[[self.name(int(row)).partition("/")[0].lower() == author.lower() for row in rows]]
+        first, last = self._span(_key(f"{author}/"), _key(f"{author}0"))
         return self.by_name[first:last]
 
     def authors(self, prefix: str, limit: int = 8) -> list[str]:
         """Publishers that begin so, by name."""
         found: list[str] = []
-        place = self._span(prefix.lower(), "")[0]
+        place = self._span(_key(prefix), b"")[0]
         while len(found) < limit and place < self.rows:
             author = self.name(int(self.by_name[place])).partition("/")[0]
-            if not author.lower().startswith(prefix.lower()):
+            if not _key(author).startswith(_key(prefix)):
                 break
             found.append(author)
-            place = self._span(f"{author.lower()}0", "")[0]
+            place = self._span(_key(f"{author}0"), b"")[0]
         return found
+
+    @cached_property
+    def other(self) -> tuple[Array, Sequence[str]]:
+        """The rows whose names have letters of other scripts, and these names as words are looked for in them."""
+        if not self.values.get("other"):
+            return np.empty(0, np.uint32), ()
+        return self.column("other_rows"), self.column("other_names").tobytes().decode().split("\n")
+
+    def holding(self, text: str) -> Array:
+        """The rows of `other` whose names hold a text, as `words.folded` gives it."""
+        rows, names = self.other
+        return rows[[text in name for name in names]] if len(rows) else rows
 
     def commit(self, row: int) -> str | None:
         """The commit of a row, where the source says it."""
@@ -170,12 +185,12 @@ class Mapped:
         codes, ends = self._tag_lists
         return tuple(_text(self._tag_texts, code) for code in codes[ends[row] : ends[row + 1]].tolist())
 
-    def _span(self, low: str, high: str) -> tuple[int, int]:
+    def _span(self, low: bytes, high: bytes) -> tuple[int, int]:
         def key(place: int) -> bytes:
-            return self.name(int(self.by_name[place])).lower().encode()
+            return _key(self.name(int(self.by_name[place])))
 
         places = range(self.rows)
-        return bisect_left(places, low.encode(), key=key), bisect_left(places, high.encode(), key=key) if high else 0
+        return bisect_left(places, low, key=key), bisect_left(places, high, key=key) if high else 0
 
 
 _REMEDY = "`modelshelf catalog sync` makes it anew."
@@ -184,6 +199,11 @@ _REMEDY = "`modelshelf catalog sync` makes it anew."
 def _text(column: tuple[Array, Array], row: int) -> str:
     blob, ends = column
     return blob[ends[row] : ends[row + 1]].tobytes().decode()
+
+
+def _key(name: str) -> bytes:
+    """By what names are in order: upper and lower case of ASCII alike."""
+    return name.encode().lower()
 
 
 def _known(value: int) -> int | None:

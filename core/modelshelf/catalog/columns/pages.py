@@ -104,6 +104,15 @@ class Catalogue:
         better = self.suggest(query, marks) if total < FEW and query.words else ""
         return Page(self.mapped.fetch(rows), total, offset, told, better)
 
+    def count(self, query: Query, marks: Marks) -> int:
+        """How many rows a query has.
+
+        Raises:
+            UsageError: nobody can tell a mark.
+        """
+        query.require(marks)
+        return sets.count(self.selection.of(query, marks).rows)
+
     def rows(
         self, found: Bits, total: int, sort: Sort, offset: int, limit: int, ranking: Ranking | None = None
     ) -> Sequence[int]:

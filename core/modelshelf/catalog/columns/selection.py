@@ -13,9 +13,9 @@ from modelshelf.catalog.columns.bits import Bits
 from modelshelf.catalog.columns.mapped import Array, Mapped
 from modelshelf.catalog.columns.meanings import ABILITIES, ABILITY_NAMES, GATED, SOURCE, VALUED
 from modelshelf.catalog.query import Filter, Query, equals
-from modelshelf.catalog.words import word_tokens
+from modelshelf.catalog.words import folded, word_tokens
 
-KEPT = 48
+KEPT = 64
 COMBINED = frozenset({*VALUED, "ability"})
 BLOCK = 1 << 16
 AGES = {"updated": "modified", "created": "created"}
@@ -78,7 +78,8 @@ class Selection:
         """The rows whose names match a word."""
         parts = word_tokens(word)
         if parts is None:
-            return sets.none(self._mapped.rows)
+            text = folded(word)
+            return self._keep(f"\1{text}", lambda: sets.of_rows(self._mapped.rows, self._mapped.holding(text)))
         return self._keep(f"\0{' '.join(parts)}", lambda: self._parts(parts))
 
     def _parts(self, parts: Sequence[str]) -> Bits:

@@ -35,10 +35,11 @@ Params = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A body and where the next page is, if there is one."""
+    """A body, where the next page is if there is one, and how many bytes came over the network."""
 
     body: bytes
     next: str | None = None
+    received: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,16 @@ class HubApi:
         Raises:
             RepositoryNotFound, RevisionNotFound, GatedRepository, NotSignedIn, Unreachable.
         """
+        data, page = await self.parsed(path, params, about=about)
+        return data, page.next
+
+    async def parsed(self, path: str, params: Params = (), *, about: str = "") -> tuple[Any, Page]:
+        """As `json`, with the page that it came in."""
         page = await self.get(path, params, about=about)
         try:
             if len(page.body) > THREAD_BYTES:
-                return await asyncio.to_thread(json.loads, page.body), page.next
-            return json.loads(page.body), page.next
+                return await asyncio.to_thread(json.loads, page.body), page
+            return json.loads(page.body), page
         except (ValueError, RecursionError):
             raise Unreachable(
                 f"{self.label} ({self.endpoint}) answers with something that is no Hub's answer.",
@@ -130,7 +136,7 @@ class HubApi:
                 if response.status not in (301, 302, 303, 307, 308):
                     body = await self._read(response, limit)
                     self._check(response.status, response.headers, about, access.token is not None)
-                    return Page(body, self._next(response))
+                    return Page(body, self._next(response), response.content.total_raw_bytes)
                 url = self._same_origin(url, response.headers.get("Location", ""))
         raise Unreachable(f"{self.label} ({self.endpoint}) redirects without end.")
 

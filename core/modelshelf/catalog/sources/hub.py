@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 from yarl import URL
 
 from modelshelf.catalog.source import ListOrder, ListPage
-from modelshelf.catalog.sources import cards, scans
+from modelshelf.catalog.sources import cards, commits, scans
 from modelshelf.catalog.sources.api import Access, HubApi, Params
 from modelshelf.catalog.sources.tokens import Secrets, environment_token, find_token, hub_endpoint, saved_token
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile, SecurityStatus
+from modelshelf.catalog.types import History, Location, RepoCard, RepoDetail, RepoFile, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import ModelshelfError, StoreError, Unreachable
 from modelshelf.network.addresses import is_loopback
@@ -67,6 +67,11 @@ class HubSource:
         await self._prepare()
         return await scans.security(self._api, repo, commit)
 
+    async def history(self, repo: str, revision: str = "main", *, limit: int = 20) -> History:
+        """The newest commits, and the Hub's page of all."""
+        await self._prepare()
+        return await commits.history(self._api, repo, revision, limit, public=True)
+
     async def locate(self, repo: str, commit: str, path: str) -> Location:
         """The address of a file, with the token for it."""
         await self._prepare()
@@ -107,8 +112,7 @@ async def search(api: HubApi, source: str, text: str, limit: int, *, owner: str 
     base = [("limit", str(min(limit, SEARCH_LIMIT))), ("sort", "downloads"), ("direction", "-1")]
     base += [("search", text)] if text else []
     base += [("author", owner)] if owner else []
-    found, _ = await _listed(api, source, base)
-    return found[:limit]
+    return (await _listed(api, source, base)).cards[:limit]
 
 
 async def listing(
@@ -116,12 +120,10 @@ async def listing(
 ) -> ListPage:
     """A page of everything that a Hub has. Its own order, by trend, leaves models out: ours is always named."""
     if cursor:
-        found, following = await _listed(api, source, (), _sized(cursor, size))
-    else:
-        sort, direction = _ORDERS[order]
-        base = [("limit", str(size)), ("sort", sort), ("direction", direction)]
-        found, following = await _listed(api, source, [*base, *([("author", owner)] if owner else [])])
-    return ListPage(found, following or "")
+        return await _listed(api, source, (), _sized(cursor, size))
+    sort, direction = _ORDERS[order]
+    base = [("limit", str(size)), ("sort", sort), ("direction", direction)]
+    return await _listed(api, source, [*base, *([("author", owner)] if owner else [])])
 
 
 def _sized(cursor: str, size: int) -> str:
@@ -129,20 +131,19 @@ def _sized(cursor: str, size: int) -> str:
     return str(URL(cursor, encoded=True).update_query(limit=str(size)))
 
 
-async def _listed(
-    api: HubApi, source: str, base: Params, path: str = "/api/models"
-) -> tuple[Sequence[RepoCard], str | None]:
+async def _listed(api: HubApi, source: str, base: Params, path: str = "/api/models") -> ListPage:
     try:
         asked = [*base, *(("expand", field) for field in cards.FIELDS)] if base else ()
-        data, following = await api.json(path, asked)
+        data, page = await api.parsed(path, asked)
     except Unreachable as error:
         # Mirrors and older hubs refuse fields that they do not know; `full` is the older way to ask for most of them.
         if error.facts.get("http") not in (400, 422) or not base:
             raise
-        data, following = await api.json(path, [*base, ("full", "true")])
+        data, page = await api.parsed(path, [*base, ("full", "true")])
     if not isinstance(data, list):
         raise Unreachable(f"{api.label} ({api.endpoint}) answers a search with something that is no list.")
-    return await asyncio.to_thread(lambda: [card for item in data if (card := cards.card(source, item))]), following
+    found = await asyncio.to_thread(lambda: [card for item in data if (card := cards.card(source, item))])
+    return ListPage(found, page.next or "", page.received)
 
 
 async def with_sizes(api: HubApi, found: Sequence[RepoCard]) -> Sequence[RepoCard]:

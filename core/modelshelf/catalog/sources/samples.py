@@ -5,9 +5,9 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelshelf.catalog.sources import hub, scans
+from modelshelf.catalog.sources import commits, hub, scans
 from modelshelf.catalog.sources.api import Access, HubApi
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, SecurityStatus
+from modelshelf.catalog.types import History, Location, RepoCard, RepoDetail, SecurityStatus
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import FolderNotWritable, ModelshelfError, NotEnoughDisk, RepositoryNotFound, Unreachable
 from modelshelf.samples import SampleHub
@@ -44,6 +44,11 @@ class SampleSource:
         """What the sample hub's scanners are said to have found."""
         _, api = await self._start()
         return await scans.security(api, repo, commit)
+
+    async def history(self, repo: str, revision: str = "main", *, limit: int = 20) -> History:
+        """The newest commits."""
+        _, api = await self._start()
+        return await commits.history(api, repo, revision, limit, public=False)
 
     async def locate(self, repo: str, commit: str, path: str) -> Location:
         """The address of a file on the running hub."""

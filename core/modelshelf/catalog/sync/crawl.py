@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from modelshelf.catalog.holdings import MOST_NEWS, Holdings, SourceState
-from modelshelf.catalog.source import ListPage
+from modelshelf.catalog.source import ListOrder, ListPage
 from modelshelf.catalog.sync.asking import Pages
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import Unreachable
@@ -51,24 +51,46 @@ class Crawl:
         Raises:
             Unreachable, NotSignedIn, OSError.
         """
-        batch, found, names = _Batch([]), 0, list[str]()
-        self._begin()
-        while found < count:
-            page = await self._pages.get("downloads", batch.cursor)
-            batch.cards += page.cards[: count - found]
-            batch.cursor, found = page.next, found + len(page.cards)
-            self._found(found)
-            ended = not page.next or self._repeated(page) or found >= count
-            if ended or len(batch.cards) >= KEPT_EVERY:
-                names.append(await asyncio.to_thread(self._holdings.write, batch.cards))
-                batch.cards = []
-            if ended:
-                break
         state = await self._state()
-        asked, models = _iso(datetime.now(UTC)), min(found, count)
-        news = () if alone and not state.base else state.news
-        await self._save(replace(state, news=(*news, *names), top=True, asked=asked, models=models))
+        batch = _Batch([], state.top_cursor)
+        self._begin()
+        try:
+            while True:
+                page = await self._page(batch, "downloads")
+                if not batch.cursor:
+                    state = replace(state, top_found=0, received=0)
+                known = state.top_found + len(batch.cards)
+                batch.cards += page.cards[: count - known]
+                batch.cursor = page.next
+                state = replace(state, received=state.received + page.received)
+                known += len(page.cards)
+                self._found(min(known, count))
+                if not page.next or self._repeated(page) or known >= count:
+                    break
+                if len(batch.cards) >= KEPT_EVERY:
+                    state = await self._keep_top(state, batch)
+        finally:
+            if batch.cards:
+                state = await asyncio.shield(self._keep_top(state, batch))
+        await self._topped(state, alone=alone)
         return bool(batch.cursor)
+
+    async def _keep_top(self, state: SourceState, batch: _Batch) -> SourceState:
+        name = await asyncio.to_thread(self._holdings.write, batch.cards)
+        found = state.top_found + len(batch.cards)
+        state = replace(state, topped=(*state.topped, name), top_cursor=batch.cursor, top_found=found)
+        batch.cards = []
+        await self._save(state)
+        return state
+
+    async def _topped(self, state: SourceState, *, alone: bool) -> None:
+        """The most downloaded are listed: they are news on top of what is known, or all that is."""
+        news = () if alone and not state.base else state.news
+        ended = replace(
+            state, news=(*news, *state.topped), topped=(), top=True, top_cursor="", top_found=0,
+            asked=_iso(datetime.now(UTC)), models=state.models if state.base else state.top_found,
+        )  # fmt: skip
+        await self._save(ended)
 
     async def whole(self, paused: Callable[[int], bool] | None = None) -> bool:
         """All models, from where the last crawl stopped; False if `paused`, asked with each file, said to stop here.
@@ -82,7 +104,7 @@ class Crawl:
         self._begin()
         try:
             while True:
-                page = await self._page(batch)
+                page = await self._page(batch, "created")
                 repeated = self._repeated(page)
                 batch.cards += () if repeated else page.cards
                 batch.cursor = page.next
@@ -139,14 +161,16 @@ class Crawl:
         await self._save(state)
         return state
 
-    async def _page(self, batch: _Batch) -> ListPage:
+    async def _page(self, batch: _Batch, order: ListOrder) -> ListPage:
         """The next page. A cursor that the source knows no more, of a crawl long ago, begins it anew."""
         try:
-            return await self._pages.get("created", batch.cursor)
+            return await self._pages.get(order, batch.cursor)
         except Unreachable as error:
             if not batch.cursor or error.facts.get("http") not in {400, 404, 410, 422}:
                 raise
-            return await self._pages.get("created")
+            batch.cursor = ""
+            self._begin()
+            return await self._pages.get(order)
 
     def _begin(self) -> None:
         """Another order may well have the same pages."""
@@ -183,6 +207,7 @@ class Crawl:
         ended = replace(
             state, base=state.crawled, news=(), crawled=(), crawling=False, cursor="", full=state.began,
             asked=_iso(datetime.now(UTC)), watermark=state.began, models=state.found, top=True,
+            topped=(), top_cursor="", top_found=0,
         )  # fmt: skip
         await self._save(ended)
 

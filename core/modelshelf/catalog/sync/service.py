@@ -17,10 +17,20 @@ from modelshelf.catalog.builder import Built, build
 from modelshelf.catalog.failures import unwritten
 from modelshelf.catalog.holdings import Holdings, SourceState
 from modelshelf.catalog.source import Enumerated, Listed, Source, TakesAddresses, Whole
+from modelshelf.catalog.sources.tokens import hub_endpoint
+from modelshelf.catalog.sync import stopping
+from modelshelf.catalog.sync.more import More, more
 from modelshelf.catalog.sync.rounds import Round
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ModelshelfError, NotFound, StoreError, UsageError
-from modelshelf.events import CatalogChanged, EventBus, SourceChanged, SyncAsked, SyncChanged
+from modelshelf.errors import ConfigError, ModelshelfError, NotFound, StoreError, UsageError
+from modelshelf.events import (
+    CatalogChanged,
+    EventBus,
+    SourceChanged,
+    SyncAsked,
+    SyncChanged,
+    SyncStop,
+)
 
 if TYPE_CHECKING:
     from modelshelf.catalog.service import CatalogService
@@ -117,6 +127,47 @@ class CatalogSync:
         finally:
             await asyncio.to_thread(lock.release)
 
+    @require(Role.OPERATOR, "catalog.stop")
+    async def halt(self) -> bool:
+        """Have listing stop, here or in another process; False if nobody lists. The next round goes on from there."""
+        if self._leads() or self._turn.locked():
+            found = self._turn.locked() or self._wanted is not None
+        else:
+            found = await asyncio.to_thread(_is_held, self._config.paths.leader)
+        if found:
+            self._events.publish(SyncStop())
+        return found
+
+    @require(Role.OPERATOR, "catalog.list_all")
+    async def list_all(self) -> None:
+        """Keep all models of hubs from now on, not the most downloaded alone; the process that leads begins at once.
+
+        Raises:
+            ConfigError: the settings cannot be changed.
+        """
+        config = await asyncio.to_thread(self._config.set, "catalog.sync", "all")
+        if config.catalog.sync != "all":
+            raise ConfigError(
+                "Not all models are listed: a variable of the environment sets catalog.sync.",
+                remedy="Set MODELSHELF_CATALOG__SYNC to all, or take it away.",
+            )
+        self._events.publish(SyncAsked())
+
+    async def more(self) -> More | None:
+        """What the first hub of which the most downloaded alone are kept has beyond them; None for nothing."""
+        setting = self._config.config.catalog
+        if setting.sync != "top" or self._metered:
+            return None
+        settings = {one.name: one for one in self._catalog.registry.settings}
+        for source in self._sources():
+            if isinstance(source, Listed) and not isinstance(source, Whole):
+                state = await asyncio.to_thread(Holdings(self._folder, source.name).state)
+                own = settings[source.name]
+                address = "" if own.owner else hub_endpoint(own, self._config)  # an organisation has fewer
+                if found := more(state, source.label, source.name, address, setting.requests_per_minute):
+                    return found
+        return None
+
     @require(Role.OPERATOR, "catalog.import")
     async def take(self, file: Path, source: str = "") -> "tuple[Taken, Built]":
         """Let a Parquet file be all that is known of a source, and make a catalogue of it.
@@ -157,12 +208,12 @@ class CatalogSync:
     def _progress(self, name: str) -> SourceProgress:
         state = Holdings(self._folder, name).state()
         disabled = {settings.name for settings in self._catalog.registry.settings if not settings.enabled}
-        status = "whole" if state.full else "partly" if state.top or state.crawled else "never"
+        status = "whole" if state.full else "partly" if state.top or state.topped or state.crawled else "never"
         return SourceProgress(
             name,
             "off" if name in disabled else self._doing.get(name, status),
             state.models,
-            state.found if state.crawling else 0,
+            state.found if state.crawling else state.top_found,
             datetime.fromisoformat(state.full) if state.full else None,
             datetime.fromisoformat(state.asked) if state.asked else None,
             self._errors.get(name, ""),
@@ -171,22 +222,42 @@ class CatalogSync:
     async def _round(self, *, full: bool) -> Built:
         """Every source once, one after another; a source that fails keeps no other from being listed."""
         async with self._turn:
-            failures: list[ModelshelfError] = []
-            for source in self._sources():
+            with self._events.subscribe() as events:
+                stop = asyncio.create_task(stopping.wanted(events), name="catalog.stop")
                 try:
-                    await self._list(source, full=full)
-                except ModelshelfError as error:
-                    failures.append(error)
-                    self._tell(source.name, "failed", error=error.message)
-                else:
-                    self._tell(source.name, "done")
-                    self._errors.pop(source.name, None)
+                    failures = await self._each(stop, full=full)
+                    return await self._ended(failures, stopped=stop.done())
+                finally:
+                    stop.cancel()
+
+    async def _each(self, stop: stopping.Stop, *, full: bool) -> list[ModelshelfError]:
+        """List sources until all are, or somebody wants to stop; the errors of those that could not be."""
+        failures: list[ModelshelfError] = []
+        for source in self._sources():
+            if stop.done():
+                break
             try:
-                built = await self._build()
-            except NotFound:
+                whole = await stopping.unless(stop, self._list(source, full=full))
+            except ModelshelfError as error:
+                failures.append(error)
+                self._tell(source.name, "failed", error=error.message)
+            else:
+                self._tell(source.name, "done" if whole else "stopped")
+                self._errors.pop(source.name, None)
+        return failures
+
+    async def _ended(self, failures: Sequence[ModelshelfError], *, stopped: bool) -> Built:
+        """Put in use what has come."""
+        if stopped:  # it is not begun again before it would be due anyway
+            self._rest_until = asyncio.get_running_loop().time() + self._config.config.catalog.sync_hours * 3600
+        try:
+            built = await self._build()
+        except NotFound:
+            if not stopped:
                 raise (failures[0] if failures else NotFound("There is no source to list.", remedy=_ADD)) from None
-            self._tell("", "done", built.rows)
-            return built
+            built = Built("", 0)
+        self._tell("", "stopped" if stopped else "done", built.rows)
+        return built
 
     async def _list(self, source: Source, *, full: bool) -> None:
         known = Holdings(self._folder, source.name)
@@ -277,11 +348,13 @@ class CatalogSync:
     async def _look_after(self) -> None:
         """Do what somebody asked for, or what is due; after a failure the hubs are left alone for a while."""
         now = asyncio.get_running_loop().time()
+        if self._wanted is not None:
+            await asyncio.to_thread(self._config.load)  # another process may have changed what is to be kept
         if self._wanted is not None or (now > self._rest_until and await self._due()):
             full, self._wanted = bool(self._wanted), None
             await self._round(full=full)
             if self._errors:
-                self._rest_until = asyncio.get_running_loop().time() + REST_SECONDS
+                self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + REST_SECONDS)
         elif await self._other_sources():
             async with self._turn:
                 await self._partly()
@@ -307,8 +380,21 @@ class CatalogSync:
                 if isinstance(event, SyncAsked):
                     self._wanted = event.full or bool(self._wanted)
                     self._wake.set()
+                elif isinstance(event, SyncStop) and self._leads() and not self._turn.locked():
+                    self._wanted = None
+                    self._tell("", "stopped")
                 elif isinstance(event, SourceChanged):
                     self._wake.set()
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process leads. For threads."""
+    lock = FileLock(path, thread_local=False)
+    try:
+        with lock.acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 _ADD = "Add a source: modelshelf sources add NAME --kind huggingface --url https://…"
