@@ -158,6 +158,30 @@ class VaultConfig(_Section):
     keychain: Annotated[bool, Field(description="keep the master key in the keychain where there is one")] = True
 
 
+class WebhookConfig(_Section):
+    """An address that is sent a message when a download ends."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=40)]
+    url: Annotated[str, Field(max_length=500)]
+    events: Annotated[
+        tuple[Literal["done", "review", "quarantined", "failed", "cancelled"], ...],
+        Field(description="how downloads end that it is told of; empty: all"),
+    ] = ()
+    secret: Annotated[
+        str, Field(max_length=200, description="name of the saved secret that signs the messages; empty: unsigned")
+    ] = ""
+    plain_http: Annotated[bool, Field(description="allow http to another machine")] = False
+
+
+class HooksConfig(_Section):
+    """What others may say to what happens here."""
+
+    use: Annotated[tuple[str, ...], Field(description="hooks by place, for example team_rules:OnlyApache")] = ()
+    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called")] = ()
+    seconds: Annotated[float, Field(gt=0, le=600, description="what a hook has for its answer")] = 10.0
+    webhooks: tuple[WebhookConfig, ...] = ()
+
+
 class UiConfig(_Section):
     """How the page looks."""
 
@@ -183,6 +207,7 @@ class Config(_Section):
     compatibility: CompatibilityConfig = CompatibilityConfig()
     providers: ProvidersConfig = ProvidersConfig()
     vault: VaultConfig = VaultConfig()
+    hooks: HooksConfig = HooksConfig()
     ui: UiConfig = UiConfig()
     sources: tuple[SourceConfig, ...] = DEFAULT_SOURCES
 

@@ -25,6 +25,7 @@
     │   ├── FolderNotWritable    OSError           1
     │   └── ChecksumMismatch                       4
     ├── FormatError              ValueError        4  a file is not what it claims
+    ├── Vetoed                                     4  a hook refuses
     ├── VettingError                               4
     │   ├── Blocked                                4
     │   └── NeedsReview                            3
@@ -227,6 +228,14 @@ class FormatError(ModelshelfError, ValueError):
     exit_code = 4
     status = 422
     remedy = "Download the file again, or choose another one."
+
+
+class Vetoed(ModelshelfError):
+    """A hook refuses what was about to happen; `facts["hook"]` names it. Nothing was begun."""
+
+    exit_code = 4
+    status = 409
+    remedy = "Do what the reason asks for, or talk to whoever set this rule; `modelshelf hooks list` shows the hooks."
 
 
 class VettingError(ModelshelfError):

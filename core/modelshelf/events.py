@@ -161,6 +161,16 @@ class SpeedMeasured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationChanged(Event):
+    """A model, `org/name@commit`, was given to a provider, or taken back; or that has another status now."""
+
+    kind: ClassVar[str] = "registration"
+    model: str
+    provider: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged(Event):
     """A profile was made, changed or removed."""
 
@@ -238,6 +248,7 @@ KINDS: dict[str, type[Event]] = {
         ModelAnswered,
         ModelLoaded,
         SpeedMeasured,
+        RegistrationChanged,
         ProfileChanged,
         SourceChanged,
         CatalogChanged,
@@ -270,6 +281,10 @@ class Subscription:
         if self._queue.full():
             self._queue.get_nowait()
         self._queue.put_nowait(event)
+
+    def take(self) -> Event | None:
+        """The next event if there is one already."""
+        return None if self._queue.empty() else self._queue.get_nowait()
 
     def __aiter__(self) -> Self:
         return self

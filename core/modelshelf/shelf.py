@@ -21,8 +21,12 @@ from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
 from modelshelf.errors import ConfigError, ModelshelfError
 from modelshelf.events import EventBus, ServiceChanged
+from modelshelf.hooks.service import HookService
 from modelshelf.imports import ImportService
+from modelshelf.integration.advice import Adviser
 from modelshelf.integration.status import IntegrationService
+from modelshelf.integration.support import Support
+from modelshelf.integration.testing import SelfTest
 from modelshelf.library import ModelLibrary
 from modelshelf.metadata import MetadataService
 from modelshelf.providers import (
@@ -36,6 +40,7 @@ from modelshelf.providers import (
 )
 from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
+from modelshelf.registration import RegistrationKeeper, RegistrationService
 from modelshelf.state import CatalogState, DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
 from modelshelf.store import Store
 from modelshelf.sync import BundleService, SyncService
@@ -84,12 +89,13 @@ class Shelf:
         self.events = EventBus(self.store)
         self.access = AccessService(self.store)
         self.vault = Vault(config, self.store, self.access)
+        self.hooks = HookService(config, self.store, self.events, self.access, self.vault)
         self.catalog = CatalogService(config, self.store, self.events, self.vault)
         self.sources = SourceManager(config, self.vault, self.events, self.access, self.catalog)
         self.huggingface = HuggingFaceSignIn(config, self.vault, self.events)
         self.metadata = MetadataService(config, self.catalog, self.store)
-        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog)
-        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting)
+        self.vetting = VettingService(config, self.store, self.events, self.access, self.catalog, self.hooks)
+        self.library = ModelLibrary(config, self.store, self.events, self.access, self.vetting, hooks=self.hooks)
         self.imports = ImportService(config, self.access, self.library, self.vetting)
         self.providers = ProviderRegistry(config, self.store, self.events, self.access, self.library, self.vault)
         self.health = HealthMonitor(config, self.store, self.events, self.providers)
@@ -99,8 +105,15 @@ class Shelf:
             self.configure,
         )  # fmt: skip
         self.downloads = DownloadManager(
-            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting
+            config, self.store, self.events, self.access, self.catalog, self.library, self.vetting, hooks=self.hooks
         )
+        self.registration = RegistrationService(
+            self.store, self.events, self.access, self.library, self.metadata, self.providers, self.compatibility,
+            self.profiles,
+        )  # fmt: skip
+        self.library.lent = self.registration
+        self.downloads.copying = self.registration.copies
+        self.downloads.worker.landed = self.imports.landed = self.registration.landed
         self.updates = UpdateService(self.events, self.access, self.catalog, self.library, self.downloads)
         self.sync = SyncService(self.access, self.library, self.downloads)
         self.bundles = BundleService(self.access, self.library, self.downloads, self.vetting, self.sync)
@@ -116,6 +129,9 @@ class Shelf:
         self.integration = IntegrationService(
             self.catalog, self.library, self.providers, self.health, self.compatibility
         )
+        adviser = Adviser(self.catalog, self.library, self.providers, self.profiles, self.compatibility)
+        self.selftest = SelfTest(config, self.access, self.providers, self.health, adviser)
+        self.support = Support(self)
         self.models_state = ModelsState()
         self.catalog_state = CatalogState()
         self.providers_state = ProvidersState()
@@ -127,6 +143,7 @@ class Shelf:
             self.events,
             self.access,
             self.vault,
+            self.hooks,
             self.catalog,
             self.metadata,
             self.vetting,
@@ -134,6 +151,7 @@ class Shelf:
             self.providers,
             self.health,
             self.compatibility,
+            RegistrationKeeper(self.registration, self.events, self.library, self.providers, self.health),
             self.downloads.worker,
             self.bundles.errands,
             self.catalog_sync,
@@ -198,6 +216,11 @@ class Shelf:
         Raises:
             ConfigError: no such setting, the value is not allowed, or the environment says otherwise.
         """
+        if key == "hooks.use":
+            raise ConfigError(
+                "Which hooks are loaded is not changed from here: they are programs that run on this machine.",
+                remedy=f"Who owns the account writes them into {self.config.file}.",
+            )
         await asyncio.to_thread(self.config.set, key, value)
         if (kept := self.config.get(key)) != value:
             raise ConfigError(

@@ -53,6 +53,7 @@ _SERVICES = {
     "events": N_("News between programs"),
     "access": N_("Logins and record of deeds"),
     "vault": N_("Saved keys"),
+    "hooks": N_("Rules and messages of others"),
     "catalog": N_("Search"),
     "catalog sync": N_("List of all models"),
     "metadata": N_("Facts of models"),

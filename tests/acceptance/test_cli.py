@@ -188,9 +188,16 @@ def test_json_errors_are_documents_too(terminal: Terminal) -> None:
 
 
 def test_the_self_test_walks_every_step(terminal: Terminal) -> None:
-    steps = terminal.json("test")
-    assert [step["status"] for step in steps] == ["passed"] * 11, steps
-    assert steps[-1]["name"] == "clean up"
+    file = terminal.folder / "report.html"
+    *steps, end = terminal.json("test", "--report", file)
+    journey = [step for step in steps if step["group"] == "journey"]
+    assert [step["status"] for step in journey] == ["passed"] * 11, steps
+    assert journey[-1]["name"] == "clean up"
+    own = {step["name"]: step["status"] for step in steps if step["group"] == "builtin"}
+    assert own == {"reachable": "passed", "key valid": "not run", "lists models": "passed", "answers": "not run"}
+    assert end["event"] == "done"
+    assert end["passed"]
+    assert "Nothing is red; 2 did not run." in file.read_text("utf-8")
 
 
 def test_doctor_and_its_bundle_hold_no_secret(terminal: Terminal, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """What a person sees and does, by names: the tests read like the journey."""
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 
-def row(page: Page, name: str) -> Locator:
+def row(page: Page, name: str | re.Pattern[str]) -> Locator:
     """The visible row of a list whose title is exactly this."""
     return page.locator(".item:visible").filter(has=page.get_by_text(name, exact=True))
 

@@ -68,7 +68,8 @@ class LlamaCppSimulator(ChatSimulator):
     `loading` has it answer everything with 503; `embeds` says whether it was started with --embeddings, `pools` whether
     with a pooling. `slow` is how often a router's list shows a model under way. `hub` is what it can fetch: after
     `PIECES` pieces, each at the `gate`, which with `stepwise` closes after each. `deaf` leaves the events out, `heard`
-    is set when somebody listens to them; `lost` has a download fail.
+    is set when somebody listens to them; `lost` has a download fail. What left its `models_dir` is gone after it read
+    that again, unless it never `forgets`.
     """
 
     router: bool = False
@@ -79,6 +80,7 @@ class LlamaCppSimulator(ChatSimulator):
     pools: bool = True
     slow: int = 1
     models_dir: Path | None = None
+    forgets: bool = True
     hub: dict[str, int] = field(default_factory=lambda: {"samples/tiny-GGUF:Q8_0": 4_000_000})
     deaf: bool = False
     lost: bool = False
@@ -162,8 +164,14 @@ class LlamaCppSimulator(ChatSimulator):
         return web.json_response({"data": listed, "object": "list"})
 
     def _reload(self) -> None:
-        for path in sorted(self.models_dir.iterdir()) if self.models_dir else []:
-            self.models.setdefault(path.stem, LlamaModel(path.stem, source="models_dir"))
+        if self.models_dir is None:
+            return
+        found = {path.stem for path in sorted(self.models_dir.iterdir()) if not path.name.startswith(".")}
+        gone = {name for name, model in self.models.items() if model.source == "models_dir"} - found
+        for name in gone if self.forgets else ():
+            del self.models[name]
+        for name in sorted(found):
+            self.models.setdefault(name, LlamaModel(name, source="models_dir"))
 
     def _move_on(self, model: LlamaModel) -> None:
         """What is under way is a step further after each look."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -71,11 +72,13 @@ class LmStudioSimulator(ChatSimulator):
 
     `age` is v1 (0.4 and later), v0 (0.3.6 and later) or openai: what a version has not it answers with 200 and an
     error. `jit` says whether a question loads a model. `denied` are the routes that the key has no permission for.
-    `catalogue` is what can be fetched, by size; a download has the states of `course`, one an ask.
+    What lies in `models_dir`, as publisher/model/file.gguf, it has; `catalogue` is what can be fetched, by size; a
+    download has the states of `course`, one an ask.
     """
 
     age: str = "v1"
     jit: bool = True
+    models_dir: Path | None = None
     models: dict[str, StudioModel] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     catalogue: dict[str, int] = field(default_factory=lambda: {"qwen/qwen3-4b": 2_000_000})
@@ -111,16 +114,23 @@ class LmStudioSimulator(ChatSimulator):
         said = f"Unexpected endpoint or method. ({request.method} {request.path})"
         return web.json_response({"error": said}, status=404 if self.age == "v1" else 200)
 
+    def _known(self) -> dict[str, StudioModel]:
+        """What it has, with what lies in its folder now."""
+        root = self.models_dir
+        found = [path for path in sorted(root.glob("*/*/*.gguf")) if path.exists()] if root else []
+        folder = {f"{path.parts[-3]}/{path.parts[-2]}".lower(): path for path in found}
+        return self.models | {key: StudioModel(key, publisher=path.parts[-3]) for key, path in folder.items()}
+
     async def _openai(self, _: web.Request) -> web.Response:
-        data = [{"id": key, "object": "model", "owned_by": "organization_owner"} for key in self.models]
+        data = [{"id": key, "object": "model", "owned_by": "organization_owner"} for key in self._known()]
         return web.json_response({"object": "list", "data": data})
 
     async def _v0(self, _: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [model.as_v0() for model in self.models.values()]})
+        return web.json_response({"object": "list", "data": [model.as_v0() for model in self._known().values()]})
 
     async def _v1(self, request: web.Request) -> web.Response:
         self._allowed(request)
-        return web.json_response({"models": [model.as_v1() for model in self.models.values()]})
+        return web.json_response({"models": [model.as_v1() for model in self._known().values()]})
 
     async def _load(self, request: web.Request) -> web.Response:
         self._allowed(request)

@@ -5,9 +5,10 @@ It answers a chat by counting words, so that a test sees the pieces in their ord
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -20,17 +21,18 @@ MOMENT = "2026-08-21T10:00:00.123456789+02:00"
 
 @dataclass
 class SimulatedModel:
-    """A model on its disk."""
+    """A model on its disk; `made` tells one from another of its name."""
 
     name: str
     size: int = 4_000_000
     family: str = "llama"
     quantisation: str = "Q4_K_M"
+    made: str = ""
 
     @property
     def digest(self) -> str:
         """A stable digest."""
-        return hashlib.sha256(self.name.encode()).hexdigest()
+        return hashlib.sha256((self.name + self.made).encode()).hexdigest()
 
     @property
     def details(self) -> dict[str, Any]:
@@ -58,12 +60,17 @@ class SimulatedModel:
 
 @dataclass
 class OllamaSimulator(Simulator):
-    """An Ollama without a model in it; `blobs` are what was uploaded, by digest, with their sizes."""
+    """An Ollama without a model in it; `blobs` are what was uploaded, by digest, with their sizes.
+
+    With a `store`, its folder on the disk, it keeps blobs and manifests there as the real one does: it has whatever
+    lies there, and a model that is deleted takes its bytes along unless another one has them.
+    """
 
     version: str = VERSION
     models: dict[str, SimulatedModel] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
     blobs: dict[str, int] = field(default_factory=dict)
+    store: Path | None = None
 
     def routes(self, router: web.UrlDispatcher) -> None:
         """Its own API."""
@@ -187,17 +194,54 @@ class OllamaSimulator(Simulator):
             return write.response
 
     async def _has_blob(self, request: web.Request) -> web.Response:
-        return web.Response(status=200 if request.match_info["digest"] in self.blobs else 404)
+        return web.Response(status=200 if self._blob_size(request.match_info["digest"]) is not None else 404)
+
+    def _blob(self, digest: str) -> Path | None:
+        return self.store / "blobs" / digest.replace(":", "-") if self.store else None
+
+    def _blob_size(self, digest: str) -> int | None:
+        place = self._blob(digest)
+        if place is not None:
+            return place.stat().st_size if place.exists() else None
+        return self.blobs.get(digest)
+
+    def _manifest(self, name: str) -> Path | None:
+        model, _, tag = name.rpartition(":")
+        space, _, model = model.rpartition("/")
+        folder = self.store / "manifests" / "registry.ollama.ai" / (space or "library") if self.store else None
+        return folder / model / tag if folder else None
+
+    def keep(self, name: str, digests: Iterable[str]) -> None:
+        """Write a model's manifest."""
+        if (place := self._manifest(_tagged(name))) is not None:
+            kind = "application/vnd.ollama.image.model"
+            layers = [{"mediaType": kind, "digest": digest, "size": self._blob_size(digest)} for digest in digests]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps({"schemaVersion": 2, "layers": layers}))
+
+    def _prune(self, name: str) -> None:
+        """Forget a manifest, and the blobs that no other one names."""
+        if (place := self._manifest(name)) is None or self.store is None or not place.exists():
+            return
+        gone = {layer["digest"] for layer in json.loads(place.read_text())["layers"]}
+        place.unlink()
+        kept = [file.read_text() for file in (self.store / "manifests").rglob("*") if file.is_file()]
+        for digest in gone:
+            if (blob := self._blob(digest)) is not None and not any(digest in text for text in kept):
+                blob.unlink(missing_ok=True)
 
     async def _take_blob(self, request: web.Request) -> web.Response:
-        digest, size = hashlib.sha256(), 0
+        digest, size, whole = hashlib.sha256(), 0, bytearray()
         async for piece in request.content.iter_any():
             digest.update(piece)
             size += len(piece)
+            whole += piece if self.store else b""
         named = request.match_info["digest"]
         if named != f"sha256:{digest.hexdigest()}":
             return web.json_response({"error": "digest mismatch"}, status=400)
         self.blobs[named] = size
+        if (place := self._blob(named)) is not None:
+            place.write_bytes(whole)
         return web.Response(status=201)
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
@@ -205,9 +249,10 @@ class OllamaSimulator(Simulator):
         files = body.get("files") or {}
         if not files and not body.get("from"):
             return web.json_response({"error": "neither 'from' or 'files' was specified"}, status=400)
-        if any(digest not in self.blobs for digest in files.values()):
+        if any(self._blob_size(digest) is None for digest in files.values()):
             return web.json_response({"error": "one or more blobs not found"}, status=400)
-        size = sum(self.blobs[digest] for digest in files.values())
+        size = sum(self._blob_size(digest) or 0 for digest in files.values())
+        self.keep(body["model"], files.values())
         if body.get("stream") is False:
             self.add(body["model"], size=size)
             return web.json_response({"status": "success"})
@@ -226,6 +271,7 @@ class OllamaSimulator(Simulator):
         model = self._find(request)
         del self.models[model.name]
         self.loaded.discard(model.name)
+        self._prune(model.name)
         return web.Response()
 
     def _find(self, request: web.Request) -> SimulatedModel:

@@ -22,10 +22,12 @@ from modelshelf.cli import (
     catalog,
     fetch,
     find,
+    hooks,
     judge,
     manage,
     profiles,
     queue,
+    registration,
     secrets,
     sources,
     sync,
@@ -51,7 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, profiles, account, secrets, manage,
+    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, registration, profiles, account,
+    secrets, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

@@ -152,6 +152,8 @@ def _report(job: "Job", as_json: bool) -> int:
             | {k: job.result.get(k) for k in keys}
         )
         output.line(f"{job.repo} is in the library: {job.result.get('path')}")
+        for one in job.result.get("registrations", ()):
+            output.line(f"{one['provider']} has it as {one['name']}: {one['status']}.")
         return 0
     output.document(
         {"event": "failed", "status": job.status.value, "error": job.error or job.detail, "remedy": job.remedy}
@@ -233,6 +235,11 @@ def remove(
     async def work(shelf: "Shelf") -> None:
         plan = await shelf.library.removal(model)
         if not yes and not as_json:
+            breaks = await shelf.registration.breaks(model)
+            for item in breaks.registrations:
+                output.line(f"{item.provider} has it as {item.name}: it is taken back.")
+            for profile in breaks.profiles:
+                output.line(f"The profile @{profile} loses its model.")
             for user in plan.used_by:
                 output.line(f"Also used by: {user}")
             typer.confirm(f"Remove {plan.repo} and free {file_size(plan.freed)}?", abort=True)

@@ -1,6 +1,7 @@
 """status, test, doctor, config: whether all is well, and how to mend it."""
 
 import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from modelshelf.cli.output import Output, duration, file_size
 from modelshelf.cli.shared import Json, with_shelf, writing_to
 
 if TYPE_CHECKING:
+    from modelshelf.integration import Report, Step
     from modelshelf.shelf import Shelf
 
 config = typer.Typer(help="The settings.", no_args_is_help=True, rich_markup_mode=None)
@@ -60,35 +62,66 @@ def status(as_json: Json = False) -> None:
 
 
 def self_test(
-    report: Annotated[Path | None, typer.Option(help="Also write the report as JSON to this file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write the report to this file: as HTML if it ends in .html, else as JSON.")
+    ] = None,
+    paid: Annotated[bool, typer.Option("--paid", help="Ask providers that cost money for an answer, too.")] = False,
+    load: Annotated[bool, typer.Option("--load", help="Load a local provider's smallest model for an answer.")] = False,
+    sample_only: Annotated[bool, typer.Option("--sample-only", help="Leave your own providers out.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Prove that it works here: find, judge, download, verify, scan, load and ask a sample, then clean up."""
-    import asyncio
+    """Prove that it works here: a sample from search to answer, then your own providers; with what could be better.
 
-    from modelshelf.integration import IntegrationTest
+    Exits with 0 when nothing is red (what did not run is not), else as the first red step's error says.
+    """
+    import asyncio
+    import os
+
+    from modelshelf.integration import Report
+    from modelshelf.integration.own import Wish
+    from modelshelf.integration.testing import hermetic
 
     output = Output(as_json)
 
-    async def work() -> list[Any]:
-        steps = []
-        async with aclosing(IntegrationTest().run()) as results:
-            async for step in results:
-                steps.append(step)
-                output.document(step.as_dict())
-                output.line(f"{step.status:8} {step.name:28} {step.seconds:5.2f} s  {step.evidence or step.error}")
-                if step.remedy:
-                    output.line(f"         {step.remedy}")
-        return steps
+    async def follow(run: "AsyncGenerator[Step | Report, None]") -> "Report":
+        async with aclosing(run) as results:
+            async for found in results:
+                if isinstance(found, Report):
+                    return found
+                output.document(found.as_dict())
+                output.line(_step_line(found))
+                if found.remedy:
+                    output.line(f"         {found.remedy}")
+        raise AssertionError("a self-test ends with its report")
 
-    steps = asyncio.run(work())
+    # The sample's journey is walked even where the person's own home cannot be opened.
+    found = (
+        asyncio.run(follow(hermetic(os.environ)))
+        if sample_only
+        else with_shelf(lambda shelf: follow(shelf.selftest.run(Wish(paid, load))))
+    )
+    output.document({"event": "done", **{k: v for k, v in found.as_dict().items() if k != "steps"}})
+    for one in found.advice:
+        output.line(f"better   {one.detail} {one.remedy}")
     if report:
-        import json
+        _write(report, found)
+    if not found.passed:
+        raise typer.Exit(found.exit_code)
 
-        with writing_to(report):
-            report.write_text(json.dumps([step.as_dict() for step in steps], indent=2), "utf-8")
-    if any(step.status != "passed" for step in steps):
-        raise typer.Exit(1)
+
+def _step_line(step: "Step") -> str:
+    name = step.name if step.group == "journey" else f"{step.group}: {step.name}"
+    return f"{step.status:8} {name:28} {step.seconds:5.2f} s  {step.evidence or step.error}"
+
+
+def _write(file: Path, report: "Report") -> None:
+    import json
+
+    from modelshelf.integration.html import to_html
+
+    html = file.suffix.lower() in {".html", ".htm"}
+    with writing_to(file):
+        file.write_text(to_html(report) if html else json.dumps(report.as_dict(), indent=2), "utf-8")
 
 
 def doctor(
@@ -105,7 +138,7 @@ def doctor(
     document: dict[str, Any] = {"checks": [finding.as_dict() for finding in findings]}
     if bundle:
         with writing_to(Path.cwd()):
-            document["bundle"] = support_bundle(findings, Path.cwd())
+            document["bundle"] = support_bundle(findings, Path.cwd(), _errors())
     output.document(document)
     for finding in findings:
         output.line(f"{finding.status:5} {finding.name:18} {finding.detail}")
@@ -115,6 +148,17 @@ def doctor(
         output.line(f"Support file without secrets: {document['bundle']}")
     if any(finding.status == "wrong" for finding in findings):
         raise typer.Exit(1)
+
+
+def _errors() -> "Sequence[Mapping[str, Any]]":
+    """The last errors of this home; none where it cannot be opened: the checks say why."""
+    from modelshelf.errors import ModelshelfError
+    from modelshelf.integration.support import last_errors
+
+    try:
+        return with_shelf(last_errors)
+    except ModelshelfError:
+        return ()
 
 
 @config.command("show")

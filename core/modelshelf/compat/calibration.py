@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from modelshelf.compat.machine import Machine
@@ -77,6 +78,10 @@ class Calibration:
         own = self._chats.get((engine, model))
         return median(one.rate for one in own) if own else None
 
+    async def newest(self, engine: str, models: Collection[str]) -> datetime | None:
+        """When one of these was last timed on an engine, on whatever machine; None if none ever was."""
+        return await self._store.read(_newest, engine, sorted(models))
+
     def load_rate(self, engine: str) -> float | None:
         """Bytes per second at which an engine loads models; None if none was timed."""
         found = self._loads.get(engine)
@@ -113,6 +118,14 @@ def _read(session: Session, machine: str) -> list[Measurement]:
     query = select(MeasurementRow).where(MeasurementRow.machine == machine).order_by(MeasurementRow.id.desc())
     rows = session.scalars(query.limit(KEPT)).all()
     return [Measurement(row.engine, row.model, row.deed, row.rate, row.moved) for row in reversed(rows)]
+
+
+def _newest(session: Session, engine: str, models: Sequence[str]) -> datetime | None:
+    query = select(func.max(MeasurementRow.at))
+    found: datetime | None = session.scalar(
+        query.where(MeasurementRow.engine == engine, MeasurementRow.model.in_(models))
+    )
+    return found
 
 
 def _add(session: Session, machine: str, one: Measurement) -> None:

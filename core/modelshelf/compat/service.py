@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.catalog.types import RepoCard, RepoDetail
@@ -21,7 +22,7 @@ from modelshelf.compat.places import Places
 from modelshelf.compat.subjects import Subject, Subjects
 from modelshelf.compat.types import RECOMMENDED_FROM, Compatibility, Fix, RankedFile, Settings
 from modelshelf.errors import ModelshelfError
-from modelshelf.ids import ModelId
+from modelshelf.ids import ModelId, split_served
 from modelshelf.metadata.abilities import known_abilities
 from modelshelf.metadata.listed import of_card
 
@@ -245,6 +246,17 @@ class CompatibilityService:
         found = [await self._answer(subject, provider, _Asked()) for provider in self._places.enabled]
         good = [one for one in found if one.available and (one.score or 0) >= RECOMMENDED_FROM]
         return tuple(sorted(good, key=lambda one: one.score or 0, reverse=True)[:limit])
+
+    async def last_used(self, model: str) -> datetime | None:
+        """When `provider/model` was last loaded or asked here, as far as it was timed; None if it never was.
+
+        Raises:
+            NotFound: there is no such provider or model.
+        """
+        await self._places.refresh()
+        config = self._places.config(split_served(model)[0])
+        subject = await self._subjects.find(model)
+        return await self.calibration.newest(config.kind, {subject.key, model})
 
     async def rank(
         self, detail: RepoDetail, provider: str = BUILTIN, *, machine: Machine | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -16,7 +16,7 @@ from modelshelf.downloads import jobs, rows
 from modelshelf.downloads.limits import Allowance
 from modelshelf.downloads.names import check_names
 from modelshelf.downloads.pace import Pace
-from modelshelf.downloads.plan import check_disk, make_plan, measure, readable, to_json
+from modelshelf.downloads.plan import about, check_disk, make_plan, measure, readable, to_json
 from modelshelf.downloads.rows import Pending
 from modelshelf.downloads.steering import Steering
 from modelshelf.downloads.transfer import SMALL
@@ -24,6 +24,8 @@ from modelshelf.downloads.types import BatchPlan, Copy, DownloadPlan, JobStatus,
 from modelshelf.downloads.worker import Worker
 from modelshelf.errors import GatedRepository, ModelshelfError, NotSignedIn
 from modelshelf.events import EventBus, JobChanged
+from modelshelf.hooks import Hooks
+from modelshelf.hooks.spec import BEFORE_DOWNLOAD
 from modelshelf.ids import ModelId
 from modelshelf.network import Network
 from modelshelf.store import Store
@@ -44,8 +46,13 @@ class Clock(Protocol):
         ...
 
 
+Copying = Callable[[DownloadPlan], Awaitable[Sequence[Copy]]]
+
+
 class DownloadManager(Steering):
     """Download jobs of this home, whichever process runs them. `worker` is what runs them in this one.
+
+    `copying` tells of a plan which places will hold it once more without anybody being asked.
 
     `clock` and `zone` (by default this machine's) are what the hours and days of the budget go by.
     """
@@ -63,12 +70,14 @@ class DownloadManager(Steering):
         pace: Pace | None = None,
         clock: Clock | None = None,
         zone: tzinfo | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
-        pace = pace or Pace()
+        pace, self._hooks = pace or Pace(), hooks or Hooks()
         self.allowance = Allowance(config, store, catalog, clock, zone)
-        worker = Worker(config, store, events, catalog, library, vetting, pace, self.allowance)
+        worker = Worker(config, store, events, catalog, library, vetting, pace, self.allowance, self._hooks)
         super().__init__(config, store, events, access, worker, pace)
         self._catalog = catalog
+        self.copying: Copying | None = None
 
     async def plan(
         self,
@@ -103,9 +112,11 @@ class DownloadManager(Steering):
         wanted = order.files or ((name.file,) if name.file else ())
         pending = await self._store.read(rows.pending)
         others = [*await asyncio.to_thread(readable, pending.begun), *after]
-        return await asyncio.to_thread(
-            make_plan, detail, place.name, wanted, self.worker.places, others, pending.untouched, copies
-        )
+        places = self.worker.places
+        plan = await asyncio.to_thread(make_plan, detail, place.name, wanted, places, others, pending.untouched, copies)
+        if copies or self.copying is None or not (found := await self.copying(plan)):
+            return plan
+        return await asyncio.to_thread(measure, replace(plan, copies=tuple(found)), places, others, pending.untouched)
 
     async def plan_batch(self, orders: Sequence[Order]) -> BatchPlan:
         """What several downloads would fetch together; every plan counts what those before it will write.
@@ -128,6 +139,7 @@ class DownloadManager(Steering):
                 plan = await self._plan(order, after=plans)
                 if plan.gated and plan.missing:
                     await self._check_gate(plan)
+                await self._hooks.ask(BEFORE_DOWNLOAD, about(plan))
             except ModelshelfError as error:
                 refused.append(Refused(order, str(error), error.remedy))
             else:
@@ -149,7 +161,7 @@ class DownloadManager(Steering):
         """Start a download and return its id; that of the job which fetches the same files already, if there is one.
 
         Raises:
-            As `plan`; GatedRepository: its publisher wants to be asked first; NotEnoughDisk.
+            As `plan`; GatedRepository: its publisher wants to be asked first; NotEnoughDisk; Vetoed by a hook.
         """
         order = Order(model, tuple(files), source, revision)
         return await self._begin(await self._plan(order, copies), _asked(order), priority)
@@ -179,7 +191,7 @@ class DownloadManager(Steering):
         """Start a download by its plan, for example one with `pinned` files or `refs` of its own; returns its id.
 
         Raises:
-            GatedRepository, NotEnoughDisk, FolderNotWritable.
+            GatedRepository, NotEnoughDisk, FolderNotWritable, Vetoed.
         """
         pending: Pending = await self._store.read(rows.pending)
         others = await asyncio.to_thread(readable, pending.begun)
@@ -191,7 +203,8 @@ class DownloadManager(Steering):
         return await self._add(plan, revision, priority)
 
     async def _check(self, plan: DownloadPlan) -> None:
-        """Raises NotEnoughDisk or GatedRepository: better now than after hours in the queue."""
+        """Raises NotEnoughDisk, GatedRepository or Vetoed: better now than after hours in the queue."""
+        await self._hooks.ask(BEFORE_DOWNLOAD, about(plan))
         if plan.missing:
             check_disk(plan)
             if plan.gated:

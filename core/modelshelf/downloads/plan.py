@@ -171,3 +171,17 @@ def _allocated(part: Path) -> int:
         return part.stat().st_blocks * 512
     except OSError:
         return 0
+
+
+def about(plan: DownloadPlan) -> dict[str, Any]:
+    """What hooks are told of a download that is about to begin."""
+    return {
+        "model": f"{plan.source}:{plan.repo}@{plan.commit}",
+        "source": plan.source,
+        "repo": plan.repo,
+        "commit": plan.commit,
+        "files": [{"path": file.path, "size": file.size} for file in plan.files],
+        "total": plan.total,
+        "licence": plan.licence,
+        "gated": plan.gated,
+    }

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelshelf.downloads import refs
 from modelshelf.downloads.cache import RepoCache, blob_name
@@ -61,6 +61,33 @@ class Progress:
         return time.monotonic() - self.began if self.took is None else self.took
 
 
+class Registered(Protocol):
+    """What became of a model with a provider."""
+
+    @property
+    def provider(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What it calls the model."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Where that stands."""
+        ...
+
+
+class Landed(Protocol):
+    """Told of a commit that is in the library; it fails for nobody's sake."""
+
+    async def __call__(self, repo: str, commit: str, /) -> Sequence[Registered]:
+        """Who has it now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What every job works with."""
@@ -73,6 +100,7 @@ class Tools:
     places: Places
     numbers: TransferLog
     connections: int = 4
+    landed: Landed | None = None
 
 
 class JobRun:
@@ -124,10 +152,19 @@ class JobRun:
         await in_thread(tools.pool, _forget, arrivals)
         await tools.library.record([self._row(arrival) for arrival in arrivals])
         return {
+            "registrations": await self._register(),
             "commit": self.plan.commit,
             "path": str(snapshot),
             "files": [{"name": a.path, "sha256": a.sha256, "size": a.size} for a in arrivals],
         }
+
+    async def _register(self) -> list[dict[str, Any]]:
+        """Give the model to whoever is given models by itself: what became of each."""
+        if self._tools.landed is None:
+            return []
+        self.progress.status = JobStatus.REGISTERING
+        found = await self._tools.landed(self.plan.repo, self.plan.commit)
+        return [{"provider": one.provider, "name": one.name, "status": str(one.status)} for one in found]
 
     async def _arrivals(self) -> list[Arrival]:
         """Every planned file with its bytes verified, one transfer for files that are the same bytes.

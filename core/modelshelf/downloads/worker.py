@@ -18,12 +18,15 @@ from modelshelf.downloads.numbers import TransferLog
 from modelshelf.downloads.pace import HostGates, Pace, RateLimit
 from modelshelf.downloads.part import discard_part
 from modelshelf.downloads.plan import Places, from_json, readable
-from modelshelf.downloads.run import JobRun, Tools
+from modelshelf.downloads.run import JobRun, Landed, Tools
 from modelshelf.downloads.tally import Tally, beat, count, end
 from modelshelf.downloads.transfer import Means
-from modelshelf.downloads.types import RUNNING, DownloadPlan, JobStatus
+from modelshelf.downloads.types import ENDED, RUNNING, DownloadPlan, JobStatus
 from modelshelf.errors import Blocked, DownloadError, ModelshelfError, NeedsReview, StoreError
 from modelshelf.events import EventBus, JobChanged, JobProgress
+from modelshelf.hooks import Hooks
+from modelshelf.hooks.deliveries import told_of
+from modelshelf.hooks.spec import AFTER_DOWNLOAD
 from modelshelf.network import Network
 from modelshelf.store import Store
 from modelshelf.store.tables import JobRow
@@ -57,7 +60,9 @@ class Worker:
         vetting: "VettingService",
         pace: Pace,
         allowance: Allowance,
+        hooks: Hooks | None = None,
     ) -> None:
+        self._hooks = hooks or Hooks()
         self.me = jobs.identity()
         self.live: dict[str, JobProgress] = {}
         self.runs: dict[str, JobRun] = {}
@@ -70,6 +75,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._tools: Tools | None = None
+        self.landed: Landed | None = None
 
     async def start(self) -> None:
         """Begin to take jobs; those that a process left behind go on."""
@@ -276,6 +282,8 @@ class Worker:
                 if kept is JobStatus.CANCELLED is not status:
                     await self.discard(row)
                 self._events.publish(JobChanged(job=row.id, status=kept.value))
+                if kept in ENDED:
+                    await self._hooks.tell(AFTER_DOWNLOAD, told_of(await self._store.read(rows.get, row.id)))
             return
 
     async def discard(self, row: JobRow) -> None:
@@ -289,7 +297,8 @@ class Worker:
         settings = self._config.config.downloads
         limit.fallback = settings.max_job_rate_mb * 1e6
         means = replace(self._tools.means, limit=limit)
-        return replace(self._tools, means=means, connections=settings.connections_per_file, places=self.places)
+        return replace(self._tools, means=means, connections=settings.connections_per_file, places=self.places,
+                       landed=self.landed)  # fmt: skip
 
 
 def discard(places: Places, plan: DownloadPlan) -> None:

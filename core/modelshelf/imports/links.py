@@ -4,18 +4,12 @@ import errno
 import os
 import shutil
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 from modelshelf.errors import DownloadError
 from modelshelf.imports.types import How
+from modelshelf.reflinks import reflink
 
-try:
-    import fcntl
-except ImportError:  # Windows has no reflinks to ask for
-    fcntl = None  # type: ignore[assignment]
-
-_CLONE = 0x40049409  # FICLONE of Linux
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
@@ -45,9 +39,7 @@ def duplicate(source: Path, target: Path) -> How:
         OSError: the source cannot be read or the target not be written.
     """
     with source.open("rb") as reading, target.open("xb") as writing:
-        if fcntl is not None:
-            with suppress(OSError):
-                fcntl.ioctl(writing.fileno(), _CLONE, reading.fileno())
-                return "reflink"
+        if reflink(reading, writing):
+            return "reflink"
         shutil.copyfileobj(reading, writing, 4 * 2**20)
     return "copy"

@@ -16,6 +16,7 @@ from modelshelf.downloads.hashing import Digest, hash_file
 from modelshelf.downloads.landing import Arrival, land
 from modelshelf.downloads.names import check_names
 from modelshelf.downloads.part import disk_errors
+from modelshelf.downloads.run import Landed
 from modelshelf.errors import Blocked, ChecksumMismatch, DownloadError, ModelshelfError, NeedsReview, Unreachable
 from modelshelf.imports.find import find
 from modelshelf.imports.links import duplicate, hard_link
@@ -42,6 +43,7 @@ class ImportService:
         self._config = config
         self._library = library
         self._vetting = vetting
+        self.landed: Landed | None = None
 
     async def run(self, path: Path, repo: str = "") -> AsyncGenerator[Imported, None]:
         """Import every model at a path; `repo` names the one that is there. What became of each, in order.
@@ -89,6 +91,8 @@ class ImportService:
         refs = [name for name in model.refs or ("main",) if not cache.ref(name).exists()]
         snapshot = await asyncio.to_thread(land, cache, commit, arrivals, refs, work)
         await self._library.record([_row(model.repo, commit, arrival) for arrival in arrivals])
+        if self.landed is not None:
+            await self.landed(model.repo, commit)
         files = tuple(ImportedFile(a.path, a.sha256, a.size, how) for a, how in taken)
         return Imported(
             model.repo, "done", model.kind, commit, snapshot, files, skipped=model.skipped, missing=model.missing

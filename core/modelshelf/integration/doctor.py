@@ -1,156 +1,162 @@
-"""What is wrong and how to mend it, found by trying; and a support file without secrets."""
+"""What is wrong and how to mend it, found by trying."""
 
 import asyncio
-import json
-import os
-import platform
-import re
-import shutil
-import sys
-import tempfile
-import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelshelf import __version__
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from modelshelf.config import ConfigManager
+from modelshelf.downloads.plan import Places, readable
+from modelshelf.downloads.types import JobStatus
 from modelshelf.errors import ModelshelfError
-from modelshelf.vault import redaction
+from modelshelf.hooks.service import FAILED as HOOK_FAILED
+from modelshelf.integration.check import NOTE, WELL, WRONG, Check
+from modelshelf.integration.places import on_disk, orphans
+from modelshelf.integration.surroundings import around, python
+from modelshelf.store.tables import JobRow, now
 
 if TYPE_CHECKING:
+    from modelshelf.catalog.index import IndexStatus
+    from modelshelf.shelf import Shelf
     from modelshelf.vault import VaultStatus
 
-LOW_DISK = 5_000_000_000
-LOG_TAIL = 200_000
-_SECRET = re.compile(r"(hf_|sk-|key-|Bearer\s+|token=|#)[A-Za-z0-9_\-.]{8,}|[A-Za-z0-9_\-]{40,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: status is well | note | wrong."""
-
-    name: str
-    status: str
-    detail: str
-    remedy: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """As JSON."""
-        return {"name": self.name, "status": self.status, "detail": self.detail, "remedy": self.remedy}
+LEFT_OUT = frozenset({"health", "downloads", "catalog sync", "state", "hooks"})
+OLD_CATALOGUE = timedelta(days=7)
+RECENT = timedelta(days=7)
+HUNG = timedelta(minutes=10)
+LOOKED_AT = 1000
+# A job of these may go on, or be tried again: its part files are still of use.
+_KEPT = frozenset(JobStatus) - {JobStatus.DONE, JobStatus.CANCELLED}
+_WORKED_ON = ("planning", "transferring", "verifying", "vetting", "landing", "registering")
 
 
 async def diagnose(config: ConfigManager | None = None) -> list[Check]:
     """Try everything that must work here, and say what does not."""
-    checks = [_python()]
     try:
-        config = config or ConfigManager()
+        config = config or await asyncio.to_thread(ConfigManager)
     except ModelshelfError as error:
-        return [*checks, Check("settings", "wrong", error.message, error.remedy)]
-    checks.append(Check("settings", "well", str(config.file) if config.file.exists() else "defaults"))
-    checks += await asyncio.to_thread(_folders, config)
-    return checks + await _services(config)
+        return [python(), Check("settings", WRONG, error.message, error.remedy)]
+    checks = [*await around(config), *await asyncio.to_thread(on_disk, config)]
+    return checks + await _opened(config)
 
 
-def support_bundle(checks: Sequence[Check], folder: Path) -> Path:
-    """Write what a helper needs to know, without secrets, into a zip file in `folder`."""
-    file = folder / f"modelshelf-support-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip"
-    facts = {
-        "modelshelf": __version__,
-        "python": sys.version,
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in ("panel", "bokeh", "huggingface-hub", "xllamacpp", "sqlalchemy")},
-        "environment": sorted(name for name in os.environ if name.startswith(("MODELSHELF_", "HF_"))),
-        "checks": [check.as_dict() for check in checks],
-    }
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-        bundle.writestr("report.json", redact(json.dumps(facts, indent=2)))
-        for log in _logs():
-            bundle.writestr(f"logs/{log.name}", redact(log.read_text("utf-8", "replace")[-LOG_TAIL:]))
-    return file
-
-
-def redact(text: str) -> str:
-    """The text without anything that looks like a key or a token, and without the home folder's name."""
-    return _SECRET.sub("(redacted)", redaction.redact(text).replace(str(Path.home()), "~"))
-
-
-def _logs() -> Iterable[Path]:
-    try:
-        return sorted(ConfigManager().paths.logs.glob("*.log"))
-    except (ModelshelfError, OSError):
-        return ()
-
-
-def _python() -> Check:
-    return Check("python", "well", f"{platform.python_version()} on {platform.system()}, Modelshelf {__version__}")
-
-
-def _folders(config: ConfigManager) -> list[Check]:
-    paths = config.paths
-    checks = []
-    for name, folder in (("home", paths.home), ("library", paths.cache)):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            remedy = "Give yourself write permission there, or choose another folder (MODELSHELF_HOME, HF_HOME)."
-            checks.append(Check(name, "wrong", f"{folder} cannot be written: {error.strerror}.", remedy))
-            continue
-        free = shutil.disk_usage(folder).free
-        status, remedy = ("well", "") if free > LOW_DISK else ("note", "Free some space before the next download.")
-        checks.append(Check(name, status, f"{folder}, {free / 1e9:.1f} GB free", remedy))
-    return checks
-
-
-async def _services(config: ConfigManager) -> list[Check]:
+async def _opened(config: ConfigManager) -> list[Check]:
     from modelshelf.shelf import open_shelf
 
-    checks: list[Check] = []
-    async with open_shelf(config=config, without=frozenset({"health", "downloads", "catalog sync", "state"})) as shelf:
-        failed = (service for service in shelf.services.values() if service.status == "failed")
-        checks.extend(Check(service.name, "wrong", service.error, service.remedy) for service in failed)
+    async with open_shelf(config=config, without=LEFT_OUT) as shelf:
+        failed = [service for service in shelf.services.values() if service.status == "failed"]
+        checks = [Check(service.name, WRONG, service.error, service.remedy) for service in failed]
         if shelf.services["store"].status == "failed":
             return checks
-        checks.append(Check("database", "well", str(config.paths.database)))
-        if shelf.services["vault"].status == "running":
-            checks.append(_secrets(await shelf.vault.status()))
-        answer = await shelf.catalog.find("", limit=1)
-        checks += [_source(report) for report in answer.sources]
-        enabled = [provider.id for provider in await shelf.providers.list() if provider.enabled]
-        looks = await asyncio.gather(*(shelf.health.check(provider) for provider in enabled))
-        checks.extend(_provider(provider, look) for provider, look in zip(enabled, looks, strict=True))
-    return checks
+        return checks + await examine(shelf)
+
+
+async def examine(shelf: "Shelf") -> list[Check]:
+    """What an open shelf can say of itself: secrets, sources, providers, jobs, hooks, the catalogue."""
+    checks: list[Check] = []
+    if shelf.services["vault"].status == "running":
+        checks.append(_secrets(await shelf.vault.status()))
+    answer = await shelf.catalog.find("", limit=1)
+    checks += [_source(report) for report in answer.sources]
+    checks.append(_catalogue(await shelf.catalog.index.status(), shelf.config.config.catalog.sync))
+    checks += await _providers(shelf)
+    checks += await _jobs(shelf)
+    return checks + await _hooks(shelf)
 
 
 def _secrets(status: "VaultStatus") -> Check:
     if status.state == "empty":
-        return Check("secrets", "well", "none saved")
+        return Check("secrets", WELL, "none saved")
     if status.state == "well":
-        return Check("secrets", "well", f"{status.secrets} saved, the master key is in {status.place}")
+        return Check("secrets", WELL, f"{status.secrets} saved, the master key is in {status.place}")
     if status.state == "closed":
-        return Check("secrets", "wrong", status.error, status.remedy)
-    return Check("secrets", "wrong", f"damaged: {', '.join(status.damaged)}", "Save them anew.")
+        return Check("secrets", WRONG, status.error, status.remedy)
+    return Check("secrets", WRONG, f"damaged: {', '.join(status.damaged)}", "Save them anew.")
 
 
 def _source(report: Any) -> Check:
     """A source that is down is a note, not a fault: the others go on."""
     if report.status == "failed":
-        return Check(f"source {report.source}", "note", report.error, report.remedy)
-    return Check(f"source {report.source}", "well", f"{report.label}: {report.status}")
+        return Check(f"source {report.source}", NOTE, report.error, report.remedy)
+    return Check(f"source {report.source}", WELL, f"{report.label}: {report.status}")
+
+
+def _catalogue(status: "IndexStatus", sync: str) -> Check:
+    if not status.generation or status.made is None:
+        remedy = "" if sync == "off" else "`modelshelf catalog sync` makes it; until then sources are asked."
+        return Check("catalogue", WELL if sync == "off" else NOTE, "There is no list of all models yet.", remedy)
+    age = datetime.now(UTC) - status.made
+    told = f"{status.rows:,} models, {age.days} days old"
+    if age > OLD_CATALOGUE:
+        return Check("catalogue", NOTE, f"{told}.", "`modelshelf catalog sync` brings it up to date.")
+    return Check("catalogue", WELL, told)
+
+
+async def _providers(shelf: "Shelf") -> list[Check]:
+    enabled = [provider.id for provider in await shelf.providers.list() if provider.enabled]
+    looks = await asyncio.gather(*(shelf.health.check(provider) for provider in enabled))
+    return [_provider(provider, look) for provider, look in zip(enabled, looks, strict=True)]
 
 
 def _provider(provider: str, look: Any) -> Check:
-    status = {"well": "well", "slow": "note"}.get(look.status.value, "wrong" if provider == "builtin" else "note")
+    status = {"well": WELL, "slow": NOTE}.get(look.status.value, WRONG if provider == "builtin" else NOTE)
     return Check(f"provider {provider}", status, f"{look.status.value} {look.detail}".strip(), look.remedy)
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+async def _jobs(shelf: "Shelf") -> list[Check]:
+    rows = await shelf.store.read(_open_jobs)
+    places = Places(shelf.config.paths.cache, shelf.config.paths.parts)
+
+    def look() -> Check:
+        expected = frozenset(places.part(plan, file) for plan in readable(rows) for file in plan.files)
+        return orphans(places.parts, expected)
+
+    return [*_leases(rows), await asyncio.to_thread(look)]
+
+
+def _open_jobs(session: Session) -> Sequence[JobRow]:
+    return session.scalars(select(JobRow).where(JobRow.status.in_(sorted(_KEPT)))).all()
+
+
+def _leases(rows: Sequence[JobRow]) -> Iterator[Check]:
+    late = [row for row in rows if row.status in _WORKED_ON and row.lease_until and row.lease_until < now() - HUNG]
+    if late:
+        yield Check(
+            "downloads",
+            NOTE,
+            f"{len(late)} were left by a process that is gone, for example of {late[0].repo}.",
+            "They go on by themselves when Modelshelf runs: `modelshelf serve` or `modelshelf queue`.",
+        )
+    else:
+        yield Check("downloads", WELL, "none was left behind")
+
+
+async def _hooks(shelf: "Shelf") -> list[Check]:
+    hooks = await shelf.hooks.listed()
+    broken = [
+        Check("hooks", WRONG, f"{hook.name} cannot be loaded: {hook.error}.", "Mend it, or add it to hooks.off.")
+        for hook in hooks
+        if hook.error
+    ]
+    webhooks = [Check("webhooks", WRONG, hook.problem) for hook in shelf.hooks.webhooks() if hook.problem]
+    return [*broken, *_failed_hooks(await shelf.access.audit(LOOKED_AT)), *webhooks, *await _messages(shelf)]
+
+
+def _failed_hooks(entries: Sequence[dict[str, Any]]) -> Iterator[Check]:
+    since = now() - RECENT
+    failed = [entry for entry in entries if entry["action"] == HOOK_FAILED and entry["at"] > since]
+    if failed:
+        names = ", ".join(sorted({entry["target"] for entry in failed}))
+        detail = f"{len(failed)} times within a week ({names}): {failed[0]['detail']}."
+        yield Check("hooks that failed", NOTE, detail, "Mend the hook, or add it to hooks.off in the settings.")
+
+
+async def _messages(shelf: "Shelf") -> list[Check]:
+    lost = [one for one in await shelf.hooks.deliveries(LOOKED_AT) if one.status == "given up"]
+    if not lost:
+        return []
+    remedy = "Mend what receives them; `modelshelf hooks retry` sends those of the last day again."
+    return [Check("messages", NOTE, f"{len(lost)} did not reach {lost[0].webhook}: {lost[0].answer}", remedy)]

@@ -42,10 +42,11 @@ def plan(
     cache: Path,
     *,
     environ: Mapping[str, str],
+    lent: Mapping[Inode, int] | None = None,
 ) -> Deletion:
     """What deleting these commits of a repository, or these files of them, takes.
 
-    `environ` tells where Ollama keeps its files.
+    `environ` tells where Ollama keeps its files; `lent` how many names of a file we made elsewhere, which go with it.
 
     Raises:
         UsageError: the repository's folder is a link to another place.
@@ -63,8 +64,9 @@ def plan(
     kept = {use.file.blob for use in staying}
     blobs = {use.file.blob for use in doomed if use.file.blob != use.file.file} - kept
     going = [use.file for use in doomed if use.file.blob not in kept]
-    users = _used_by(doomed, staying, environ)
-    removal = Removal(repo, tuple(sorted(commits)), _freed(going, staying), users, tuple(sorted(files)))
+    users = _used_by(doomed, staying, environ, lent or {})
+    freed = _freed(going, staying, lent or {})
+    removal = Removal(repo, tuple(sorted(commits)), freed, users, tuple(sorted(files)))
     snapshots = [item for item in found.snapshots if item.commit in commits]
     return Deletion(removal, _strategy(found, snapshots, blobs, doomed if files else [], removal, cache))
 
@@ -136,17 +138,19 @@ def _uses(repos: Repos) -> list[_Use]:
     ]
 
 
-def _freed(going: Iterable[CachedFile], staying: Iterable[_Use]) -> int:
+def _freed(going: Iterable[CachedFile], staying: Iterable[_Use], lent: Mapping[Inode, int]) -> int:
     used = {use.file.inode for use in staying}
     sizes: dict[Inode, int] = {}
     for inode, names in _names(going).items():
         file = next(iter(names.values()))
-        if inode not in used and file.links <= max(_own_names(names), 1):
+        if inode not in used and file.links <= max(_own_names(names), 1) + lent.get(inode, 0):
             sizes[inode] = file.size
     return sum(sizes.values())
 
 
-def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], environ: Mapping[str, str]) -> tuple[str, ...]:
+def _used_by(
+    doomed: Iterable[_Use], staying: Iterable[_Use], environ: Mapping[str, str], lent: Mapping[Inode, int]
+) -> tuple[str, ...]:
     names = _names(use.file for use in doomed)
     users: dict[str, None] = {}
     for use in staying:
@@ -154,7 +158,8 @@ def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], environ: Mapping[s
             users[f"{use.repo}@{use.commit[:8]}"] = None
             names[use.file.inode].setdefault(use.file.blob, use.file)
     outside = [next(iter(found.values())) for found in names.values()]
-    unknown = [file for file in outside if file.links > max(_own_names(names[file.inode]), 1)]
+    ours = {file.inode: max(_own_names(names[file.inode]), 1) + lent.get(file.inode, 0) for file in outside}
+    unknown = [file for file in outside if file.links > ours[file.inode]]
     for file in unknown:
         users[_outsider(file, environ)] = None
     return tuple(users)

@@ -6,15 +6,18 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog.files import format_of
 from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError, NotFound, UsageError
 from modelshelf.events import EventBus, LibraryChanged
+from modelshelf.hooks import Hooks
+from modelshelf.hooks.spec import AFTER_DELETION, BEFORE_DELETION
 from modelshelf.ids import ModelId
 from modelshelf.library import records
+from modelshelf.library.cache import Inode
 from modelshelf.library.inventory import Inventory, KnownRepo, assemble
 from modelshelf.library.removal import Deletion, check_idle, execute, plan
 from modelshelf.library.served import ServedFile, served
@@ -37,6 +40,18 @@ FIRST_LOOK_SECONDS = 2.0
 Name = str | ModelId | InstalledModel
 
 
+class Lent(Protocol):
+    """Knows what of the library was given to other programs."""
+
+    async def links(self, repo: str) -> Mapping[Inode, int]:
+        """How many names of a repository's files it made elsewhere, by the file."""
+        ...
+
+    async def let_go(self, removal: Removal) -> None:
+        """This is about to be deleted: take it back from everywhere."""
+        ...
+
+
 class ModelLibrary:
     """Lists, finds, verifies and deletes models. It notices within seconds what other programs add or delete."""
 
@@ -51,8 +66,10 @@ class ModelLibrary:
         vetting: "VettingService",
         *,
         look_seconds: float = LOOK_SECONDS,
+        hooks: Hooks | None = None,
     ) -> None:
         self.access = access
+        self._hooks = hooks or Hooks()
         self._config = config
         self._store = store
         self._events = events
@@ -61,6 +78,7 @@ class ModelLibrary:
         self._looked = asyncio.Event()
         self._complete: frozenset[str] = frozenset()
         self._watcher: asyncio.Task[None] | None = None
+        self.lent: Lent | None = None
 
     @property
     def cache(self) -> Path:
@@ -143,15 +161,21 @@ class ModelLibrary:
         Raises:
             NotFound: it is not installed.
             UsageError: a download is writing to it.
+            Vetoed: a hook refuses.
             FolderNotWritable: the disk refuses.
         """
         deletion = await self._plan(model)
+        about = _about(deletion.removal)
+        await self._hooks.ask(BEFORE_DELETION, about)
+        if self.lent is not None:
+            await self.lent.let_go(deletion.removal)
         try:
             await asyncio.to_thread(execute, deletion)
             await self._store.write(records.forget, deletion.removal)
         finally:
             await self._look(deletion.removal.repo)
         await self.access.record("library.remove", deletion.removal.repo, "done", f"{deletion.removal.freed} bytes")
+        await self._hooks.tell(AFTER_DELETION, about)
         return deletion.removal
 
     async def verify(
@@ -217,15 +241,21 @@ class ModelLibrary:
         commits: tuple[str, ...] = (installed.commit,)
         if isinstance(model, str | ModelId) and not files and not _pinned(model):
             commits = tuple(snapshot.commit for snapshot in item.read.snapshots)
-        return await asyncio.to_thread(self._prepare, known, installed.repo, commits, chosen)
+        lent = await self.lent.links(installed.repo) if self.lent is not None else {}
+        return await asyncio.to_thread(self._prepare, known, installed.repo, commits, chosen, lent)
 
     def _prepare(
-        self, known: Mapping[str, KnownRepo], repo: str, commits: Sequence[str], files: Sequence[str]
+        self,
+        known: Mapping[str, KnownRepo],
+        repo: str,
+        commits: Sequence[str],
+        files: Sequence[str],
+        lent: Mapping[Inode, int],
     ) -> Deletion:
         cache = self.cache
         check_idle(repo, cache)
         repos = {name: item.read for name, item in known.items()}
-        return plan(repos, repo, commits, files, cache, environ=self._config.environ)
+        return plan(repos, repo, commits, files, cache, environ=self._config.environ, lent=lent)
 
     async def _look(self, *touched: str) -> Mapping[str, KnownRepo]:
         """Read what changed in the cache, and tell of it."""
@@ -275,6 +305,18 @@ def _pinned(model: str | ModelId) -> bool:
 
 def _label(model: Name) -> str:
     return str(model.id) if isinstance(model, InstalledModel) else str(model)
+
+
+def _about(removal: Removal) -> dict[str, Any]:
+    """What hooks are told of a deletion."""
+    return {
+        "model": removal.repo,
+        "source": "",
+        "repo": removal.repo,
+        "commit": removal.commits[0] if len(removal.commits) == 1 else "",
+        "commits": list(removal.commits),
+        "freed": removal.freed,
+    }
 
 
 def _to_frame(models: Sequence[InstalledModel]) -> "pd.DataFrame":

@@ -26,6 +26,7 @@ from modelshelf.providers.spec import (
     ServedModel,
     unsupported,
 )
+from modelshelf.providers.taking import Goods, Taking, Way
 
 SLOW_MS = 1000.0
 
@@ -115,6 +116,31 @@ class Adapter:
         """Nothing."""
         raise self._cannot(Ability.REGISTER_PATH)
         yield
+
+    async def taking(self, goods: Goods) -> Taking:
+        """By the cheapest way that is declared: a path, a link, an upload, which copies."""
+        if Ability.REGISTER_PATH in self.abilities:
+            return Taking(goods.name, Way.PATH, place=str(goods.first))
+        if Ability.REGISTER_LINK in self.abilities:
+            return Taking(goods.name, Way.HARD_LINK)
+        if Ability.REGISTER_UPLOAD in self.abilities:
+            return Taking(goods.name, Way.UPLOAD, goods.size, place=self.config.url)
+        return Taking(goods.name, refused=self.missing[Ability.REGISTER_PATH])
+
+    async def take(self, goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
+        """By `register`."""
+        async with aclosing(self.register(goods.first, taking.name)) as steps:
+            async for step in steps:
+                yield step
+
+    def shows(self, name: str, served: ServedModel) -> bool:
+        """By its name, in small or capital letters."""
+        return served.name.lower() == name.lower()
+
+    async def let_go(self, name: str) -> None:
+        """By `delete`, where that is declared; names in a folder are gone already."""
+        if Ability.DELETE in self.abilities:
+            await self.delete(name)
 
     async def delete(self, model: str) -> None:
         """Nothing."""

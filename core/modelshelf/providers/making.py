@@ -15,6 +15,8 @@ from modelshelf.providers.kinds import Kinds
 from modelshelf.providers.spec import Field, FieldKind, ProviderConfig, ProviderFactory
 
 PLAIN_HTTP = "plain_http"
+REGISTER = "register"  # when the provider is given models that land
+REGISTER_CHOICES = ("automatic", "ask", "never")
 _OURS = frozenset({PLAIN_HTTP, "found"})
 _ID = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _RESERVED = frozenset({"discover", "export", "import", "integration", "kinds", "order", "try"})  # words of the routes
@@ -94,6 +96,9 @@ class Maker:
         told: dict[str, Any] = {}
         for key, value in given.items():
             if key in _OURS and isinstance(value, bool):
+                told[key] = value
+                continue
+            if key == REGISTER and value in REGISTER_CHOICES:
                 told[key] = value
                 continue
             field = known.get(key)

@@ -17,6 +17,7 @@ from modelshelf.events import (
     ProviderChanged,
     ProviderLooked,
     QuarantineChanged,
+    RegistrationChanged,
     SourceChanged,
     SyncAsked,
     SyncChanged,
@@ -54,6 +55,7 @@ class StateKeeper:
             "jobs": self._read_jobs,
             "library": self._read_library,
             "quarantine": self._read_quarantine,
+            "registrations": self._read_registrations,
             "providers": self._read_providers,
             "profiles": self._read_profiles,
             "sources": self._read_sources,
@@ -117,6 +119,9 @@ class StateKeeper:
 
     async def _read_quarantine(self) -> None:
         self._shelf.models_state.quarantined = len(await self._shelf.vetting.quarantine.items())
+
+    async def _read_registrations(self) -> None:
+        self._shelf.models_state.registrations = list(await self._shelf.registration.list())
 
     async def _read_sources(self) -> None:
         self._shelf.models_state.sources = list(self._shelf.catalog.reports())
@@ -210,6 +215,8 @@ def _touched(event: Event) -> tuple[str, ...]:
             return ("jobs",)
         case LibraryChanged():
             return ("library", "providers", "profiles")
+        case RegistrationChanged():
+            return ("registrations",)
         case QuarantineChanged():
             return ("quarantine",)
         case ProviderChanged():

@@ -2,7 +2,18 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy import false as sa_false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -393,6 +404,71 @@ class MarkedModelRow(Base):
     mark: Mapped[str] = mapped_column(String(20), primary_key=True)
     model: Mapped[str] = mapped_column(String(300), primary_key=True)
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RegistrationRow(Base):
+    """A model of the library in a provider's list, or on its way there; `path` is its first file, empty for a folder.
+
+    `wish` is register or undo: what is still to be done while the status is waiting. `links` are the names that were
+    made in the provider's folder, each with what tells it from another file of that name; `mark` is the same for what
+    the provider lists. `given` is False where the provider had the model already. The process in `owner` is at it until
+    `lease_until`.
+    """
+
+    __tablename__ = "registration"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(40))
+    repo: Mapped[str] = mapped_column(String(200))
+    commit: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(String(500), default="")
+    name: Mapped[str] = mapped_column(String(300), default="")
+    way: Mapped[str] = mapped_column(String(16), default="")
+    status: Mapped[str] = mapped_column(String(16))
+    wish: Mapped[str] = mapped_column(String(8), default="register")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    copied: Mapped[int] = mapped_column(BigInteger, default=0)
+    place: Mapped[str] = mapped_column(Text, default="")
+    links: Mapped[list[dict[str, object]]] = mapped_column(JSON, default=list)
+    mark: Mapped[str] = mapped_column(String(200), default="")
+    given: Mapped[bool] = mapped_column(default=True)
+    automatic: Mapped[bool] = mapped_column(default=False)
+    command: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+    remedy: Mapped[str] = mapped_column(Text, default="")
+    principal: Mapped[str] = mapped_column(String(128), default="")
+    owner: Mapped[str] = mapped_column(String(128), default="")
+    lease_until: Mapped[datetime | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    updated: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (
+        UniqueConstraint("provider", "repo", "commit", "path", name="registration_place"),
+        Index("registration_repo", "repo"),
+    )
+
+
+class WebhookDeliveryRow(Base):
+    """A message to a webhook: `status` is pending, delivered or given up; `answer` what its last try met with.
+
+    Who sends it holds it until `lease_until`; the next try is at `next_at`.
+    """
+
+    __tablename__ = "webhook_delivery"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    webhook: Mapped[str] = mapped_column(String(40))
+    event: Mapped[str] = mapped_column(String(32))
+    about: Mapped[str] = mapped_column(String(300), default="")
+    payload: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    answer: Mapped[str] = mapped_column(Text, default="")
+    next_at: Mapped[datetime] = mapped_column(default=now)
+    lease_until: Mapped[datetime | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    ended: Mapped[datetime | None]
+    __table_args__ = (
+        Index("webhook_delivery_due", "status", "next_at"),
+        Index("webhook_delivery_created", "created"),
+    )
 
 
 class PreferenceRow(Base):

@@ -12,6 +12,7 @@ from modelshelf.access import AccessService, Role, require
 from modelshelf.config import ConfigManager
 from modelshelf.errors import Blocked, NotFound, UsageError
 from modelshelf.events import EventBus, LibraryChanged
+from modelshelf.hooks import Hooks
 from modelshelf.ids import ModelId
 from modelshelf.store import Store
 from modelshelf.vetting import memory, rules
@@ -26,6 +27,7 @@ from modelshelf.vetting.prescan import Prescan
 from modelshelf.vetting.quarantine import Quarantine
 from modelshelf.vetting.scanner import SecurityScanner
 from modelshelf.vetting.signals import Signal
+from modelshelf.vetting.stricter import stricter
 from modelshelf.vetting.sweep import Sweep
 from modelshelf.vetting.types import FileToScan, Finding, ScanReport, Verdict
 
@@ -54,8 +56,10 @@ class VettingService:
         events: EventBus,
         access: AccessService,
         catalog: "CatalogService | None" = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.access = access
+        self._hooks = hooks or Hooks()
         self._events = events
         self._policy = PolicyFile(config.home / FILE)
         self._beforehand = Beforehand(config, catalog, self.policy) if catalog else None
@@ -161,6 +165,8 @@ class VettingService:
         found = [policy.apply(one, origin, one.path) if policy and origin else one for one in reports]
         if any(report.findings for report in found):
             found = await self._store.read(memory.with_acceptances, list(zip(sums, found, strict=True)))
+        if await self._hooks.judges():
+            return await asyncio.gather(*(stricter(self._hooks, *one, origin) for one in zip(found, sums, strict=True)))
         return found
 
     async def known(self, model: "InstalledModel") -> tuple[FileVerdict, ...]:

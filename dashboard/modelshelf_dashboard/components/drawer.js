@@ -15,6 +15,8 @@ export function render({model, el}) {
   const named = (p) => p.id ? `<button type="button" class="choice" data-do="provider" data-id="${esc(p.id)}" data-help="compatibilityScore" aria-pressed="${Boolean(p.chosen)}">${esc(p.title)}</button>` : esc(p.title)
   const pair = (p) => `<div class="pair tall ${p.chosen ? 'chosen' : ''}"><span>${named(p)}${p.mark ? ` <span class="chip good" title="${esc(p.mark.tip)}">${esc(p.mark.text)}</span>` : ''}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${p.id ? badge(p.score, p.id, p.title, w) : scoreOf(p.score)}</span></div>`
   const file = (f, i) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? press(f.action, i) : ''}</span></div>`
+  const use = (u, i) => `<div class="pair tall use"><span>${esc(u.title)}${u.file ? ` <small class="figure">${esc(u.file)}</small>` : ''}<br><small class="${esc(u.tone || 'muted')}">${esc(u.sub)}</small>${u.command ? `<code>${esc(u.command)}</code>` : ''}</span>${u.action ? press(u.action, i) : ''}</div>`
+  const uses = (m) => m.where?.length ? `<h3>${esc(w.where)}</h3>${m.where.map(use).join('')}${m.commands?.length ? `<details><summary data-help="registration">${esc(w.commands)}</summary>${m.commands.map((c) => `<p><small>${esc(c.name)}</small><code>${esc(c.text)}</code></p>`).join('')}</details>` : ''}` : ''
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
   const link = (i) => `<div class="pair"><button type="button" class="choice" data-do="go" data-id="${esc(i.id)}" data-help="modelLibrary"><bdi>${esc(i.title)}</bdi></button>${i.sub ? `<small>${esc(i.sub)}</small>` : ''}</div>`
@@ -31,7 +33,7 @@ export function render({model, el}) {
     ${(m.notes || []).map(note).join('')}
     ${m.fit ? fit(m.fit) : ''}${fixes(m.fixes)}`
   const second = (m) => `
-    ${list(w.works, m.providers, pair)}${files(m.files)}
+    ${list(w.works, m.providers, pair)}${uses(m)}${files(m.files)}
     ${m.pending ? '<div class="ghosts" aria-hidden="true"><i></i><i></i><i></i></div>' : ''}
     ${around(m)}
     ${m.actions?.length ? `<div class="actions">${m.actions.map((a) => button(a)).join('')}</div>` : ''}`
@@ -56,7 +58,7 @@ export function render({model, el}) {
     put(lower, ready ? second(model.shown) : '')
     explain.again()
   }
-  const lists = {fix: 'fixes', get: 'files'}
+  const lists = {fix: 'fixes', get: 'files', use: 'where', unuse: 'where'}
   const tell = (action) => {
     if (action.do.startsWith('navigate-to-')) announce(action.do, action.context ?? {})
     else model.send_msg({do: action.do, context: action.context ?? {}})

@@ -25,7 +25,7 @@ export function render({model, el}) {
     const about = f.help ? `<small id="about-${esc(f.name)}">${esc(f.help)}</small>` : '', described = f.help ? `aria-describedby="about-${esc(f.name)}"` : ''
     const common = `name="${esc(f.name)}" data-help="${topic}" ${described}`
     if (f.kind === 'switch') return `<label class="switch"><input type="checkbox" ${common} ${f.value ? 'checked' : ''}><span>${esc(f.label)}</span>${about}</label>`
-    if (f.kind === 'choice') return `<label><span>${esc(f.label)}</span><select ${common}>${f.options.map((o) => `<option value="${esc(o)}" ${o === f.value ? 'selected' : ''}>${esc(o || '—')}</option>`).join('')}</select>${about}</label>`
+    if (f.kind === 'choice') return `<label><span>${esc(f.label)}</span><select ${common}>${f.options.map((o) => `<option value="${esc(o)}" ${o === f.value ? 'selected' : ''}>${esc(f.labels?.[o] ?? (o || '—'))}</option>`).join('')}</select>${about}</label>`
     if (f.kind === 'names') return `<label><span>${esc(f.label)}</span><textarea rows="3" spellcheck="false" ${common}>${esc((f.value || []).join('\n'))}</textarea>${about}</label>`
     const type = f.kind === 'secret' ? 'password' : f.kind === 'number' ? 'number' : 'text'
     return `<label><span>${esc(f.label)}</span><input type="${type}" value="${esc(f.value ?? '')}" placeholder="${esc(f.hint || '')}" autocomplete="${type === 'password' ? 'new-password' : 'off'}" spellcheck="false" ${common}>${about}</label>`

@@ -159,6 +159,15 @@ TOPICS = (
         ),
     ),
     Topic(
+        "registration",
+        N_("Where a model can be used"),
+        N_(
+            "A model that lands in the library is given to every provider that does well with it (60 of 100 or more), "
+            "by a link or its path where that is possible: then its bytes are on the disk once. Where a copy is needed "
+            "you are asked first, and the size is on the button. Undo has the provider forget it; the library keeps it."
+        ),
+    ),
+    Topic(
         "quarantine",
         N_("Quarantine"),
         N_(

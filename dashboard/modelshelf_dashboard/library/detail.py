@@ -15,6 +15,7 @@ from modelshelf_dashboard.library.beforehand import Beforehand
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import Judged
 from modelshelf_dashboard.library.supposing import Supposing
+from modelshelf_dashboard.library.where import Where
 from modelshelf_dashboard.session import MOST_COMPARED, TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _
 from modelshelf_dashboard.transfers import Transfers, best_files
@@ -41,6 +42,7 @@ class Detail:
         self.what_if = Supposing(shelf, session, applied=self.settle)
         self.judged = Judged(shelf, session, self.what_if, show=self._judge_shown)
         self.beforehand = Beforehand(shelf, session, show=self._act)
+        self.where = Where(shelf, session, show=self._act)
         self.around = Around(shelf, session, self._add)
         self.drawer = Drawer(heard=self._heard, what_if=self.what_if.piece)
         session.navigation.param.watch(self._open, ["model"])
@@ -92,6 +94,7 @@ class Detail:
         except ModelshelfError as error:
             self._parts["notes"] = [*self._parts.get("notes", []), _note(error)]
         await self.judged.ask(str(card.id))
+        await self.where.look(model)
         await self.beforehand.look(model, best_files(self._ranked))
 
     async def _ask_access(self, card: RepoCard) -> None:
@@ -133,6 +136,7 @@ class Detail:
         self._parts = {"title": name.name, "sub": sub, "notes": [_note(error)], "pending": True}
         self._show()
         await self.judged.ask(str(installed.id))
+        await self.where.look(model)
 
     async def _from_list(self, model: str) -> RepoCard | None:
         """What the catalogue knows of a model whose source does not tell."""
@@ -173,6 +177,7 @@ class Detail:
         notes = [*self._parts.get("notes", []), *([before["note"]] if "note" in before else [])]
         shown = {
             **self._parts,
+            **self.where.parts(self._model),
             "notes": notes,
             "shield": before.get("shield"),
             "files": explain.files(self._ranked, offer=offer),
@@ -234,6 +239,8 @@ class Detail:
                 self.beforehand.open(self._model)
             case "fix":
                 self._fixing.make(self._model, *self.judged.fix(context))
+            case "use" | "unuse" as deed:
+                self.where.do(deed, context)
             case "provider":
                 self._session.navigation.by = str(message.get("id", ""))
             case "explain":

@@ -7,6 +7,7 @@ import panel as pn
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
+from modelshelf.registration import Breaks
 from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
@@ -152,10 +153,12 @@ class Installed:
 
     async def _ask(self, model: str) -> None:
         removal = await self._shelf.library.removal(model)
+        breaks = await self._shelf.registration.breaks(model)
         lines = [_("This frees {size} on the disk. It can be downloaded again.", size=figures.size(removal.freed))]
         if removal.used_by:
             lines.append(_("Also used by: {names}. They lose it.", names=", ".join(removal.used_by)))
-        else:
+        lines += lost_with(breaks)
+        if len(lines) == 1:
             lines.append(_("Nothing else uses these files."))
         self._dialog.listen(lambda answer: self._answered(model, answer))
         self._dialog.ask(
@@ -180,6 +183,14 @@ class Installed:
             tone="good",
             id="remove",
         )
+
+
+def lost_with(breaks: Breaks) -> list[str]:
+    """What else goes with a model, a line each."""
+    names = sorted({f"{item.provider} ({item.name})" for item in breaks.registrations})
+    taken = [_("It is taken back from: {names}.", names=", ".join(names))] if names else []
+    profiles = ", ".join(f"@{name}" for name in breaks.profiles)
+    return [*taken, *([_("These profiles lose their model: {names}.", names=profiles)] if profiles else [])]
 
 
 def _empty() -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modelshelf.compat.engines import engine
 from modelshelf.errors import ModelshelfError
 from modelshelf.providers.drafts import Draft, NotValidated
 from modelshelf.providers.spec import FieldKind, KeyUse, ProviderConfig, ProviderFactory
 from modelshelf.providers.validation import Outcome, Validation, clean_key
+from modelshelf.registration.planning import TAKES
+from modelshelf.registration.types import SETTING, Policy
 from modelshelf_dashboard.components.provider_form import ProviderForm
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import _
@@ -131,6 +134,8 @@ class AddProvider:
             field.key: _value(field.kind, values.get(field.key)) for field in (factory.fields if factory else ())
         }
         settings = {name: value for name, value in settings.items() if value not in (None, "", [])}
+        if values.get(SETTING):
+            settings[SETTING] = str(values[SETTING])
         if values.get("plain_http"):
             settings["plain_http"] = True
         return Draft(
@@ -177,6 +182,8 @@ def _form(title: str, factory: ProviderFactory, config: ProviderConfig, *, key_h
         variable = _("Or the environment variable that holds the key")
         told = _("Its value is read when it is needed and copied nowhere.")
         fields.append({"name": "key_env", "label": variable, "kind": "text", "value": "", "help": told, "more": True})
+    if factory.abilities & TAKES or engine(factory.kind):
+        fields.append(_policy(config))
     fields.append(
         {
             "name": "plain_http",
@@ -188,6 +195,26 @@ def _form(title: str, factory: ProviderFactory, config: ProviderConfig, *, key_h
         }
     )
     return {"title": title, "about": factory.about, "fields": fields}
+
+
+def _policy(config: ProviderConfig) -> dict[str, Any]:
+    """When this provider is given models of the library."""
+    labels = {
+        "": _("By itself where nothing is copied, else when I ask"),
+        Policy.AUTOMATIC.value: _("By itself, even if that copies the file"),
+        Policy.ASK.value: _("Only when I ask"),
+        Policy.NEVER.value: _("Never by itself"),
+    }
+    return {
+        "name": SETTING,
+        "label": _("Models that land in the library"),
+        "kind": "choice",
+        "value": config.settings.get(SETTING, ""),
+        "help": _("Whether this provider is given them: where they can be used is in a model's details."),
+        "options": list(labels),
+        "labels": labels,
+        "more": True,
+    }
 
 
 def _kind(kind: str, factory: ProviderFactory, group: str) -> dict[str, Any]:

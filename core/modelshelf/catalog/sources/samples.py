@@ -55,6 +55,14 @@ class SampleSource:
         server, api = await self._start()
         return Location(hub.file_url(api.endpoint, repo, commit, path), {}, self._access.context, server.hosts)
 
+    async def hub(self) -> SampleHub:
+        """The running hub.
+
+        Raises:
+            As `search`.
+        """
+        return (await self._start())[0]
+
     async def aclose(self) -> None:
         """End the hub."""
         async with self._lock:

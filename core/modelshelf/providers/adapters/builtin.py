@@ -26,11 +26,13 @@ from modelshelf.providers.spec import (
     Health,
     HealthStatus,
     LoadSettings,
+    Progress,
     ProviderConfig,
     ProviderContext,
     ServedModel,
     check_load_settings,
 )
+from modelshelf.providers.taking import Goods, Taking, Way
 
 CRASH_SECONDS = 1.0
 EMBED_SECONDS = 600.0
@@ -164,6 +166,16 @@ class BuiltinProvider(Adapter):
         file = _file(await self._find(model))
         self._asked.pop(file, None)
         await self._engine.unload(file)
+
+    async def taking(self, goods: Goods) -> Taking:
+        """By its path: whatever the library holds in GGUF is served."""
+        if goods.format != "gguf":
+            return Taking(goods.name, refused=f"The built-in engine runs GGUF files, and this is {goods.format}.")
+        return Taking(goods.name, Way.PATH, place=str(goods.first), there=True)
+
+    async def take(self, _goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
+        """There is nothing to do: the list is the proof."""
+        yield Progress(taking.way.value)
 
     async def aclose(self) -> None:
         """End the engine's children."""

@@ -20,6 +20,7 @@ from modelshelf.errors import (
 from modelshelf.providers.adapters.llamacpp_pull import Following
 from modelshelf.providers.adapters.local_server import LocalServer, told_of
 from modelshelf.providers.answers import count, mapping, objects, text, texts
+from modelshelf.providers.launch import llama_server
 from modelshelf.providers.links import file_name
 from modelshelf.providers.openai import embeddings, stream_chat
 from modelshelf.providers.spec import (
@@ -35,6 +36,7 @@ from modelshelf.providers.spec import (
     Progress,
     ServedModel,
 )
+from modelshelf.providers.taking import Goods, Taking, Way
 
 LOAD_SECONDS = 600.0
 POLL_SECONDS = 0.25
@@ -185,6 +187,28 @@ class LlamaCppProvider(LocalServer):
                 f"{self.name} does not see {stem} in {folder}.", remedy="Name the folder of its --models-dir."
             )
         yield told_of(linked)
+        self.context.changed(self.config.id)
+
+    async def taking(self, goods: Goods) -> Taking:
+        """By a link in a router's folder; one with a single model is started anew for another."""
+        router = (await self._props()).get("role") == "router"
+        if not router and goods.format == "gguf":
+            return Taking(goods.name, Way.PATH, place=str(goods.first), command=llama_server(goods))
+        stem, root = file_name((goods.given or goods.name).replace(":", "-")), self.folder()
+        folder = (root or Path()) / stem if len(goods.files) > 1 else root or Path()
+        return await self.linking(goods, root, folder, stem, stem)
+
+    def name_of(self, file: Path) -> str:
+        """A router calls a model by its file, parts by their folder."""
+        return file.parent.name if "-of-" in file.stem else file.stem
+
+    def shows(self, name: str, served: ServedModel) -> bool:
+        """By its name; a server with one model calls it by its file where it has no alias."""
+        return name.lower() in {served.name.lower(), Path(served.name).stem.lower()}
+
+    async def let_go(self, name: str) -> None:
+        """Have a router read its folder anew."""
+        await self._items(reload=True)
         self.context.changed(self.config.id)
 
     async def delete(self, model: str) -> None:

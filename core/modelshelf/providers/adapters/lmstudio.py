@@ -25,6 +25,7 @@ from modelshelf.providers.spec import (
     Progress,
     ServedModel,
 )
+from modelshelf.providers.taking import Goods, Taking
 
 LOAD_SECONDS = 600.0
 POLL_SECONDS = 0.5
@@ -171,6 +172,24 @@ class LmStudioProvider(LocalServer):
         yield Progress("linking")
         yield told_of(await self.link(file, folder / file_name(publisher or PUBLISHER) / file_name(model)))
         self.context.changed(self.config.id)
+
+    async def taking(self, goods: Goods) -> Taking:
+        """By a link in a folder of its own below LM Studio's, as `publisher/model`."""
+        await self._list()
+        publisher, _, _ = goods.repo.rpartition("/")
+        name = goods.given or f"{file_name(publisher or PUBLISHER)}/{file_name(goods.name)}"
+        root = self.folder(FOLDER)
+        return await self.linking(goods, root, (root or Path()) / name, "", name)
+
+    def name_of(self, file: Path) -> str:
+        """LM Studio goes by the two folders above it."""
+        return "/".join(file.parts[-3:-1])
+
+    def shows(self, name: str, served: ServedModel) -> bool:
+        """LM Studio names a model by its folder, with or without its publisher, in small letters."""
+        key, folder = served.name.lower().partition("@")[0], file_name(name).lower()
+        wanted = name.lower()
+        return key in {wanted, wanted.rpartition("/")[2]} or file_name(key) == folder
 
     async def _list(self) -> tuple[Api, Sequence[Mapping[str, Any]]]:
         """The models in the newest form that this version has."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from modelshelf.errors import NoPermission, NotSignedIn
 from modelshelf.network.addresses import is_loopback
 from modelshelf.providers.adapter import HttpAdapter
-from modelshelf.providers.links import Linked, home_path, link_model
+from modelshelf.providers.links import Linked, found_below, home_path, link_model, same_device, targets
 from modelshelf.providers.spec import Ability, Progress, ProviderConfig, ProviderContext
+from modelshelf.providers.taking import Goods, Taking, Way
 
 
 class LocalServer(HttpAdapter):
@@ -59,6 +60,29 @@ class LocalServer(HttpAdapter):
             NotFound, UsageError, FolderNotWritable.
         """
         return await asyncio.to_thread(link_model, file, folder, stem)
+
+    async def linking(self, goods: Goods, root: Path | None, folder: Path, stem: str, name: str) -> Taking:
+        """How a model would be linked into a folder below its root, or why not; where it lies there already, that."""
+        if Ability.REGISTER_LINK not in self.abilities:
+            return Taking(name, refused=self.missing[Ability.REGISTER_LINK])
+        if goods.format != "gguf":
+            return Taking(name, refused=f"{self.name} runs GGUF files, and this is {goods.format}.")
+        return await asyncio.to_thread(self._linking, goods, root, folder, stem, name)
+
+    def _linking(self, goods: Goods, root: Path | None, folder: Path, stem: str, name: str) -> Taking:
+        if root is None or not root.is_dir():
+            told = f"{root} is not there" if root else "No folder of its models is named"
+            return Taking(name, refused=f"{told}.", remedy=f"Name the folder in the settings of {self.name}.")
+        way = Way.HARD_LINK if same_device(goods.first, root) else Way.SYMLINK
+        links = tuple(target for _, target in targets(goods.first, folder, stem))
+        ours = found_below(root, goods.first)
+        if ours is not None and ours not in links and not goods.given:
+            return Taking(self.name_of(ours), way, place=str(ours), there=True)
+        return Taking(name, way, place=str(folder), links=links)
+
+    def name_of(self, file: Path) -> str:
+        """The name under which it lists a file of its folder."""
+        return file.stem
 
     async def asks_for_no_key(self, path: str) -> bool:
         """Whether it answers a route without a key too.

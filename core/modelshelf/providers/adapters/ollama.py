@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from modelshelf.errors import NotFound, ProviderError, UsageError, WrongAddress
+from modelshelf.errors import FolderNotWritable, NotFound, ProviderError, UsageError, WrongAddress
+from modelshelf.network.addresses import is_loopback
 from modelshelf.providers.adapter import HttpAdapter
+from modelshelf.providers.adapters.ollama_store import OllamaStore
 from modelshelf.providers.answers import count, mapping, objects, text, texts, vectors
 from modelshelf.providers.openai import Stopwatch
 from modelshelf.providers.spec import (
@@ -21,9 +24,12 @@ from modelshelf.providers.spec import (
     Progress,
     ServedModel,
 )
+from modelshelf.providers.taking import Goods, Taking, Way
 
 LOAD_SECONDS = 600.0
 _PIECE = 1 << 20
+_FOREIGN = re.compile(r"[^\w.:-]+", re.ASCII)
+_PARTS, _WHOLE = "Ollama takes no model in several parts.", "Choose a file in one piece."
 
 
 class OllamaProvider(HttpAdapter):
@@ -120,22 +126,91 @@ class OllamaProvider(HttpAdapter):
             Unreachable, ProviderError.
         """
         if "-of-" in file.stem:
-            raise UsageError("Ollama takes no model in several parts.", remedy="Choose a file in one piece.")
-        size = (await asyncio.to_thread(file.stat)).st_size
-        yield Progress("hashing", 0, size)
-        digest = "sha256:" + await asyncio.to_thread(_sha256, file)
-        if await self.http.status("HEAD", f"api/blobs/{digest}") == 404:
-            yield Progress("copying", 0, size)
-            await self.http.upload(f"api/blobs/{digest}", _pieces(file), size)
-        yield Progress("creating", size, size)
-        body = {"model": name, "files": {file.name: digest}}
-        async with aclosing(self.http.ndjson("api/create", body)) as events:
+            raise UsageError(_PARTS, remedy=_WHOLE)
+        async with aclosing(self._give(file, name)) as steps:
+            async for step in steps:
+                yield step
+
+    async def taking(self, goods: Goods) -> Taking:
+        """By a hard link into its store where that is on this machine and disk, else by an upload, which copies."""
+        if goods.format != "gguf":
+            return Taking(goods.name, refused=f"Ollama runs GGUF files, and this is {goods.format}.")
+        if len(goods.files) > 1:
+            return Taking(goods.name, refused=_PARTS, remedy=_WHOLE)
+        taken = {model.name.lower() for model in await self.models()}
+        store = self._store()
+        if store and goods.sha256 and not goods.given:
+            there = await asyncio.to_thread(store.name_of, goods.sha256)
+            if there.lower() in taken:
+                return Taking(there, Way.HARD_LINK, place=str(store.folder), there=True)
+        return await self._usual(goods, taken, store)
+
+    async def _usual(self, goods: Goods, taken: Collection[str], store: OllamaStore | None) -> Taking:
+        name = goods.given or _free_name(goods, taken)
+        if store and await asyncio.to_thread(store.takes_links_to, goods.first) and await self._is_its(store):
+            shared = (store.blob(goods.sha256),) if goods.sha256 else ()
+            return Taking(name, Way.HARD_LINK, place=str(store.folder), shared=shared)
+        return Taking(name, Way.UPLOAD, goods.size, str(store.folder) if store else self.config.url)
+
+    async def take(self, goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
+        """As `register`; without a copy where `taking` said so."""
+        store = self._store() if taking.way is Way.HARD_LINK else None
+        async with aclosing(self._give(goods.first, taking.name, goods.sha256, store)) as steps:
+            async for step in steps:
+                yield step
+
+    def shows(self, name: str, served: ServedModel) -> bool:
+        """Ollama adds a tag to a name without one."""
+        return _tagged(served.name) == _tagged(name)
+
+    async def _give(
+        self, file: Path, name: str, sha256: str | None = None, store: OllamaStore | None = None
+    ) -> AsyncGenerator[Progress, None]:
+        size, said, made = (await asyncio.to_thread(file.stat)).st_size, "there", False
+        if sha256 is None:
+            yield Progress("hashing", 0, size)
+            sha256 = await asyncio.to_thread(_sha256, file)
+        digest = f"sha256:{sha256}"
+        try:
+            if store:
+                said, made = await asyncio.to_thread(_linked, store, file, sha256)
+            if await self.http.status("HEAD", f"api/blobs/{digest}") == 404:
+                if store:
+                    raise ProviderError(
+                        f"{self.name} does not look into {store.folder}.",
+                        remedy="Start Modelshelf with the OLLAMA_MODELS that Ollama has.",
+                    )
+                yield Progress("copying", 0, size)
+                await self.http.upload(f"api/blobs/{digest}", _pieces(file), size)
+                said = "copied"
+            yield Progress(said, size, size)
+            yield Progress("creating", size, size)
+            async with aclosing(self._create(name, file.name, digest)) as steps:
+                async for step in steps:
+                    yield step
+            made = False
+        finally:
+            if made and store:
+                await asyncio.to_thread(store.blob(sha256).unlink, True)
+        self.context.changed(self.config.id)
+
+    async def _create(self, name: str, file: str, digest: str) -> AsyncGenerator[Progress, None]:
+        async with aclosing(self.http.ndjson("api/create", {"model": name, "files": {file: digest}})) as events:
             async for event in events:
                 yield _progress(event)
                 if event.get("status") == "success":
-                    self.context.changed(self.config.id)
                     return
         raise ProviderError(f"{self.name} did not finish {name}.", remedy="Try again.")
+
+    def _store(self) -> OllamaStore | None:
+        """The folder of an Ollama on this machine."""
+        here = is_loopback(self.http.url.host or "")
+        return OllamaStore(self.context.config.environ) if here else None
+
+    async def _is_its(self, store: OllamaStore) -> bool:
+        """Whether this server goes by that folder, as far as a blob of it tells."""
+        known = await asyncio.to_thread(store.sample)
+        return not known or await self.http.status("HEAD", f"api/blobs/sha256:{known}") != 404
 
     async def delete(self, model: str) -> None:
         """Have Ollama forget a model."""
@@ -214,6 +289,25 @@ def _object(found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise WrongAddress("The answer has another form than Ollama's.")
     return found
+
+
+def _free_name(goods: Goods, taken: Collection[str]) -> str:
+    """A name that no other model of its has: to create one under a taken name would replace that."""
+    plain = _FOREIGN.sub("-", goods.name).strip("-.:")
+    author = _FOREIGN.sub("-", goods.repo.rpartition("/")[0]).strip("-.:") or "modelshelf"
+    wanted = (plain, f"{author}/{plain}", f"{author}/{plain.replace(':', '-')}:{goods.commit[:8]}")
+    return next((name for name in wanted if _tagged(name) not in taken), wanted[-1])
+
+
+def _tagged(name: str) -> str:
+    return name.lower() if ":" in name.rpartition("/")[2] else f"{name.lower()}:latest"
+
+
+def _linked(store: OllamaStore, file: Path, sha256: str) -> tuple[str, bool]:
+    try:
+        return store.link(file, sha256)
+    except OSError as error:
+        raise FolderNotWritable(f"{store.folder} takes no links: {error.strerror or error}.") from error
 
 
 def _sha256(file: Path) -> str:

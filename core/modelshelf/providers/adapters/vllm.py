@@ -10,7 +10,9 @@ from modelshelf.errors import NotFound
 from modelshelf.network.addresses import is_loopback
 from modelshelf.providers.adapters.compatible import CompatibleProvider, Items
 from modelshelf.providers.answers import mapping, text
+from modelshelf.providers.launch import vllm
 from modelshelf.providers.spec import Ability, Health, HealthStatus, ServedModel
+from modelshelf.providers.taking import Goods, Taking, Way
 
 _BELOW = re.compile(r"/v1$")
 _LAUNCH = "vLLM serves the model that it was started with: `vllm serve PATH --served-model-name NAME`."
@@ -64,6 +66,12 @@ class VllmProvider(CompatibleProvider):
             warning = "Not encrypted; vLLM's key guards only the routes below /v1."
             return replace(found, detail=warning, remedy="Let nobody else reach its port.")
         return found
+
+    async def taking(self, goods: Goods) -> Taking:
+        """By being started with the model's folder: the command that does it."""
+        if goods.format != "safetensors":
+            return Taking(goods.name, refused=f"vLLM runs safetensors, and this is {goods.format}.")
+        return Taking(goods.name, Way.PATH, place=str(goods.folder), command=vllm(goods))
 
     async def _version(self) -> str:
         try:
