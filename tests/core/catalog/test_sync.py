@@ -227,8 +227,9 @@ def test_generations_go_when_nobody_holds_them(tmp_path: Path) -> None:
 
 
 async def test_a_source_that_is_switched_off_is_searched_no_more(
-    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub, tmp_path: Path
-) -> None:
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, events: EventBus, large_hub: SampleHub,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     fill(large_hub, 10)
     (tmp_path / "models" / "mine" / "one").mkdir(parents=True)
     (tmp_path / "models" / "mine" / "one" / "one-Q4_0.gguf").write_bytes(b"x")
@@ -239,7 +240,13 @@ async def test_a_source_that_is_switched_off_is_searched_no_more(
     assert not await sync._other_sources()
     config.set("sources", [hub | {"enabled": False}, folder])
     assert await sync._other_sources()
-    await sync._look_after()
+    with events.subscribe() as told:
+        await sync._look_after()
+        seen = [event.status for event in await heard(told) if isinstance(event, SyncChanged)]
+    assert seen == ["building", "done"], "nobody is told for ever that it is being made"
+    config.set("sources", [hub | {"enabled": False}, folder | {"enabled": False}])
+    assert not await sync._other_sources(), "of nothing no catalogue is made"
+    config.set("sources", [hub | {"enabled": False}, folder])
     assert [row.card.repo for row in (await catalog.index.page("")).rows] == ["mine/one"]
     assert [one.status for one in await sync.progress()] == ["off", "whole"]
 
