@@ -32,7 +32,7 @@ MIRROR := olah==0.5.4
 # What the catalogue is measured against.
 ENGINES := duckdb==2.0.1 tantivy==0.27.0 pyarrow==26.0.1
 
-.PHONY: help venv run test check fix browser bench bench-downloads bench-vetting bench-catalogue deep clean
+.PHONY: help venv run test check fix browser bench bench-downloads bench-vetting bench-catalogue bench-ui deep clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -79,6 +79,9 @@ bench-catalogue: $(STAMP) ## 2.5 million models beside SQLite FTS5, tantivy, Duc
 	@$(BIN)/python -m venv $(VENV)/catalogue && $(VENV)/catalogue/bin/python -m pip install -qq --disable-pip-version-check $(ENGINES) \
 		|| echo "Without DuckDB and tantivy: they are not measured."
 	@$(BIN)/python -m benchmarks catalogue
+
+bench-ui: $(STAMP) browser ## jumps between the tabs, and what two open pages show of a change
+	@$(BIN)/python -m benchmarks ui
 
 deep: $(STAMP) browser ## the long trials
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(READERS) || echo "Without transformers: its trial is skipped."

@@ -17,6 +17,7 @@ def environment(folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "HF_HUB_CACHE": str(folder / "hub"),
         "MODELSHELF_HOME": str(folder / "home"),
+        "OLLAMA_MODELS": str(folder / "ollama"),
         "OLLAMA_HOST": NO_OLLAMA,
         "MODELSHELF_PROVIDERS__DISCOVER": "false",
         "MODELSHELF_PROVIDERS__MODELS_DEV_URL": "",
@@ -26,7 +27,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 def child_environment(folder: Path) -> dict[str, str]:
     """As `environment`, for a process: with what it needs to be found and to print."""
-    return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ} | environment(folder)
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ} | environment(
+        folder
+    )
 
 
 def announced(child: "subprocess.Popen[bytes]", pattern: bytes) -> str:

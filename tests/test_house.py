@@ -55,9 +55,11 @@ def test_core_knows_no_page(file: Path) -> None:
 
 
 SERVICES = (
+    "adoption",
     "catalog",
     "compat",
     "downloads",
+    "hooks",
     "imports",
     "library",
     "metadata",

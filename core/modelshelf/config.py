@@ -54,6 +54,21 @@ class LibraryConfig(_Section):
     cache_dir: Annotated[
         str, Field(description="the Hugging Face cache; empty: HF_HUB_CACHE, HF_HOME/hub or its default")
     ] = ""
+    low_disk_gb: Annotated[
+        float, Field(ge=0, description="GB that should stay free where models are kept; the status says when less are")
+    ] = 5.0
+
+
+class AdoptionConfig(_Section):
+    """How other programs' stores on this machine are looked at."""
+
+    folders: Annotated[
+        tuple[str, ...], Field(description="folders of models besides those of known programs, as whole paths")
+    ] = ()
+    compare_mb: Annotated[
+        float,
+        Field(ge=0, description="MB/s at which files of the same size are compared in the background; 0: not at all"),
+    ] = 50.0
 
 
 class CatalogConfig(_Section):
@@ -177,7 +192,7 @@ class HooksConfig(_Section):
     """What others may say to what happens here."""
 
     use: Annotated[tuple[str, ...], Field(description="hooks by place, for example team_rules:OnlyApache")] = ()
-    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called")] = ()
+    off: Annotated[tuple[str, ...], Field(description="names of hooks that are not called; * for all")] = ()
     seconds: Annotated[float, Field(gt=0, le=600, description="what a hook has for its answer")] = 10.0
     webhooks: tuple[WebhookConfig, ...] = ()
 
@@ -199,6 +214,7 @@ class Config(_Section):
     """All settings, immutable; `ConfigManager` makes a new one for every change."""
 
     library: LibraryConfig = LibraryConfig()
+    adoption: AdoptionConfig = AdoptionConfig()
     catalog: CatalogConfig = CatalogConfig()
     downloads: DownloadsConfig = DownloadsConfig()
     network: NetworkConfig = NetworkConfig()

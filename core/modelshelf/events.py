@@ -219,6 +219,30 @@ class SyncAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoresChanged(Event):
+    """What other programs keep here, or what is known of it, is other now: `done` of `total` bytes are compared."""
+
+    kind: ClassVar[str] = "stores"
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged(Event):
+    """How everything plays together was looked at anew, by somebody of this process, and is other now."""
+
+    kind: ClassVar[str] = "integration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictsChanged(Event):
+    """A conflict was resolved, or that was taken back; `mending` is its id."""
+
+    kind: ClassVar[str] = "conflicts"
+    mending: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStop(Event):
     """Somebody wants listing to stop, in whichever process it goes on; what was listed stays, and where to go on."""
 
@@ -254,11 +278,16 @@ KINDS: dict[str, type[Event]] = {
         CatalogChanged,
         SyncChanged,
         SyncAsked,
+        StoresChanged,
+        StatusChanged,
+        ConflictsChanged,
         SyncStop,
         ServiceChanged,
     )
 }
-LOCAL = frozenset({ServiceChanged.kind, VerifyProgress.kind, ProviderLooked.kind, ModelAnswered.kind, ModelLoaded.kind})
+LOCAL = frozenset(
+    cls.kind for cls in (ServiceChanged, StatusChanged, VerifyProgress, ProviderLooked, ModelAnswered, ModelLoaded)
+)
 
 
 def decode(kind: str, payload: str) -> Event | None:
@@ -291,6 +320,24 @@ class Subscription:
 
     async def __anext__(self) -> Event:
         return await self._queue.get()
+
+
+class Mark(Subscription):
+    """Whether anything of some kinds happened since it was last asked; at first it counts as happened."""
+
+    def __init__(self, kinds: tuple[type[Event], ...]) -> None:
+        super().__init__()
+        self._kinds = kinds
+        self._happened = True
+
+    def put(self, event: Event) -> None:
+        """Only that it happened is kept."""
+        self._happened = self._happened or isinstance(event, self._kinds)
+
+    def happened(self) -> bool:
+        """Whether it happened; from here on only what happens next counts."""
+        happened, self._happened = self._happened, False
+        return happened
 
 
 class EventBus:
@@ -336,6 +383,12 @@ class EventBus:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+
+    def mark(self, *kinds: type[Event]) -> Mark:
+        """Something that tells, for as long as the bus lives, whether an event of these kinds has happened."""
+        mark = Mark(kinds)
+        self._subscriptions.add(mark)
+        return mark
 
     def _deliver(self, event: Event) -> None:
         for subscription in self._subscriptions:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -10,20 +10,25 @@ from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from modelshelf.access import AccessService, Role, require
+from modelshelf.adoption import AdoptionService
 from modelshelf.catalog import CatalogService
 from modelshelf.catalog.manager import SourceManager
 from modelshelf.catalog.sources.signin import HuggingFaceSignIn
 from modelshelf.catalog.sync.service import CatalogSync
+from modelshelf.catalog.types import RepoCard
 from modelshelf.compat import CompatibilityService
 from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.config import PREFIX, ConfigManager
 from modelshelf.discovery import DiscoveryService
 from modelshelf.downloads import DownloadManager
-from modelshelf.errors import ConfigError, ModelshelfError
+from modelshelf.errors import ConfigError, ModelshelfError, NotFound
 from modelshelf.events import EventBus, ServiceChanged
 from modelshelf.hooks.service import HookService
 from modelshelf.imports import ImportService
 from modelshelf.integration.advice import Adviser
+from modelshelf.integration.bulk import BulkService
+from modelshelf.integration.conflicts import ConflictService
+from modelshelf.integration.issues import Troubles
 from modelshelf.integration.status import IntegrationService
 from modelshelf.integration.support import Support
 from modelshelf.integration.testing import SelfTest
@@ -41,7 +46,15 @@ from modelshelf.providers import (
 from modelshelf.providers.profile_spec import Limits
 from modelshelf.providers.profiles import MARK, ProfileManager
 from modelshelf.registration import RegistrationKeeper, RegistrationService
-from modelshelf.state import CatalogState, DownloadsState, ModelsState, ProfilesState, ProvidersState, StateKeeper
+from modelshelf.state import (
+    CatalogState,
+    DownloadsState,
+    IntegrationState,
+    ModelsState,
+    ProfilesState,
+    ProvidersState,
+    StateKeeper,
+)
 from modelshelf.store import Store
 from modelshelf.sync import BundleService, SyncService
 from modelshelf.updates import UpdateService
@@ -107,9 +120,13 @@ class Shelf:
         self.downloads = DownloadManager(
             config, self.store, self.events, self.access, self.catalog, self.library, self.vetting, hooks=self.hooks
         )
+        self.adoption = AdoptionService(
+            config, self.store, self.events, self.access, self.library, self.imports, lambda: self.health.leading
+        )
+        self.library.holders = self.adoption.holders
         self.registration = RegistrationService(
             self.store, self.events, self.access, self.library, self.metadata, self.providers, self.compatibility,
-            self.profiles,
+            self.profiles, self.hooks,
         )  # fmt: skip
         self.library.lent = self.registration
         self.downloads.copying = self.registration.copies
@@ -122,13 +139,23 @@ class Shelf:
             fits=lambda card: bool(self.compatibility.quick(card).score),
             recommended=lambda card: (self.compatibility.quick(card).score or 0) >= RECOMMENDED_FROM,
         )
+        self.catalog.checks.provider = self._fits_provider
         self.catalog.index.installed = self._installed
         self.catalog.index.ranks = self.compatibility.ranks
         self.catalog_sync = CatalogSync(config, self.events, self.access, self.catalog, lambda: self.health.leading)
         self.discovery = DiscoveryService(self.store, self.catalog.index, self.library, self.catalog_sync)
         self.integration = IntegrationService(
-            self.catalog, self.library, self.providers, self.health, self.compatibility
+            self.events, self.catalog, self.library, self.providers, self.health, self.compatibility
         )
+        self.troubles = Troubles(
+            lambda: self.services.values(),
+            self.integration, self.catalog, self.library, self.vetting, self.providers, self.health,
+        )  # fmt: skip
+        self.conflicts = ConflictService(
+            config, self.store, self.events, self.access, self.library, self.providers, self.health, self.profiles,
+            self.registration,
+        )  # fmt: skip
+        self.bulk = BulkService(self.library, self.updates, self.registration)
         adviser = Adviser(self.catalog, self.library, self.providers, self.profiles, self.compatibility)
         self.selftest = SelfTest(config, self.access, self.providers, self.health, adviser)
         self.support = Support(self)
@@ -137,6 +164,7 @@ class Shelf:
         self.providers_state = ProvidersState()
         self.profiles_state = ProfilesState()
         self.downloads_state = DownloadsState()
+        self.integration_state = IntegrationState()
         self._keeper = StateKeeper(self)
         self._order: tuple[Service, ...] = (
             self.store,
@@ -155,6 +183,7 @@ class Shelf:
             self.downloads.worker,
             self.bundles.errands,
             self.catalog_sync,
+            self.adoption,
             self._keeper,
         )
         self.services: Mapping[str, ServiceStatus] = {s.name: ServiceStatus(s.name, "stopped") for s in self._order}
@@ -185,6 +214,22 @@ class Shelf:
                 except Exception:  # whatever it is, the others must still be stopped
                     log.exception("%s did not stop cleanly", service.name)
                 self._mark(ServiceStatus(service.name, "stopped"))
+
+    @require(Role.OPERATOR, "service.restart")
+    async def restart(self, service: str) -> ServiceStatus:
+        """Start a service again that failed.
+
+        Raises:
+            NotFound: there is no such service.
+            ModelshelfError: it failed again, for this reason.
+        """
+        found = next((one for one in self._order if one.name == service), None)
+        if found is None:
+            raise NotFound(f"There is no service “{service}”.", remedy="`modelshelf status` names them.")
+        if self.services[service].status == "failed":
+            await found.start()
+            self._mark(ServiceStatus(service, "running"))
+        return self.services[service]
 
     async def chat(self, model: str, prompt: str | Sequence[ChatMessage], **limits: Unpack[Limits]) -> ChatReply:
         """Ask `provider/model`, or the profile `@name`, and wait for the whole answer, which names who gave it.
@@ -239,6 +284,12 @@ class Shelf:
     async def _installed(self) -> frozenset[str]:
         """The repositories of which some commit is whole."""
         return frozenset(model.repo for model in await self.library.models() if model.complete)
+
+    def _fits_provider(self, provider: str) -> Callable[[RepoCard], bool] | None:
+        """Whether a model does well with one provider; None for one that runs no models on this machine."""
+        if provider not in self.compatibility.here:
+            return None
+        return lambda card: bool(self.compatibility.quick(card, provider).score)
 
     def _mark(self, status: ServiceStatus) -> None:
         self.services = {**self.services, status.name: status}

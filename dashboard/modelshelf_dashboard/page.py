@@ -83,18 +83,21 @@ class Parts:
         self._moved()
 
     def _moved(self, *changes: Any) -> None:
-        """Follow the navigation. Typing replaces the address, everything else is a step one can go back from."""
+        """Follow the navigation. Typing replaces the address, everything else is a step one can go back from.
+
+        The address goes out first and with the rest: who sees the new view and goes back at once leaves that view.
+        """
         nav = self.navigation
-        self.settings.ensure()
         drawer = bool(nav.model) if nav.tab == "library" else bool(nav.chat)
         with pn.io.hold():
+            names = {change.name for change in changes} - {"focus"}
+            if names and not self._reading:
+                typing = "q" in names and names <= {"q", "page", "collection"}
+                self.router.go(nav.address(), self._title(), push=not typing)
+            self.router.title = self._title()
             self.top.tab = nav.tab
             self.shell.param.update(tab=nav.tab, drawer=drawer, wide=nav.tab == "settings" and bool(nav.beside))
-            if changes and not self._reading:
-                names = {change.name for change in changes}
-                typing = "q" in names and names <= {"q", "page", "collection"}
-                self.router.place = {"address": nav.address(), "push": not typing}
-            self.router.title = self._title()
+            self.settings.ensure()
 
     _reading = False
 
@@ -106,7 +109,7 @@ class Parts:
                     self.navigation.read(str(message.get("search", "")))
                 finally:
                     self._reading = False
-                self.router.place = {"address": self.navigation.address(), "push": False}
+                self.router.answer(self.navigation.address(), _count(message.get("asked")))
             case name if name == TO_LIBRARY:
                 self.navigation.navigate_to_model_library(**_context(message))
             case name if name == TO_SETTINGS:
@@ -196,6 +199,10 @@ class Dashboard(InCell):
         parts = Parts(self.shelf, session, embedded=True)
         shown = (parts.top, parts.router, parts.shell)
         return Cell(*shown, session=session, margin=0, sizing_mode="stretch_width", min_width=360)
+
+
+def _count(asked: object) -> int:
+    return asked if isinstance(asked, int) else 0
 
 
 def _context(message: dict[str, Any]) -> dict[str, Any]:

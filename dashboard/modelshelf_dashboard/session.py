@@ -61,6 +61,8 @@ class Navigation(param.Parameterized):
     chat = param.String(default="", doc="the model one talks to, `provider/name`")
     beside = param.String(default="", doc="a second model that is asked the same, `provider/name`")
 
+    focus = param.Integer(default=0, bounds=(0, None), doc="raised by who wants the first row of what is shown next")
+
     _names: ClassVar[dict[str, tuple[str, ...]]] = {
         "library": ("view", "q", "filters", "sort", "page", "collection", "compare", "model", "by"),
         "settings": ("section", "provider", "chat", "beside"),
@@ -85,7 +87,10 @@ class Navigation(param.Parameterized):
         self.param.update(**update)
 
     def navigate_to_model_library(self, **context: Any) -> None:
-        """Show the library; the context names what to show there: `view`, `q`, `filters`, `model` and so on."""
+        """Show the library; the context names what to show there: `view`, `q`, `filters`, `model` and so on.
+
+        With `focus` the first of the models that are found gets the keyboard.
+        """
         self._go("library", context)
 
     def navigate_to_llm_settings(self, **context: Any) -> None:
@@ -94,6 +99,8 @@ class Navigation(param.Parameterized):
 
     def _go(self, tab: str, context: Mapping[str, Any]) -> None:
         known = {name: self._allowed(name, value) for name, value in context.items() if name in self._names[tab]}
+        if context.get("focus"):
+            known["focus"] = self.focus + 1
         self.param.update(tab=tab, **known)
 
     def _allowed(self, name: str, value: Any) -> Any:

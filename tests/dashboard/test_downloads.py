@@ -153,7 +153,7 @@ async def test_installed_ones_are_verified_updated_and_removed_with_a_report(she
     report = await until(lambda: dialog.question if "looked at" in dialog.question["title"] else None)
     assert report["lines"] == ["samples/tiny-llama: it is the newest.", f"{TINY}: it is the newest."]
     installed.table.picked = both
-    await press(installed.table, do="remove-picked", id="", context={})
+    await press(installed.table, do="delete-picked", id="", context={})
     question = await until(lambda: dialog.question if dialog.question.get("word") else None)
     assert question["word"] == "Remove 2 models"
     await press(dialog, do="confirmed", id=question["id"], fields={})

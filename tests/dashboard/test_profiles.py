@@ -125,7 +125,7 @@ async def test_one_is_made_changed_renamed_and_removed(shelf: Shelf, sessions: A
     row = section.rows["My coder"]
     assert row["sub"] == "with a prompt · temperature 0.2 · 1 fallback"
     assert row["cells"]["purpose"] == {"main": "coding", "sub": "default"}
-    assert section.words("My coder") == ["Try it", "Edit"]
+    assert section.words("My coder") == ["Try it", "Its model", "Edit"]
 
     await section.press("edit", "My coder")
     assert section.dialog.question["title"] == "Change My coder"
@@ -219,7 +219,7 @@ async def test_a_viewer_reads_and_tries_only(shelf: Shelf, sessions: Any) -> Non
     await shelf.profiles.save(Profile("Lost", "ollama/lost"))
     section = Section(shelf, sessions(Principal("vera", Role.VIEWER)))
     await until(lambda: section.view.trouble.items)
-    assert section.words("Coder") == ["Try it"]
+    assert section.words("Coder") == ["Try it", "Its model"]
     assert section.view.search.action == {}
     assert section.view.trouble.items[0]["action"] is None
     assert [action["word"] for action in section.view.carry.cards[0]["actions"]] == ["Export"]

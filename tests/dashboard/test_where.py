@@ -10,7 +10,7 @@ from modelshelf.config import ConfigManager
 from modelshelf.samples import CHAT_REPO
 from modelshelf.shelf import Shelf, open_shelf
 from modelshelf_dashboard.library.detail import Detail
-from modelshelf_dashboard.library.installed import lost_with
+from modelshelf_dashboard.library.where import lost_with
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.settings.adding import AddProvider
 from modelshelf_dashboard.transfers import Transfers

@@ -5,6 +5,7 @@ What it answers with one model was compared with the real engine.
 
 import asyncio
 from collections.abc import Mapping
+from configparser import ConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class LlamaCppSimulator(ChatSimulator):
     with a pooling. `slow` is how often a router's list shows a model under way. `hub` is what it can fetch: after
     `PIECES` pieces, each at the `gate`, which with `stepwise` closes after each. `deaf` leaves the events out, `heard`
     is set when somebody listens to them; `lost` has a download fail. What left its `models_dir` is gone after it read
-    that again, unless it never `forgets`.
+    that again, unless it never `forgets`; `presets` is its INI file.
     """
 
     router: bool = False
@@ -81,6 +82,7 @@ class LlamaCppSimulator(ChatSimulator):
     slow: int = 1
     models_dir: Path | None = None
     forgets: bool = True
+    presets: Path | None = None
     hub: dict[str, int] = field(default_factory=lambda: {"samples/tiny-GGUF:Q8_0": 4_000_000})
     deaf: bool = False
     lost: bool = False
@@ -164,6 +166,10 @@ class LlamaCppSimulator(ChatSimulator):
         return web.json_response({"data": listed, "object": "list"})
 
     def _reload(self) -> None:
+        if self.presets is not None:
+            made = ConfigParser()
+            made.read_string(self.presets.read_text())
+            self.models = {name: LlamaModel(name, source="preset") for name in made.sections()}
         if self.models_dir is None:
             return
         found = {path.stem for path in sorted(self.models_dir.iterdir()) if not path.name.startswith(".")}

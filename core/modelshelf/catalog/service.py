@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelshelf.catalog.answers import Answer, Answers, question
 from modelshelf.catalog.changes import Changes, between
+from modelshelf.catalog.checks import Checks
 from modelshelf.catalog.index import CatalogIndex
 from modelshelf.catalog.merge import merge
 from modelshelf.catalog.query import Query, parse
@@ -45,7 +46,7 @@ class CatalogService:
     name = "catalog"
 
     def __init__(self, config: ConfigManager, store: Store, events: EventBus, secrets: "Vault | None" = None) -> None:
-        self.checks: dict[str, Callable[[RepoCard], bool]] = {}
+        self.checks = Checks()
         self._config = config
         self._events = events
         self._answers = Answers(store)

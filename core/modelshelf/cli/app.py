@@ -19,7 +19,9 @@ from modelshelf import __version__
 from modelshelf.cli import (
     account,
     bring,
+    bulk,
     catalog,
+    conflicts,
     fetch,
     find,
     hooks,
@@ -30,6 +32,7 @@ from modelshelf.cli import (
     registration,
     secrets,
     sources,
+    stores,
     sync,
     updates,
     use,
@@ -53,8 +56,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 PARTS = (
-    find, catalog, judge, fetch, vet, bring, queue, updates, sync, sources, use, registration, profiles, account,
-    secrets, hooks, manage,
+    find, catalog, judge, fetch, vet, bring, stores, bulk, queue, updates, sync, sources, use, registration, profiles,
+    account, secrets, conflicts, hooks, manage,
 )  # fmt: skip
 for module in PARTS:
     module.register(app)

@@ -41,7 +41,7 @@ def import_(
                 async with aclosing(shelf.imports.run(path, repo)) as models:
                     async for model in models:
                         output.document(model.as_dict())
-                        _say(output, model)
+                        tell(output, model)
                         worst = max(worst, model.exit_code)
             except ModelshelfError as error:
                 output.document({"path": str(path), "status": "failed", **error.as_dict()})
@@ -54,7 +54,8 @@ def import_(
         raise typer.Exit(code)
 
 
-def _say(output: Output, model: "Imported") -> None:
+def tell(output: Output, model: "Imported") -> None:
+    """Say what became of a model."""
     if model.status != "done":
         if not output.as_json:
             err.print(f"{model.repo}: {model.error}", style="red", markup=False, soft_wrap=True)

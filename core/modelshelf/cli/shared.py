@@ -15,9 +15,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 Context = Annotated[int, typer.Option("--ctx", min=1, help="Context length in tokens.")]
 
 # What a short command has no use for: it neither watches providers nor takes over waiting downloads.
-QUIET = frozenset({"health", "downloads", "catalog sync", "state"})
+QUIET = frozenset({"health", "downloads", "catalog sync", "adoption", "state"})
 # And one that fetches: nor does it judge, for which the machine is measured at the start.
-FETCHING = frozenset({"health", "catalog sync", "state", "compatibility"})
+FETCHING = frozenset({"health", "catalog sync", "adoption", "state", "compatibility"})
 
 
 def with_shelf[T](work: "Callable[[Shelf], Awaitable[T]]", *, without: frozenset[str] = QUIET) -> T:

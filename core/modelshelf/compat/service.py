@@ -312,8 +312,7 @@ class CompatibilityService:
 
         await self._places.refresh()
         machine = await self.machine()
-        here = self._places.here or (BUILTIN,)
-        quick = {name: self._places.quick(name, machine, self._watch.seen_by) for name in here}
+        quick = {name: self._places.quick(name, machine, self._watch.seen_by) for name in self.here}
         if self._ranks is None:
             self._ranks = RankKeeper()
         # Who types on gives up what was asked for, but no thread: one at a time, or all of them would be at this.
@@ -322,6 +321,11 @@ class CompatibilityService:
         judging = {name: one for name, one in quick.items() if one}
         self._ranking = asyncio.create_task(asyncio.to_thread(self._ranks.of, mapped, judging), name="ranks")
         return await asyncio.shield(self._ranking)
+
+    @property
+    def here(self) -> Sequence[str]:
+        """The person's own providers that run models on this machine, by their ids."""
+        return self._places.here or (BUILTIN,)
 
     def best(self, card: RepoCard) -> tuple[str, Compatibility] | None:
         """Of the person's own providers on this machine the one that does best with a card; None if none does well."""

@@ -13,6 +13,7 @@ from modelshelf.hooks.spec import POINTS, Hook
 log = logging.getLogger(__name__)
 
 GROUP = "modelshelf.hooks"
+ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,12 @@ class Known:
 
 
 def find(settings: HooksConfig) -> tuple[Known, ...]:
-    """Load every hook that is not switched off, in the order of their names. For threads: it imports.
+    """Load every hook that is not switched off, in the order of their names; `*` switches all off. For threads.
 
     One that cannot be loaded counts at every point, so that what it was to prevent does not happen unseen.
     """
+    if ALL in settings.off:
+        return ()
     named = {**dict(_installed()), **{place: place for place in settings.use}}
     return tuple(_load(name, place) for name, place in sorted(named.items()) if name not in settings.off)
 

@@ -35,8 +35,11 @@ def find(path: Path, repo: str = "") -> Sequence[FoundModel]:
         place = path.expanduser().absolute()
         if not place.exists():
             raise NotFound(f"There is no file or folder {path}.", remedy="Check the path.")
-        models = _folder(place) if place.is_dir() else _file(place)
+        broken: list[FormatError] = []
+        models = _folder(place, broken) if place.is_dir() else _file(place)
         found = [model for model in models if any(map(format_of, model.files))]
+        if broken:
+            raise broken[0]
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or "it leads nowhere"
         raise Unreachable(f"{path} cannot be read: {reason}.", remedy="Give yourself permission to read it.") from error
@@ -56,7 +59,18 @@ def find(path: Path, repo: str = "") -> Sequence[FoundModel]:
     return [FoundModel(repo, model.files, model.kind, model.commit, model.refs, model.skipped, model.missing)]
 
 
-def _folder(folder: Path) -> Iterable[FoundModel]:
+def survey(folder: Path) -> tuple[Sequence[FoundModel], Sequence[str]]:
+    """As `find`, of a folder, but what is wrong with one model hides no other: it is told beside. For threads.
+
+    Raises:
+        OSError, RuntimeError: the folder cannot be read.
+    """
+    broken: list[FormatError] = []
+    models = [model for model in _folder(folder, broken) if any(map(format_of, model.files))]
+    return models, [error.message for error in broken]
+
+
+def _folder(folder: Path, broken: list[FormatError]) -> Iterable[FoundModel]:
     if folder.name.startswith(PREFIX) and (folder / "snapshots").is_dir():
         return _hub(folder.parent, [folder.name])
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith(PREFIX):
@@ -65,18 +79,27 @@ def _folder(folder: Path) -> Iterable[FoundModel]:
     if repositories(folder):
         return _hub(folder, [entry.name for entry in folder.iterdir()])
     if notes := _Notes.read(folder):
-        return [_named(path, notes) for path in _first_parts(folder)]
+        return _each(folder, notes, broken)
     names = _files(folder)
     if "config.json" in names or {format_of(name) for name in names} - {None, "gguf"}:
         return [_flat(folder)]
     repos = scan(folder)
     if any(not name.startswith(f"{LOOSE}/") for name in repos):
         return [
-            _model(name, {path: FoundFile(place) for path, (place, _, _) in found.files.items()}, STUDIO)
+            as_model(name, {path: FoundFile(place) for path, (place, _, _) in found.files.items()}, STUDIO)
             for name, found in sorted(repos.items())
         ]
     bases = {_base(parts[0]) for parts in variants(names)}
-    return [_flat(folder)] if len(bases) <= 1 else [_named(path, None) for path in _first_parts(folder)]
+    return [_flat(folder)] if len(bases) <= 1 else _each(folder, None, broken)
+
+
+def _each(folder: Path, notes: "_Notes | None", broken: list[FormatError]) -> Iterable[FoundModel]:
+    """Every model of a folder that holds several; of which parts are missing are told in `broken`."""
+    for path in _first_parts(folder):
+        try:
+            yield _named(path, notes)
+        except FormatError as error:
+            broken.append(error)
 
 
 def _file(file: Path) -> Iterable[FoundModel]:
@@ -87,7 +110,7 @@ def _file(file: Path) -> Iterable[FoundModel]:
     for above in file.parents:
         if above.parent.name == "snapshots" and above.parent.parent.name.startswith(PREFIX):
             wanted = _siblings(file)
-            return [_only(model, above, wanted) for model in _folder(above)]
+            return [_only(model, above, wanted) for model in _folder(above, [])]
     return [_named(file, _Notes.read(file.parent))]
 
 
@@ -108,7 +131,7 @@ def _snapshots(read: CachedRepo) -> Iterable[FoundModel]:
     for snapshot in read.snapshots:
         files = {file.path: _cached(file) for file in snapshot.files}
         missing = tuple(path for path, _ in snapshot.broken)
-        yield _model(read.repo, files, HUB, snapshot.commit, snapshot.refs, missing)
+        yield as_model(read.repo, files, HUB, snapshot.commit, snapshot.refs, missing)
 
 
 def _cached(file: CachedFile) -> FoundFile:
@@ -127,7 +150,7 @@ def _flat(folder: Path) -> FoundModel:
         inside = place.resolve().is_relative_to(folder.resolve())
         if is_path(path) and inside and place.is_file() and not any(part.startswith(".") for part in path.split("/")):
             files[path] = FoundFile(place)
-    return _model(_studio(folder) or f"{LOOSE}/{plain_name(folder.name)}", files, FILES)
+    return as_model(_studio(folder) or f"{LOOSE}/{plain_name(folder.name)}", files, FILES)
 
 
 def _named(file: Path, notes: "_Notes | None") -> FoundModel:
@@ -191,7 +214,7 @@ def _first_parts(folder: Path) -> Sequence[Path]:
     return [folder / name for name in sorted([*grouped, *others])]
 
 
-def _model(
+def as_model(
     repo: str,
     files: Mapping[str, FoundFile],
     kind: str,
@@ -199,7 +222,7 @@ def _model(
     refs: Sequence[str] = (),
     missing: Sequence[str] = (),
 ) -> FoundModel:
-    """With the files that the format needs, as a download has them; of GGUF all that are there."""
+    """A model with the files that its format needs, as a download has them; of GGUF all that are there."""
     ggufs = [path for path in files if format_of(path) == "gguf"]
     wanted = ggufs or (choose(tuple(files)) if files else [])
     kept = {path: files[path] for path in sorted(wanted)}

@@ -32,14 +32,39 @@ def hard_link(source: Path, target: Path) -> bool:
     return True
 
 
-def duplicate(source: Path, target: Path) -> How:
-    """Copy the bytes, without using space where the file system can share them.
+def clone(source: Path, target: Path) -> bool:
+    """Make a copy that shares its blocks with the source and takes no space; False where the disk cannot.
 
     Raises:
         OSError: the source cannot be read or the target not be written.
     """
     with source.open("rb") as reading, target.open("xb") as writing:
         if reflink(reading, writing):
-            return "reflink"
+            return True
+    target.unlink()
+    return False
+
+
+def duplicate(source: Path, target: Path) -> How:
+    """Copy the bytes, without using space where the file system can share them.
+
+    Raises:
+        OSError: the source cannot be read or the target not be written.
+    """
+    if clone(source, target):
+        return "reflink"
+    with source.open("rb") as reading, target.open("xb") as writing:
         shutil.copyfileobj(reading, writing, 4 * 2**20)
     return "copy"
+
+
+def lead(source: Path, target: Path) -> How:
+    """Give the bytes another name by a clone, else by a link that leads to them where they are.
+
+    Raises:
+        OSError: the source cannot be read or the target not be written.
+    """
+    if clone(source, target):
+        return "reflink"
+    target.symlink_to(source)
+    return "symlink"

@@ -19,7 +19,7 @@ from modelshelf.downloads.part import disk_errors
 from modelshelf.downloads.run import Landed
 from modelshelf.errors import Blocked, ChecksumMismatch, DownloadError, ModelshelfError, NeedsReview, Unreachable
 from modelshelf.imports.find import find
-from modelshelf.imports.links import duplicate, hard_link
+from modelshelf.imports.links import duplicate, hard_link, lead
 from modelshelf.imports.types import FoundFile, FoundModel, How, Imported, ImportedFile
 from modelshelf.store.tables import FileRow
 from modelshelf.vetting.origin import Origin
@@ -54,17 +54,21 @@ class ImportService:
         """
         await self._allow(str(path))
         for model in await asyncio.to_thread(find, path, repo):
-            yield await self._model(model)
+            yield await self.bring(model)
 
     @require(Role.ADMIN, "library.import")
     async def _allow(self, path: str) -> None:
         """Paths are those of the machine that the server runs on."""
 
-    async def _model(self, model: FoundModel) -> Imported:
+    async def bring(self, model: FoundModel, *, copy: bool = True) -> Imported:
+        """Bring one model that was found into the library; whoever calls this has asked who may.
+
+        Without `copy`, what can be neither hard-linked nor cloned is reached by a link that leads there.
+        """
         work = self._config.paths.parts / f"import-{uuid.uuid4().hex}"
         try:
             check_names(model.files)
-            return await self._bring(model, work)
+            return await self._bring(model, work, copy)
         except ModelshelfError as error:
             status = _STATUS.get(type(error), "failed")
             return Imported(
@@ -79,16 +83,18 @@ class ImportService:
         finally:
             await asyncio.to_thread(shutil.rmtree, work, True)
 
-    async def _bring(self, model: FoundModel, work: Path) -> Imported:
+    async def _bring(self, model: FoundModel, work: Path, copy: bool) -> Imported:
         cache = RepoCache(self._config.paths.cache, model.repo)
         taken = [
-            await asyncio.to_thread(_take, cache, path, file, work / str(number))
+            await asyncio.to_thread(_take, cache, path, file, work / str(number), copy)
             for number, (path, file) in enumerate(model.files.items())
         ]
         arrivals = [arrival for arrival, _ in taken]
         await self._vet(model, cache, arrivals)
         commit = model.commit or _content(arrivals)
         refs = [name for name in model.refs or ("main",) if not cache.ref(name).exists()]
+        led = [arrival for arrival, how in taken if how == "symlink" and arrival.part]
+        await self._library.lead_out([(await asyncio.to_thread(a.part.readlink), a.sha256) for a in led if a.part])
         snapshot = await asyncio.to_thread(land, cache, commit, arrivals, refs, work)
         await self._library.record([_row(model.repo, commit, arrival) for arrival in arrivals])
         if self.landed is not None:
@@ -117,7 +123,7 @@ class ImportService:
                 raise kind(f"{held[0][0].path}{more} of {model.repo} {sentence}.", findings=findings)
 
 
-def _take(cache: RepoCache, path: str, file: FoundFile, target: Path) -> tuple[Arrival, How]:
+def _take(cache: RepoCache, path: str, file: FoundFile, target: Path, copy: bool) -> tuple[Arrival, How]:
     """The file with its checksums, ready to land. For threads.
 
     Raises:
@@ -147,13 +153,13 @@ def _take(cache: RepoCache, path: str, file: FoundFile, target: Path) -> tuple[A
     name = file.git_sha1 or digest.sha256
     if _has(cache.blob(name), digest, size):
         return Arrival(path, size, name, digest.sha256, None), "there"
-    how: How = "hard link" if linked else _copied(source, target, digest)
+    how: How = "hard link" if linked else _second(source, target, digest, copy)
     return Arrival(path, size, name, digest.sha256, target), how
 
 
-def _copied(source: Path, target: Path, digest: Digest) -> How:
+def _second(source: Path, target: Path, digest: Digest, copy: bool) -> How:
     with disk_errors(target):
-        how = duplicate(source, target)
+        how = duplicate(source, target) if copy else lead(source, target)
         if hash_file(target, git=False).sha256 != digest.sha256:
             raise DownloadError(f"{source} was changed while it was imported.", remedy="Try again when it is at rest.")
     return how

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-How = Literal["there", "hard link", "reflink", "copy"]
-"""the library had the bytes | a second name for them | a copy that shares its blocks | a copy"""
+How = Literal["there", "hard link", "reflink", "symlink", "copy"]
+"""the library had the bytes | a second name | a copy that shares its blocks | a link that leads there | a copy"""
 
 
 @dataclass(frozen=True, slots=True)

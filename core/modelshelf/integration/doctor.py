@@ -36,11 +36,11 @@ _WORKED_ON = ("planning", "transferring", "verifying", "vetting", "landing", "re
 async def diagnose(config: ConfigManager | None = None) -> list[Check]:
     """Try everything that must work here, and say what does not."""
     try:
-        config = config or await asyncio.to_thread(ConfigManager)
+        settings: ConfigManager = config if config is not None else await asyncio.to_thread(ConfigManager)
     except ModelshelfError as error:
         return [python(), Check("settings", WRONG, error.message, error.remedy)]
-    checks = [*await around(config), *await asyncio.to_thread(on_disk, config)]
-    return checks + await _opened(config)
+    checks = [*await around(settings), *await asyncio.to_thread(on_disk, settings)]
+    return checks + await _opened(settings)
 
 
 async def _opened(config: ConfigManager) -> list[Check]:

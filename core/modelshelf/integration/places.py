@@ -17,18 +17,19 @@ from modelshelf.store.database import revisions
 
 LOW_DISK = 5_000_000_000
 SMALL_DATABASE = 200_000_000  # a larger one is looked at by the quicker check
+LOG_TAIL = 100_000
 OLD_PART = 24 * 3600.0  # seconds that nobody wrote to it
 
 
 def on_disk(config: ConfigManager) -> list[Check]:
     """Everything that can be seen without opening the shelf. For threads."""
-    return [*_folders(config), _settings(config), *_database(config), *_locks(config)]
+    return [*_folders(config), _settings(config), *_database(config), *_locks(config), *_engine_log(config)]
 
 
 def orphans(parts: Path, expected: frozenset[Path], moment: float | None = None) -> Check:
     """Part files that no job that could go on will use again. For threads."""
     old = (time.time() if moment is None else moment) - OLD_PART
-    left = [file for file in parts.rglob("*.part") if file not in expected and _older(file, old)] if parts else []
+    left = [file for file in parts.rglob("*.part") if file not in expected and _older(file, old)]
     if not left:
         return Check("part files", WELL, "none is left over")
     size = sum(file.stat().st_blocks * 512 for file in left if file.exists())
@@ -110,6 +111,19 @@ def _revision(found: str) -> Check:
         f"A newer Modelshelf wrote the database (revision {found or 'unknown'}).",
         "Install the newest Modelshelf, or choose another data folder with MODELSHELF_HOME.",
     )
+
+
+def _engine_log(config: ConfigManager) -> Iterator[Check]:
+    """The last line in which the engine spoke of an error, if that was lately."""
+    file = config.paths.logs / "engine.log"
+    try:
+        recent = file.stat().st_mtime > time.time() - OLD_PART
+        lines = file.read_text("utf-8", "replace")[-LOG_TAIL:].splitlines() if recent else []
+    except OSError:
+        return
+    if said := next((line for line in reversed(lines) if " E " in line), ""):
+        remedy = f"If a model does not load: choose another file of it. The whole log is {file}."
+        yield Check("engine log", NOTE, said.partition(" E ")[2].strip()[:300], remedy)
 
 
 def _locks(config: ConfigManager) -> Iterator[Check]:

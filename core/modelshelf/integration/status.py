@@ -1,12 +1,15 @@
 """How everything plays together: which providers are well, which have models, and what to do next."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.compat.types import RECOMMENDED_FROM
 from modelshelf.errors import ModelshelfError
+from modelshelf.events import CatalogChanged, EventBus, LibraryChanged, ProviderChanged, StatusChanged
+from modelshelf.providers.rows import BUILTIN
 from modelshelf.providers.spec import HealthStatus, ProviderConfig, ServedModel
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 200
 ADVISED = 3
+AT_ONCE = 25  # cards that are judged before others have their turn
+AGED_SECONDS = 600.0  # how long what sources offer counts as known
+KEPT_SECONDS = 60.0  # how long a status holds though nothing happened: free memory moves without a word
 ANSWERING = frozenset({HealthStatus.WELL, HealthStatus.SLOW})
 FAILING = frozenset({HealthStatus.DOWN, HealthStatus.REFUSED})
 
@@ -59,27 +65,54 @@ class IntegrationStatus:
 
 
 class IntegrationService:
-    """Computes the status from what the other services know; it asks providers and sources as they would anyway."""
+    """Computes the status from what the other services know, once for a process and anew when something happened."""
 
     def __init__(
         self,
+        events: EventBus,
         catalog: "CatalogService",
         library: "ModelLibrary",
         providers: "ProviderRegistry",
         health: "HealthMonitor",
         compatibility: "CompatibilityService",
     ) -> None:
+        self._events = events
         self._catalog = catalog
         self._library = library
         self._providers = providers
         self._health = health
         self._compatibility = compatibility
+        self._happened = events.mark(ProviderChanged, LibraryChanged, CatalogChanged, StatusChanged)
+        self._cards: tuple[float, Sequence[RepoCard]] = (-AGED_SECONDS, ())
+        self._kept: tuple[float, IntegrationStatus | None] = (0.0, None)
+        self._fits: dict[str, tuple[float, object, list[tuple[int, str]]]] = {}
+        self._lock = asyncio.Lock()
+        self.best: Mapping[str, str] = {}  # for each provider the model that could be had and does best on it
 
     async def status(self) -> IntegrationStatus:
-        """The status of every enabled provider and of the whole."""
+        """The status of every enabled provider and of the whole; sources are asked for what could be had."""
+        if time.monotonic() - self._cards[0] > AGED_SECONDS:
+            before = self._cards[1]
+            cards = (await self._catalog.find(limit=LOOKED_AT)).rows
+            self._cards = time.monotonic(), cards
+            if cards != before:
+                self._events.publish(StatusChanged())
+        return await self.glance()
+
+    async def glance(self) -> IntegrationStatus:
+        """As `status`, from what is known: nobody is asked who was asked before, and no source at all."""
+        async with self._lock:
+            at, kept = self._kept
+            # The mark first: what happens while it is computed counts for the next time.
+            if self._happened.happened() or kept is None or time.monotonic() - at > KEPT_SECONDS:
+                kept = await self._compute()
+                self._kept = time.monotonic(), kept
+        return kept
+
+    async def _compute(self) -> IntegrationStatus:
         configs = [config for config in await self._providers.list() if config.enabled]
         installed = {model.repo for model in await self._library.models() if model.complete}
-        cards = [card for card in (await self._catalog.find(limit=LOOKED_AT)).rows if card.repo not in installed]
+        cards = [card for card in self._cards[1] if card.repo not in installed]
         found = await asyncio.gather(*(self._provider(config, cards) for config in configs))
         return _whole({config.id: status for config, status in zip(configs, found, strict=True)})
 
@@ -87,18 +120,37 @@ class IntegrationService:
         look = self._health.latest.get(config.id)
         state = look.status if look else HealthStatus.UNKNOWN
         served = await self._served(config)
-        fitting = sorted(self._fitting(config, cards), reverse=True)
+        fitting = sorted(await self._fitting(config, cards), reverse=True)
+        self.best = {**self.best, config.id: fitting[0][1] if fitting else ""}
         return _provider_status(config, state, len(served), [repo for _, repo in fitting], look.remedy if look else "")
 
-    async def _served(self, config: ProviderConfig) -> tuple[ServedModel, ...]:
+    async def _served(self, config: ProviderConfig) -> Sequence[ServedModel]:
+        listed = self._health.listed.get(config.id)
+        if listed is not None and config.id != BUILTIN.id:
+            return listed.models
         try:
-            return tuple(await self._providers.models(config.id))
+            return await self._providers.models(config.id)
         except ModelshelfError:
             return ()  # its health says why
 
-    def _fitting(self, config: ProviderConfig, cards: "Sequence[RepoCard]") -> list[tuple[int, str]]:
-        answers = ((self._compatibility.quick(card, config.id), card.repo) for card in cards)
-        return [(fit.score, repo) for fit, repo in answers if fit.score is not None and fit.score >= RECOMMENDED_FROM]
+    async def _fitting(self, config: ProviderConfig, cards: "Sequence[RepoCard]") -> list[tuple[int, str]]:
+        """What would do well on it; a provider that comes or goes changes nothing of that."""
+        at, about, kept = self._fits.get(config.id, (-KEPT_SECONDS, None, []))
+        if about == (config, cards) and time.monotonic() - at < KEPT_SECONDS:
+            return kept
+        found = await self._judge(config, cards)
+        self._fits[config.id] = time.monotonic(), (config, cards), found
+        return found
+
+    async def _judge(self, config: ProviderConfig, cards: "Sequence[RepoCard]") -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        for place, card in enumerate(cards):
+            if place % AT_ONCE == 0:
+                await asyncio.sleep(0)
+            score = self._compatibility.quick(card, config.id).score
+            if score is not None and score >= RECOMMENDED_FROM:
+                found.append((score, card.repo))
+        return found
 
 
 def _provider_status(

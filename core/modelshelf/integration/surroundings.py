@@ -24,6 +24,7 @@ from modelshelf.network.client import tls_context
 PACKAGE = "modelshelf"
 SKEW = timedelta(minutes=5)
 SECONDS = 4.0
+PORT = "port"
 _CHILDREN = ("providers/engine/child.py", "modelshelf.vetting.child")
 _HUB = "https://huggingface.co"
 
@@ -31,6 +32,9 @@ _HUB = "https://huggingface.co"
 async def around(config: ConfigManager) -> list[Check]:
     """Everything around."""
     here = await asyncio.to_thread(lambda: [python(), packages(), *_ports(config), processes()])
+    if any(check.name == PORT and check.status == NOTE for check in here) and await _ours(config):
+        told = f"Modelshelf serves its page at {config.config.server.host}:{config.config.server.port}"
+        here = [Check(PORT, WELL, told) if check.name == PORT else check for check in here]
     certificates = await asyncio.to_thread(_certificates, config)
     return [*here, certificates, *[check async for check in _network(config)]]
 
@@ -77,15 +81,28 @@ def _ports(config: ConfigManager) -> Iterator[Check]:
         _bind(server.host, server.port)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        why = "is in use, perhaps by Modelshelf itself" if taken else f"cannot be opened ({error.strerror})"
+        why = "is in use by another program" if taken else f"cannot be opened ({error.strerror})"
         yield Check(
-            "port",
+            PORT,
             NOTE,
             f"{server.host}:{server.port} {why}.",
-            "If the page is not there already, choose another with `serve --port`.",
+            "Choose another with `serve --port`, or end that program.",
         )
     else:
-        yield Check("port", WELL, f"{server.host}:{server.port} is free for the page")
+        yield Check(PORT, WELL, f"{server.host}:{server.port} is free for the page")
+
+
+async def _ours(config: ConfigManager) -> bool:
+    """Whether it is Modelshelf that listens at the page's port."""
+    server = config.config.server
+    limits = aiohttp.ClientTimeout(total=SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=limits, trust_env=False) as session:
+            address = URL.build(scheme="http", host=server.host, port=server.port, path="/api/health")
+            async with session.get(address, allow_redirects=False) as response:
+                return (await response.content.read(100)).startswith(b'{"status":"ok"')
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError):
+        return False
 
 
 def _bind(host: str, port: int) -> None:

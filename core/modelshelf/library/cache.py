@@ -25,7 +25,10 @@ Stamp = tuple[tuple[Path, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file of a snapshot: `blob` is where its link leads first, `inode` tells its bytes apart from all others."""
+    """A file of a snapshot: `blob` is where its link leads first, `inode` tells its bytes apart from all others.
+
+    `outside` is where its bytes lie, if the library only leads to what another program keeps.
+    """
 
     path: str
     size: int
@@ -34,6 +37,7 @@ class CachedFile:
     inode: Inode
     links: int
     modified: float
+    outside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class _Look:
     root: Path
     blobs: Path
     shared: Path
+    outside: frozenset[Path] = frozenset()
     stamps: list[tuple[Path, int]] = field(default_factory=list)
     count: int = 0
 
@@ -93,10 +98,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link to itself
 
 
-def read_repository(repo: str, folder: Path, cache: Path) -> CachedRepo:
-    """Everything in a repository's folder. Never fails: what cannot be read counts as not there."""
+def read_repository(repo: str, folder: Path, cache: Path, outside: frozenset[Path] = frozenset()) -> CachedRepo:
+    """Everything in a repository's folder. Never fails: what cannot be read counts as not there.
+
+    `outside` are the files elsewhere that blobs may lead to.
+    """
     root = folder.resolve()
-    look = _Look(root, root / "blobs", cache.resolve() / SHARED)
+    look = _Look(root, root / "blobs", cache.resolve() / SHARED, outside)
     look.note(look.blobs)
     refs = _refs(look)
     snapshots = []
@@ -153,13 +161,18 @@ def _snapshot(folder: Path, look: _Look) -> tuple[list[CachedFile], list[tuple[s
 def _file(path: str, entry: os.DirEntry[str], look: _Look) -> CachedFile | str:
     """The file behind an entry, or what is wrong with it."""
     file = blob = Path(entry.path)
+    led = None
     try:
         if entry.is_symlink():
             blob = Path(os.path.normpath(file.parent / file.readlink()))
             if blob.parent != look.blobs and blob.parent.resolve() != look.blobs:
                 return "leads out of the cache"
-            if look.blobs.is_symlink() or (blob.is_symlink() and not blob.resolve().is_relative_to(look.shared)):
+            if look.blobs.is_symlink():
                 return "leads out of the cache"
+            if blob.is_symlink() and not blob.resolve().is_relative_to(look.shared):
+                led = blob.readlink()
+                if led not in look.outside or led.is_symlink():
+                    return "leads out of the cache"
         status = blob.stat()
     except FileNotFoundError:
         return "is missing"
@@ -168,7 +181,7 @@ def _file(path: str, entry: os.DirEntry[str], look: _Look) -> CachedFile | str:
     if not stat.S_ISREG(status.st_mode):
         return "is no file"
     inode = status.st_dev, status.st_ino
-    return CachedFile(path, status.st_size, file, blob, inode, status.st_nlink, status.st_mtime)
+    return CachedFile(path, status.st_size, file, blob, inode, status.st_nlink, status.st_mtime, led)
 
 
 def _walk(folder: Path, look: _Look, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, os.DirEntry[str]]]:

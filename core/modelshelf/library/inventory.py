@@ -33,11 +33,12 @@ class KnownRepo:
 class Records:
     """What the database knows: files by repository, commit and path, verdicts by SHA-256 and rules.
 
-    A verdict is pass, review or block, or `ACCEPTED`.
+    A verdict is pass, review or block, or `ACCEPTED`. `pins` are repositories.
     """
 
     files: Mapping[FileKey, FileRow]
     verdicts: Mapping[tuple[str, str], str]
+    pins: frozenset[str] = frozenset()
 
 
 class Inventory:
@@ -46,17 +47,25 @@ class Inventory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cache: Path | None = None
+        self._outside: frozenset[Path] = frozenset()
         self._known: dict[str, KnownRepo] = {}
 
-    def refresh(self, cache: Path) -> tuple[Mapping[str, KnownRepo], frozenset[str]]:
-        """Every repository in the cache, and which of them came, went or changed since the last time."""
+    def refresh(
+        self, cache: Path, outside: frozenset[Path] = frozenset()
+    ) -> tuple[Mapping[str, KnownRepo], frozenset[str]]:
+        """Every repository in the cache, and which of them came, went or changed since the last time.
+
+        `outside` are the files elsewhere that the library may lead to.
+        """
         with self._lock:
+            same = outside == self._outside
             before = self._known if cache == self._cache else {}
             known = {}
             for repo, folder in repositories(cache).items():
                 old = before.get(repo)
-                known[repo] = old if old and is_current(old.read) else _look(repo, folder, cache, old)
-            self._known, self._cache = known, cache
+                current = old if old and same and is_current(old.read) else None
+                known[repo] = current or _look(repo, folder, cache, old, outside)
+            self._known, self._cache, self._outside = known, cache, outside
             changed = {repo for repo in before.keys() | known.keys() if _differ(before.get(repo), known.get(repo))}
             return known, frozenset(changed)
 
@@ -83,8 +92,8 @@ def _differ(before: KnownRepo | None, after: KnownRepo | None) -> bool:
     return before is not after and (before is None or after is None or before.read.snapshots != after.read.snapshots)
 
 
-def _look(repo: str, folder: Path, cache: Path, old: KnownRepo | None) -> KnownRepo:
-    read = read_repository(repo, folder, cache)
+def _look(repo: str, folder: Path, cache: Path, old: KnownRepo | None, outside: frozenset[Path]) -> KnownRepo:
+    read = read_repository(repo, folder, cache, outside)
     if old and old.read.snapshots == read.snapshots:
         return KnownRepo(read, old.traits)
     return KnownRepo(read, tuple(describe(snapshot) for snapshot in read.snapshots))
@@ -114,6 +123,7 @@ def _model(repo: CachedRepo, snapshot: CachedSnapshot, traits: Traits, records: 
         accepted=tuple(path for path, said in _said(files, records.verdicts).items() if said == ACCEPTED),
         complete=traits.complete,
         damaged=tuple(path for path, row in rows.items() if row and row.damaged),
+        pinned=repo.repo in records.pins,
     )
 
 

@@ -1,13 +1,14 @@
 """What the database keeps about the library."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from modelshelf.library.inventory import ACCEPTED, Records
 from modelshelf.library.types import Removal
-from modelshelf.store.tables import FileRow, JobRow, RefMoveRow, VerdictRow, now
+from modelshelf.store.tables import FileRow, FoundFileRow, JobRow, PinRow, RefMoveRow, VerdictRow, now
 from modelshelf.vetting import memory
 from modelshelf.vetting.types import Verdict
 
@@ -16,7 +17,8 @@ def read(session: Session) -> Records:
     """Every known file and every verdict under the present rules."""
     files = {(row.repo, row.commit, row.path): row for row in session.scalars(select(FileRow))}
     verdicts = {(row.sha256, row.rules): row for row in session.scalars(select(VerdictRow))}
-    return Records(files, {key: _said(row, verdicts) for key, row in verdicts.items()})
+    pins = frozenset(session.scalars(select(PinRow.repo)))
+    return Records(files, {key: _said(row, verdicts) for key, row in verdicts.items()}, pins)
 
 
 def _said(row: VerdictRow, verdicts: Mapping[tuple[str, str], VerdictRow]) -> str:
@@ -44,6 +46,21 @@ def active_job(session: Session, repo: str) -> tuple[str, str] | None:
     """The id and status of a download of the repository that has not ended."""
     row = session.scalars(select(JobRow).where(JobRow.repo == repo, JobRow.ended.is_(None))).first()
     return (row.id, row.status) if row else None
+
+
+def outside(session: Session) -> frozenset[Path]:
+    """The files of other programs that the library may lead to."""
+    return frozenset(map(Path, session.scalars(select(FoundFileRow.path).where(FoundFileRow.led))))
+
+
+def lead_out(session: Session, files: Sequence[tuple[Path, str]]) -> None:
+    """Let the library lead to these files, each with the SHA-256 that it had."""
+    for place, sha256 in files:
+        status = place.stat()
+        row = session.get(FoundFileRow, str(place)) or FoundFileRow(path=str(place))
+        row.device, row.inode, row.size = str(status.st_dev), str(status.st_ino), status.st_size
+        row.mtime_ns, row.sha256, row.led = status.st_mtime_ns, sha256, True
+        session.add(row)
 
 
 def note_moves(session: Session, repo: str, before: Mapping[str, str], commit: str) -> None:

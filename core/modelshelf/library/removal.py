@@ -1,6 +1,6 @@
 """Deletes commits or files of a repository from the cache, as huggingface_hub does: bytes that others use stay."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from huggingface_hub import DeleteCacheStrategy
 
 Repos = Mapping[str, CachedRepo]
+LentNames = Mapping[Inode, Collection[Path]]
+Holders = Callable[[Collection[Inode]], Mapping[Inode, Mapping[Path, str]]]
+
+
+def nobody(_inodes: Collection[Inode]) -> Mapping[Inode, Mapping[Path, str]]:
+    """No other program's store is known."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,13 @@ def plan(
     files: Collection[str],
     cache: Path,
     *,
-    environ: Mapping[str, str],
-    lent: Mapping[Inode, int] | None = None,
+    holders: Holders = nobody,
+    lent: LentNames | None = None,
 ) -> Deletion:
     """What deleting these commits of a repository, or these files of them, takes.
 
-    `environ` tells where Ollama keeps its files; `lent` how many names of a file we made elsewhere, which go with it.
+    `holders` tells in which other programs' stores the same bytes are, and where; `lent` which names of a file we made
+    elsewhere, which go with it.
 
     Raises:
         UsageError: the repository's folder is a link to another place.
@@ -64,7 +72,7 @@ def plan(
     kept = {use.file.blob for use in staying}
     blobs = {use.file.blob for use in doomed if use.file.blob != use.file.file} - kept
     going = [use.file for use in doomed if use.file.blob not in kept]
-    users = _used_by(doomed, staying, environ, lent or {})
+    users = _used_by(doomed, staying, holders, lent or {})
     freed = _freed(going, staying, lent or {})
     removal = Removal(repo, tuple(sorted(commits)), freed, users, tuple(sorted(files)))
     snapshots = [item for item in found.snapshots if item.commit in commits]
@@ -138,41 +146,34 @@ def _uses(repos: Repos) -> list[_Use]:
     ]
 
 
-def _freed(going: Iterable[CachedFile], staying: Iterable[_Use], lent: Mapping[Inode, int]) -> int:
+def _freed(going: Iterable[CachedFile], staying: Iterable[_Use], lent: LentNames) -> int:
     used = {use.file.inode for use in staying}
     sizes: dict[Inode, int] = {}
     for inode, names in _names(going).items():
         file = next(iter(names.values()))
-        if inode not in used and file.links <= max(_own_names(names), 1) + lent.get(inode, 0):
+        ours = max(_own_names(names), 1) + len(lent.get(inode, ()))
+        if inode not in used and not file.outside and file.links <= ours:
             sizes[inode] = file.size
     return sum(sizes.values())
 
 
-def _used_by(
-    doomed: Iterable[_Use], staying: Iterable[_Use], environ: Mapping[str, str], lent: Mapping[Inode, int]
-) -> tuple[str, ...]:
+def _used_by(doomed: Iterable[_Use], staying: Iterable[_Use], holders: Holders, lent: LentNames) -> tuple[str, ...]:
     names = _names(use.file for use in doomed)
     users: dict[str, None] = {}
     for use in staying:
         if use.file.inode in names:
             users[f"{use.repo}@{use.commit[:8]}"] = None
             names[use.file.inode].setdefault(use.file.blob, use.file)
-    outside = [next(iter(found.values())) for found in names.values()]
-    ours = {file.inode: max(_own_names(names[file.inode]), 1) + lent.get(file.inode, 0) for file in outside}
-    unknown = [file for file in outside if file.links > ours[file.inode]]
-    for file in unknown:
-        users[_outsider(file, environ)] = None
+    first = [next(iter(found.values())) for found in names.values()]
+    ours = {file.inode: max(_own_names(names[file.inode]), 1) + len(lent.get(file.inode, ())) for file in first}
+    others = [file for file in first if file.outside or file.links > ours[file.inode]]
+    known = holders([file.inode for file in others]) if others else {}
+    for file in others:
+        unknown = f"{Path(file.path).name}, linked from outside the library"
+        places = known.get(file.inode, {})
+        keeping = [label for place, label in places.items() if place not in lent.get(file.inode, ())]
+        users |= dict.fromkeys(keeping or [unknown])
     return tuple(users)
-
-
-def _outsider(file: CachedFile, environ: Mapping[str, str]) -> str:
-    ollama = Path(environ.get("OLLAMA_MODELS") or Path(environ.get("HOME", "~"), ".ollama", "models")).expanduser()
-    try:
-        if (ollama / "blobs" / f"sha256-{file.blob.name}").samefile(file.blob):
-            return "Ollama"
-    except OSError:
-        pass
-    return f"{Path(file.path).name}, linked from outside the library"
 
 
 def _names(files: Iterable[CachedFile]) -> dict[Inode, dict[Path, CachedFile]]:

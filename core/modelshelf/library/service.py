@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modelshelf.access import AccessService, Role, require
 from modelshelf.catalog.files import format_of
 from modelshelf.config import ConfigManager
-from modelshelf.errors import ModelshelfError, NotFound, UsageError
+from modelshelf.errors import ModelshelfError, NotFound, Unreachable, UsageError
 from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.hooks import Hooks
 from modelshelf.hooks.spec import AFTER_DELETION, BEFORE_DELETION
 from modelshelf.ids import ModelId
 from modelshelf.library import records
-from modelshelf.library.cache import Inode
 from modelshelf.library.inventory import Inventory, KnownRepo, assemble
-from modelshelf.library.removal import Deletion, check_idle, execute, plan
+from modelshelf.library.loose import Loose, loose
+from modelshelf.library.pins import Pins
+from modelshelf.library.removal import Deletion, Holders, LentNames, check_idle, execute, nobody, plan
 from modelshelf.library.served import ServedFile, served
 from modelshelf.library.types import InstalledModel, Removal, VerifyResult
 from modelshelf.library.verify import Gauge, verify
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 3.0
 LOOK_SHARE = 20
 FIRST_LOOK_SECONDS = 2.0
+PATH_LIMIT = 1000
 
 Name = str | ModelId | InstalledModel
 
@@ -43,8 +45,8 @@ Name = str | ModelId | InstalledModel
 class Lent(Protocol):
     """Knows what of the library was given to other programs."""
 
-    async def links(self, repo: str) -> Mapping[Inode, int]:
-        """How many names of a repository's files it made elsewhere, by the file."""
+    async def links(self, repo: str) -> LentNames:
+        """The names of a repository's files that it made elsewhere, by the file."""
         ...
 
     async def let_go(self, removal: Removal) -> None:
@@ -53,7 +55,10 @@ class Lent(Protocol):
 
 
 class ModelLibrary:
-    """Lists, finds, verifies and deletes models. It notices within seconds what other programs add or delete."""
+    """Lists, finds, verifies and deletes models. It notices within seconds what other programs add or delete.
+
+    `holders` says whose stores hold the same bytes as files of the library.
+    """
 
     name = "library"
 
@@ -69,11 +74,13 @@ class ModelLibrary:
         hooks: Hooks | None = None,
     ) -> None:
         self.access = access
+        self.holders: Holders = nobody
         self._hooks = hooks or Hooks()
         self._config = config
         self._store = store
         self._events = events
         self._look_seconds = look_seconds
+        self.pins = Pins(store, events, access, self)
         self._inventory = Inventory()
         self._looked = asyncio.Event()
         self._complete: frozenset[str] = frozenset()
@@ -113,6 +120,11 @@ class ModelLibrary:
         """Every whole GGUF model under the name that engines offer it by."""
         return await asyncio.to_thread(served, await self.models())
 
+    async def loose(self) -> Sequence[Loose]:
+        """Of each repository the bytes that no snapshot leads to."""
+        known = await self._look()
+        return await asyncio.to_thread(loose, known)
+
     async def frame(self) -> "pd.DataFrame":
         """The models as a table, sizes in bytes."""
         return await asyncio.to_thread(_to_frame, await self.models())
@@ -136,6 +148,21 @@ class ModelLibrary:
         await self._store.write(records.write, rows)
         for repo in {row.repo for row in rows}:
             self._events.publish(LibraryChanged(repo=repo))
+
+    async def lead_out(self, files: Sequence[tuple[Path, str]]) -> None:
+        """Let the library lead to these files of other programs, each with its SHA-256.
+
+        Raises:
+            Unreachable: such a file is gone, or its path is too long to be kept.
+        """
+        long = next((place for place, _ in files if len(str(place)) > PATH_LIMIT), None)
+        try:
+            if files and long is None:
+                await self._store.write(records.lead_out, files)
+        except OSError as error:
+            raise Unreachable(f"{files[0][0]} cannot be linked to: {error.strerror}.") from error
+        if long is not None:
+            raise Unreachable(f"{long} has too long a name to be linked to.", remedy="Move it to a shorter path.")
 
     async def note_moves(self, repo: str, before: Mapping[str, str], commit: str) -> None:
         """Keep where names of commits led, before they are made to lead to this commit."""
@@ -250,16 +277,17 @@ class ModelLibrary:
         repo: str,
         commits: Sequence[str],
         files: Sequence[str],
-        lent: Mapping[Inode, int],
+        lent: LentNames,
     ) -> Deletion:
         cache = self.cache
         check_idle(repo, cache)
         repos = {name: item.read for name, item in known.items()}
-        return plan(repos, repo, commits, files, cache, environ=self._config.environ, lent=lent)
+        return plan(repos, repo, commits, files, cache, holders=self.holders, lent=lent)
 
     async def _look(self, *touched: str) -> Mapping[str, KnownRepo]:
         """Read what changed in the cache, and tell of it."""
-        known, changed = await asyncio.to_thread(self._inventory.refresh, self.cache)
+        outside = await self._store.read(records.outside)
+        known, changed = await asyncio.to_thread(self._inventory.refresh, self.cache, outside)
         if changed:
             self._complete = frozenset(
                 repo.lower() for repo, item in known.items() if any(traits.complete for traits in item.traits)

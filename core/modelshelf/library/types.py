@@ -25,7 +25,7 @@ class InstalledModel:
 
     `complete` says whether every file that its format needs is there; `refs` are the names that lead to the commit.
     `damaged` are the files whose bytes were others than published when last verified, `accepted` those that pass
-    because a person said so, whatever was found in them.
+    because a person said so, whatever was found in them. `pinned` models are neither updated nor deleted with others.
     """
 
     repo: str
@@ -43,6 +43,7 @@ class InstalledModel:
     complete: bool = True
     damaged: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    pinned: bool = False
 
     @property
     def id(self) -> ModelId:

@@ -98,8 +98,8 @@ class Maker:
             if key in _OURS and isinstance(value, bool):
                 told[key] = value
                 continue
-            if key == REGISTER and value in REGISTER_CHOICES:
-                told[key] = value
+            if key == REGISTER:
+                told |= _policy(value)
                 continue
             field = known.get(key)
             if field is None:
@@ -109,6 +109,15 @@ class Maker:
                 continue
             told[key] = _checked(field, value)
         return told
+
+
+def _policy(value: Any) -> dict[str, str]:
+    """When it is given models; nothing set leaves that to what it costs."""
+    if value in (None, ""):
+        return {}
+    if value not in REGISTER_CHOICES:
+        raise UsageError(f"“{REGISTER}” has a value that makes no sense.", remedy="It is automatic, ask or never.")
+    return {REGISTER: str(value)}
 
 
 def _checked(field: Field, value: Any) -> Any:

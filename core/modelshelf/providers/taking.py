@@ -31,7 +31,8 @@ class Goods:
     """A model to give to providers: one that an engine opens by one file, or as a whole folder. `size` in bytes.
 
     `files` are its weights in their order; `folder` is the commit's. `name` is what it would be called; `given` is the
-    name under which this provider was given it before, if it was. `quantisation` is as its facts say.
+    name under which this provider was given it before, if it was. `quantisation` is as its facts say; `source` is where
+    the library has it from, empty where that is not known.
     """
 
     repo: str
@@ -45,6 +46,7 @@ class Goods:
     context: int | None = None
     quantisation: str | None = None
     given: str = ""
+    source: str = ""
 
     @property
     def first(self) -> Path:

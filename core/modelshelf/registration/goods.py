@@ -54,6 +54,7 @@ async def goods_of(
             model.served_name,
             context=facts.context if facts else None,
             quantisation=model.quantisation,
+            source=model.source or "",
         )
     ]
 
@@ -71,6 +72,7 @@ async def _of_file(metadata: "MetadataService", item: ServedFile) -> Goods:
         sha256=item.files[0].sha256 if len(item.files) == 1 else None,
         context=facts.context if facts else None,
         quantisation=item.quantisation,
+        source=item.model.source or "",
     )
 
 

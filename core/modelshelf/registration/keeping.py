@@ -45,7 +45,6 @@ class RegistrationKeeper:
         self._providers, self._health = providers, health
         self._tasks: list[asyncio.Task[None]] = []
         self._repos: set[str] = set()
-        self._touched: set[str] = set()
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
@@ -72,7 +71,6 @@ class RegistrationKeeper:
                     self._repos.add(event.repo)
                     self._wake.set()
                 elif isinstance(event, ProviderChanged):
-                    self._touched.add(event.provider)
                     self._wake.set()
 
     async def _watch(self) -> None:
@@ -89,7 +87,6 @@ class RegistrationKeeper:
 
     async def _round(self) -> None:
         repos, self._repos = self._repos, set()
-        self._touched.clear()
         for item in await self._service.left_behind():
             await self._service.retry(item)
         if repos:

@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from modelshelf.access import AccessService, Role, current, require
 from modelshelf.downloads.jobs import identity
 from modelshelf.errors import ModelshelfError, NotFound, StoreError, Unreachable, UsageError
 from modelshelf.events import EventBus, RegistrationChanged
+from modelshelf.hooks import Hooks
+from modelshelf.hooks.spec import AFTER_REGISTRATION, BEFORE_REGISTRATION
 from modelshelf.ids import ModelId
 from modelshelf.library.types import InstalledModel
 from modelshelf.providers.rows import BUILTIN
+from modelshelf.providers.taking import Goods
 from modelshelf.registration import rows
 from modelshelf.registration.goods import unfit
 from modelshelf.registration.planning import Planner
@@ -30,18 +33,6 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 45.0
 UNDO, REGISTER = "undo", "register"
-
-
-class Hooks(Protocol):
-    """Who is asked before a deed, and told after it."""
-
-    async def ask(self, point: str, about: Mapping[str, Any]) -> None:
-        """Raises a ModelshelfError to forbid it."""
-        ...
-
-    async def tell(self, point: str, about: Mapping[str, Any]) -> None:
-        """It is done."""
-        ...
 
 
 class Registrar:
@@ -63,7 +54,7 @@ class Registrar:
         hooks: Hooks | None = None,
     ) -> None:
         self.access = access
-        self.hooks = hooks
+        self._hooks = hooks or Hooks()
         self.planner = Planner(library, metadata, providers, compatibility)
         self.hands = Hands(providers)
         self._store, self._events, self._library = store, events, library
@@ -265,9 +256,10 @@ class Registrar:
             return {"status": Status.WAITING, "error": told, "remedy": "It is given the model when it answers."}
         holding = asyncio.create_task(self._hold(item.id), name=f"registration.{item.id}")
         try:
-            await self._ask("before_registration", item)
+            about = _about(item, offer.goods)
+            await self._hooks.ask(BEFORE_REGISTRATION, about)
             changes = await self.hands.give(offer.provider, offer.goods, offer.taking)
-            await self._told("after_registration", item)
+            await self._hooks.tell(AFTER_REGISTRATION, about)
         except Unreachable as error:
             return {
                 "status": Status.WAITING,
@@ -297,14 +289,6 @@ class Registrar:
     def _tell(self, item: Registration, status: Status) -> None:
         self._events.publish(RegistrationChanged(model=item.model, provider=item.provider, status=status.value))
 
-    async def _ask(self, point: str, item: Registration) -> None:
-        if self.hooks is not None:
-            await self.hooks.ask(point, item.as_dict())
-
-    async def _told(self, point: str, item: Registration) -> None:
-        if self.hooks is not None:
-            await self.hooks.tell(point, item.as_dict())
-
     async def _file_of(self, model: str | InstalledModel) -> str:
         """The file that a name means, empty for all."""
         if isinstance(model, InstalledModel):
@@ -317,3 +301,9 @@ class Registrar:
     async def _repo(self, model: str) -> str:
         installed = await self._library.find(model)
         return installed.repo if installed is not None else ModelId.parse(model).repo
+
+
+def _about(item: Registration, goods: Goods) -> dict[str, Any]:
+    """What hooks are told of a registration."""
+    told = {name: getattr(item, name) for name in ("repo", "commit", "provider", "way", "name")}
+    return {"model": f"{goods.source}:{item.model}".lstrip(":"), "source": goods.source, **told}

@@ -1,7 +1,7 @@
 """What is not as it should be with registrations, and what breaks when a model goes."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,28 +90,29 @@ class Dependents:
             UsageError: it cannot be deleted now.
         """
         removal = await self._library.removal(model)
-        held = tuple(item for item in await self._of(removal) if item.provider != BUILTIN.id)
-        every = await self._of(removal)
+        every = [item for item in await self._of(removal) if item.status in HELD and item.wish != UNDO]
+        held = tuple(item for item in every if item.provider != BUILTIN.id)
         names = {f"{item.provider}/{item.name}".lower() for item in every} | await self._served(removal)
         profiles = [one.name for one in await self._profiles.list() if any(n.lower() in names for n in one.candidates)]
         return Breaks(held, tuple(profiles), removal.used_by)
 
-    async def links(self, repo: str) -> Mapping[Inode, int]:
-        """How many names of a repository's files we made in folders of providers: they go with it."""
-        return await asyncio.to_thread(_counted, await self._service.made_everywhere(), repo)
+    async def links(self, repo: str) -> Mapping[Inode, Collection[Path]]:
+        """The names of a repository's files that we made in folders of providers: they go with it."""
+        return await asyncio.to_thread(_names, await self._service.made_everywhere(), repo)
 
     async def release(self, removal: Removal) -> None:
-        """Take back what was given of what is about to be deleted; fails for no provider's sake."""
+        """Take back what was given of what is about to be deleted; fails for no provider's sake.
+
+        Only what a provider that is down has still to forget is kept: the model may come again, and is new then.
+        """
         for item in await self._of(removal):
-            if item.provider == BUILTIN.id:
+            held = item.provider != BUILTIN.id and item.status in HELD
+            if not held or (await self._service.take_back(item)).status is not Status.WAITING:
                 await self._service.forget([item])
-            else:
-                await self._service.take_back(item)
 
     async def _of(self, removal: Removal) -> list[Registration]:
         every = [item for item in await self._service.of_repo(removal.repo) if item.commit in removal.commits]
-        named = [item for item in every if not removal.files or item.path in removal.files]
-        return [item for item in named if item.status in HELD and item.wish != UNDO]
+        return [item for item in every if not removal.files or item.path in removal.files]
 
     async def _served(self, removal: Removal) -> set[str]:
         """What the built-in engine calls it, whether or not it was written down."""
@@ -141,10 +142,10 @@ def _judge(item: Registration, *, listed: bool, there: bool, held: bool) -> Find
     return None
 
 
-def _counted(made: Sequence[tuple[str, Made]], repo: str) -> Mapping[Inode, int]:
+def _names(made: Sequence[tuple[str, Made]], repo: str) -> Mapping[Inode, Collection[Path]]:
     """Hard links by the file that they lead to."""
-    counts: dict[Inode, int] = {}
+    names: dict[Inode, set[Path]] = {}
     for name, one in made:
         if name == repo and not one.folder and one.still_ours():
-            counts[one.device, one.inode] = counts.get((one.device, one.inode), 0) + 1
-    return counts
+            names.setdefault((one.device, one.inode), set()).add(Path(one.path).resolve())
+    return names

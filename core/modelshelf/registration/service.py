@@ -1,17 +1,19 @@
 """Registrations: a model that lands turns up where it can be used, and is taken back from there when it goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelshelf.access import AccessService, Role, require
 from modelshelf.downloads.types import Copy, DownloadPlan
 from modelshelf.events import EventBus
+from modelshelf.hooks import Hooks
 from modelshelf.library.cache import Inode
 from modelshelf.library.types import InstalledModel, Removal
 from modelshelf.registration.copies import copies_of
-from modelshelf.registration.registrar import Hooks, Registrar
+from modelshelf.registration.registrar import Registrar
 from modelshelf.registration.repair import Dependents, Repair
-from modelshelf.registration.types import Breaks, Finding
+from modelshelf.registration.types import Breaks, Finding, Status
 from modelshelf.store import Store
 
 if TYPE_CHECKING:
@@ -48,7 +50,13 @@ class RegistrationService(Registrar):
 
     @require(Role.OPERATOR, "registration.repair")
     async def repair(self) -> tuple[Finding, ...]:
-        """Register again what is there and not listed; what lost its file is for a person to take back, by `undo`."""
+        """Register again what is there and not listed; what lost its file is for a person to take back, by `undo`.
+
+        What waits or was left behind by a process that is gone is tried first, whoever leads.
+        """
+        waiting = [item for item in await self.every() if item.status is Status.WAITING]
+        for item in (*waiting, *await self.left_behind()):
+            await self.retry(item)
         return await self._repair.repair()
 
     async def breaks(self, model: str | InstalledModel) -> Breaks:
@@ -60,8 +68,8 @@ class RegistrationService(Registrar):
         """
         return await self._dependents.breaks(model)
 
-    async def links(self, repo: str) -> Mapping[Inode, int]:
-        """How many names of a repository's files go with it, since they were made for providers."""
+    async def links(self, repo: str) -> Mapping[Inode, Collection[Path]]:
+        """The names of a repository's files that go with it, since they were made for providers."""
         return await self._dependents.links(repo)
 
     async def let_go(self, removal: Removal) -> None:

@@ -2,6 +2,7 @@
 
 from modelshelf.state.catalog import CatalogState
 from modelshelf.state.downloads import DownloadsState, DownloadState
+from modelshelf.state.integration import IntegrationState
 from modelshelf.state.keeper import StateKeeper
 from modelshelf.state.models import ModelsState
 from modelshelf.state.profiles import ProfilesState
@@ -11,6 +12,7 @@ __all__ = [
     "CatalogState",
     "DownloadState",
     "DownloadsState",
+    "IntegrationState",
     "ModelsState",
     "ProfilesState",
     "ProviderState",

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modelshelf.errors import ModelshelfError
 from modelshelf.events import (
     CatalogChanged,
+    ConflictsChanged,
     Event,
     JobChanged,
     JobProgress,
@@ -18,7 +20,10 @@ from modelshelf.events import (
     ProviderLooked,
     QuarantineChanged,
     RegistrationChanged,
+    ServiceChanged,
     SourceChanged,
+    StatusChanged,
+    StoresChanged,
     SyncAsked,
     SyncChanged,
     SyncStop,
@@ -34,7 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JOBS_APART = 0.1  # seconds between readings of jobs: when a thousand are paused, it is read a few times, not a thousand
+# Seconds between readings: when a thousand jobs are paused they are read a few times, not a thousand.
+APART = {"jobs": 0.1, "stores": 0.5, "integration": 0.1, "conflicts": 0.5}
 
 OWN = frozenset({"builtin"})  # kinds whose models live in this process
 
@@ -60,6 +66,9 @@ class StateKeeper:
             "profiles": self._read_profiles,
             "sources": self._read_sources,
             "catalog": self._read_catalog,
+            "stores": self._read_stores,
+            "integration": self._read_integration,
+            "conflicts": self._read_conflicts,
         }
         for name, read in readers.items():
             self._due[name] = asyncio.Event()
@@ -83,6 +92,9 @@ class StateKeeper:
                     self._take_pulse(item)
                 if isinstance(event, VerifyProgress):
                     self._shelf.models_state.check = self._shelf.vetting.checks.state
+                if isinstance(event, StoresChanged) and event.total:
+                    state = self._shelf.models_state
+                    state.comparing = replace(state.comparing, done=event.done, total=event.total)
                 if isinstance(event, SyncAsked | SyncChanged | SyncStop):
                     self._take_listing(event)
                 for name in _touched(event):
@@ -97,8 +109,7 @@ class StateKeeper:
                 await read()
             except (ModelshelfError, OSError) as error:
                 log.warning("%s could not be read: %s", name, error)
-            if name == "jobs":
-                await asyncio.sleep(JOBS_APART)
+            await asyncio.sleep(APART.get(name, 0))
 
     async def _read_jobs(self) -> None:
         try:
@@ -120,6 +131,11 @@ class StateKeeper:
     async def _read_quarantine(self) -> None:
         self._shelf.models_state.quarantined = len(await self._shelf.vetting.quarantine.items())
 
+    async def _read_stores(self) -> None:
+        """A look at all stores may take a while; a landing that brings several events is one reason for it."""
+        found = await self._shelf.adoption.elsewhere()
+        self._shelf.models_state.param.update(elsewhere=found, comparing=found.comparing)
+
     async def _read_registrations(self) -> None:
         self._shelf.models_state.registrations = list(await self._shelf.registration.list())
 
@@ -131,6 +147,18 @@ class StateKeeper:
         told = {"generation": found.generation, "rows": found.rows, "made": found.made, "loaded": True}
         told["more"] = await self._shelf.catalog_sync.more()
         self._shelf.catalog_state.param.update(**told)
+
+    async def _read_integration(self) -> None:
+        state = self._shelf.integration_state
+        status, issues = await self._shelf.integration.glance(), list(await self._shelf.troubles.issues())
+        if (status, issues) != (state.status, state.issues) or not state.loaded:
+            state.param.update(status=status, issues=issues, loaded=True)
+
+    async def _read_conflicts(self) -> None:
+        state = self._shelf.integration_state
+        conflicts, mended = list(await self._shelf.conflicts.list()), list(await self._shelf.conflicts.mended())
+        if (conflicts, mended) != (state.conflicts, state.mended):
+            state.param.update(conflicts=conflicts, mended=mended)
 
     def _take_listing(self, event: SyncAsked | SyncChanged | SyncStop) -> None:
         state = self._shelf.catalog_state
@@ -208,24 +236,25 @@ class StateKeeper:
             item.param.update(models=models, error="", listed=datetime.now(UTC))
 
 
+_TOUCHED: Mapping[type[Event], tuple[str, ...]] = {
+    JobChanged: ("jobs",),
+    LibraryChanged: ("library", "providers", "profiles", "stores", "integration", "conflicts"),
+    StoresChanged: ("stores",),
+    QuarantineChanged: ("quarantine", "integration"),
+    ProviderChanged: ("providers", "profiles", "integration", "conflicts"),
+    ProfileChanged: ("profiles", "conflicts"),
+    RegistrationChanged: ("registrations", "conflicts"),
+    SourceChanged: ("sources", "catalog", "integration"),
+    CatalogChanged: ("catalog", "integration"),
+    SyncAsked: ("catalog",),
+    StatusChanged: ("integration",),
+    ConflictsChanged: ("conflicts", "library"),
+    ServiceChanged: ("integration",),
+}
+
+
 def _touched(event: Event) -> tuple[str, ...]:
     """Which readings an event makes due."""
-    match event:
-        case JobChanged():
-            return ("jobs",)
-        case LibraryChanged():
-            return ("library", "providers", "profiles")
-        case RegistrationChanged():
-            return ("registrations",)
-        case QuarantineChanged():
-            return ("quarantine",)
-        case ProviderChanged():
-            return ("providers", "profiles")
-        case ProfileChanged():
-            return ("profiles",)
-        case SourceChanged():
-            return ("sources", "catalog")
-        case CatalogChanged() | SyncAsked():
-            return ("catalog",)
-        case _:
-            return ()
+    if isinstance(event, StoresChanged) and event.total:
+        return ()  # only how far it is
+    return _TOUCHED.get(type(event), ())

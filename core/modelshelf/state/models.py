@@ -2,6 +2,7 @@
 
 import param
 
+from modelshelf.adoption.types import Comparing, Elsewhere
 from modelshelf.catalog.types import SourceReport
 from modelshelf.library.types import InstalledModel
 from modelshelf.registration.types import Registration
@@ -15,6 +16,8 @@ class ModelsState(param.Parameterized):
     loaded = param.Boolean(default=False, doc="whether the cache has been read once")
     quarantined = param.Integer(default=0, bounds=(0, None), doc="files held back")
     check = param.ClassSelector(default=CheckState(), class_=CheckState, doc="the check of everything, here")
+    elsewhere = param.ClassSelector(default=Elsewhere(), class_=Elsewhere, doc="what other programs keep here")
+    comparing = param.ClassSelector(default=Comparing(), class_=Comparing, doc="how far their comparison is")
     registrations = param.List(default=[], item_type=Registration, doc="which providers have which models")
     sources = param.List(default=[], item_type=SourceReport, doc="how each source fared last")
     error = param.String(doc="why the library cannot be read, empty when it can")

@@ -1,6 +1,7 @@
 """The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -469,6 +470,45 @@ class WebhookDeliveryRow(Base):
         Index("webhook_delivery_due", "status", "next_at"),
         Index("webhook_delivery_created", "created"),
     )
+
+
+class FoundFileRow(Base):
+    """A file of another program's store, as it was when its bytes were read: of other size or time it counts as new.
+
+    `led` says that the library leads to it by a link; `given` is when it was made one with another file.
+    """
+
+    __tablename__ = "found_file"
+    path: Mapped[str] = mapped_column(String(1000), primary_key=True)
+    device: Mapped[str] = mapped_column(String(20), default="")
+    inode: Mapped[str] = mapped_column(String(20), default="")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    led: Mapped[bool] = mapped_column(default=False, server_default=sa_false())
+    given: Mapped[datetime | None]
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PinRow(Base):
+    """A repository in the library that is kept as it is: neither updated nor cleared away with others."""
+
+    __tablename__ = "pin"
+    repo: Mapped[str] = mapped_column(String(200), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MendingRow(Base):
+    """A conflict that was resolved: `undo` is what takes it back, empty where nothing can."""
+
+    __tablename__ = "mending"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    conflict: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text)
+    undo: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    undone: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 
 class PreferenceRow(Base):

@@ -57,10 +57,12 @@ class UpdateService:
         leads to the new commit. The old one stays.
 
         Raises:
-            NotFound, UsageError: it is not installed, or no name leads to it.
+            NotFound, UsageError: it is not installed, it is pinned, or no name leads to it.
             As `DownloadManager.start`.
         """
         installed = await self._library.get(model)
+        if installed.pinned:
+            raise UsageError(f"{installed.repo} is pinned: it stays as it is.", remedy="Unpin it first.")
         name = _name(installed, ref)
         detail = await self._newest(installed, name)
         if detail.commit == installed.commit and installed.complete:
@@ -128,7 +130,8 @@ class UpdateService:
                 plan = await self._plan(installed, detail, ref)
             except ModelshelfError as error:
                 return replace(update, status="unknown", error=error.message, remedy=error.remedy)
-        return replace(update, newest=detail.commit, status="outdated", missing=plan.missing)
+        status = "pinned" if installed.pinned else "outdated"
+        return replace(update, newest=detail.commit, status=status, missing=plan.missing)
 
     async def _newest(self, installed: InstalledModel, ref: str) -> RepoDetail:
         return await self._catalog.detail(ModelId(installed.repo, installed.source, ref))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A name in the library and where its source leads it now: status is current | outdated | unknown.
+    """A name in the library and where its source leads it now: status is current | outdated | pinned | unknown.
 
-    `missing` are the bytes that the newer commit would fetch; `error` and `remedy` belong to unknown.
+    What is pinned is not updated, though its source leads elsewhere. `missing` are the bytes that the newer commit
+    would fetch; `error` and `remedy` belong to unknown.
     """
 
     repo: str

@@ -60,9 +60,10 @@ const listen = (model, target, name, hear, capture = false) => target.addEventLi
 const announce = (name, detail) => window.dispatchEvent(new CustomEvent(name, {detail}))
 
 // A file for the person to keep, made in the browser: it works where there is no server, too.
-const keepFile = ({name, text, type}) => {
+const keepFile = ({name, text, base64, type}) => {
   const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([text], {type}))
+  const data = base64 == null ? text : Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))
+  link.href = URL.createObjectURL(new Blob([data], {type}))
   link.download = name
   link.click()
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)

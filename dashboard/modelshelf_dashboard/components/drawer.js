@@ -13,9 +13,9 @@ export function render({model, el}) {
   const fixes = (items) => items?.length ? `<ul class="fixes" aria-label="${esc(w.fixes)}">${items.map(fix).join('')}</ul>` : ''
   const note = (n) => `<div class="box ${esc(n.tone)}"><b>${esc(n.text)}</b>${(n.lines || []).map((line) => `<p>${esc(line)}</p>`).join('')}${n.link ? `<p><a href="${esc(n.link.url)}" target="_blank" rel="noopener noreferrer" data-help="gatedModels">${esc(n.link.word)}</a></p>` : ''}</div>`
   const named = (p) => p.id ? `<button type="button" class="choice" data-do="provider" data-id="${esc(p.id)}" data-help="compatibilityScore" aria-pressed="${Boolean(p.chosen)}">${esc(p.title)}</button>` : esc(p.title)
-  const pair = (p) => `<div class="pair tall ${p.chosen ? 'chosen' : ''}"><span>${named(p)}${p.mark ? ` <span class="chip good" title="${esc(p.mark.tip)}">${esc(p.mark.text)}</span>` : ''}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${p.id ? badge(p.score, p.id, p.title, w) : scoreOf(p.score)}</span></div>`
+  const pair = (p) => `<div class="pair tall ${p.chosen ? 'chosen' : ''}"><span>${named(p)}${p.mark ? ` <span class="chip good" title="${esc(p.mark.tip)}">${esc(p.mark.text)}</span>` : ''}${p.sub ? `<br><small>${esc(p.sub)}</small>` : ''}</span><span>${p.id ? badge(p.score, p.id, p.title, w) : scoreOf(p.score)}${p.go ? ` <button type="button" class="go" data-do="settings" data-id="${esc(p.id)}" data-help="llmSettings" aria-label="${esc(fill(w.toProvider, {what: p.title}))}">${esc(w.open)}</button>` : ''}</span></div>`
   const file = (f, i) => `<div class="file ${f.best ? 'strong' : ''}"><span>${esc(f.title)}${f.best ? ` · ${esc(w.best)}` : ''}</span><span class="figure muted">${esc(f.size)}</span><span class="figure">${scoreOf(f.score)}</span><span>${f.action ? press(f.action, i) : ''}</span></div>`
-  const use = (u, i) => `<div class="pair tall use"><span>${esc(u.title)}${u.file ? ` <small class="figure">${esc(u.file)}</small>` : ''}<br><small class="${esc(u.tone || 'muted')}">${esc(u.sub)}</small>${u.command ? `<code>${esc(u.command)}</code>` : ''}</span>${u.action ? press(u.action, i) : ''}</div>`
+  const use = (u, i) => `<div class="pair tall use"><span>${esc(u.title)}${u.file ? ` <small class="figure">${esc(u.file)}</small>` : ''}<br><small class="${esc(u.tone || 'muted')}">${esc(u.sub)}</small></span>${u.action ? press(u.action, i) : ''}${u.command ? `<code>${esc(u.command)}</code>` : ''}</div>`
   const uses = (m) => m.where?.length ? `<h3>${esc(w.where)}</h3>${m.where.map(use).join('')}${m.commands?.length ? `<details><summary data-help="registration">${esc(w.commands)}</summary>${m.commands.map((c) => `<p><small>${esc(c.name)}</small><code>${esc(c.text)}</code></p>`).join('')}</details>` : ''}` : ''
   const files = (items) => items?.length ? `<h3>${esc(w.files)}</h3><div class="files">${items.map(file).join('')}</div>` : ''
   const list = (title, items, draw) => items?.length ? `<h3>${esc(title)}</h3>${items.map(draw).join('')}` : ''
@@ -67,6 +67,7 @@ export function render({model, el}) {
     const m = model.shown, known = lists[b.dataset.do]
     if (b.dataset.do === 'explain') explain.ask(b.dataset.badge)
     else if (b.dataset.do === 'go') model.send_msg({do: 'go', id: b.dataset.id, context: {}})
+    else if (b.dataset.do === 'settings') announce('navigate-to-llm-settings', m.providers?.find((p) => p.id === b.dataset.id)?.go ?? {})
     else if (b.dataset.do === 'provider') model.send_msg({do: 'provider', id: b.dataset.id, context: {}})
     else tell((known ? m[known]?.[b.dataset.place]?.action : m.actions?.find((a) => a.do === b.dataset.do)) ?? {do: b.dataset.do})
   }

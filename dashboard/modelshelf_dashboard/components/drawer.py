@@ -18,7 +18,7 @@ class Drawer(Piece):
     shown: `{title, sub, chips, shield, fit, fixes, providers, where, commands, files, notes, actions, pending}`; each
     part may be missing: the shield is that of a table's row, fit is `{where, score, verdict, how, sentence, facts,
     memory: [{label, told, share, colour}], quality, values}`, fixes are `{text, score, action}`, providers `{id, title,
-    sub, score, chosen, mark}`, where `{title, file, sub, tone, command, action}`, commands `{name, text}`, files
+    sub, score, chosen, mark, go}`, where `{title, file, sub, tone, command, action}`, commands `{name, text}`, files
     `{title, size, score, best, action}`, notes `{tone, text, lines, link}`. Around it stand facts `{name, value}`,
     commits `{items: [{title, sub, mark}], more, link}`, lists of models to go to, `{title, items: [{id, title, sub}]}`,
     and card, markup that was made harmless before it came.
@@ -36,6 +36,8 @@ class Drawer(Piece):
         words = {
             "here": _("On this machine"),
             "works": _("Works with"),
+            "open": _("Open"),
+            "toProvider": _("{what} in LLM Settings"),
             "where": _("Where it can be used"),
             "commands": _("Start a server with it"),
             "files": _("Files"),

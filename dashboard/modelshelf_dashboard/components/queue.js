@@ -40,7 +40,7 @@ export function render({model, el}) {
     ${row.files ? `<ul tabindex="0" aria-label="${esc(w.files)}: ${esc(row.title)}">${row.files.map(fileOf(row)).join('')}</ul>` : ''}${row.left ? `<small>${esc(row.left)}</small>` : ''}</div>`
   const rowOf = (row) => `<div class="line">
     <button type="button" class="fold" data-do="${row.open ? 'fold' : 'unfold'}" data-help="downloadProcess" aria-expanded="${!!row.open}" aria-label="${esc(row.open ? w.fold : w.unfold)}: ${esc(row.title)}"><svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true"><path d="M3 1l4 4-4 4" fill="none" stroke="currentColor" stroke-width="1.6"/></svg></button>
-    <span class="names"><span class="title"><b>${esc(row.title)}</b>${(row.tags || []).map((tag) => `<span class="chip">${esc(tag)}</span>`).join('')}</span><small>${esc(row.sub)}</small></span>
+    <span class="names"><span class="title">${row.model ? `<button type="button" class="to" data-do="model" data-help="modelLibrary"><b>${esc(row.title)}</b></button>` : `<b>${esc(row.title)}</b>`}${(row.tags || []).map((tag) => `<span class="chip">${esc(tag)}</span>`).join('')}</span><small>${esc(row.sub)}</small></span>
     <span class="progress">${row.track ? `<span class="track" role="progressbar" aria-label="${esc(row.title)}" aria-valuemin="0" aria-valuemax="100"><i></i></span>` : ''}<small><span class="word ${esc(row.tone || '')}">${esc(row.word)}</span><span class="told"></span></small>${row.note ? `<small class="why">${esc(row.note)}</small>` : ''}</span>
     <span class="speed"></span>
     <span class="actions">${(row.actions || []).map(press(row)).join('')}</span></div>${inside(row)}`
@@ -128,6 +128,7 @@ export function render({model, el}) {
     const item = b.closest('.item'), section = b.closest('section')
     const row = item && kept.get(item.dataset.id)?.row
     const action = [...(row?.actions || []), ...(row?.more || [])].find((a) => a.do === b.dataset.do)
+    if (b.dataset.do === 'model') { announce('navigate-to-model-library', {model: row.model, by: ''}); return }
     const context = b.dataset.file ? {file: b.dataset.file} : action?.context ?? {}
     model.send_msg({do: b.dataset.do, id: item?.dataset.id ?? section?.dataset.section ?? '', context})
   }

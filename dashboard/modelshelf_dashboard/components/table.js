@@ -232,6 +232,7 @@ export function render({model, el}) {
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; draw() }) } }
   model.on(['rows', 'state', 'columns', 'omitted', 'note', 'status', 'pages', 'tools'], soon)
   model.on("chosen", mark)
+  model.on('arrive', () => { arriving = 'first'; soon() })
   model.on(['picked', 'bar'], () => { mark(); barred() })
   draw()
 }

@@ -33,6 +33,7 @@ class Table(Piece):
     note = param.Dict(default={}, doc="what to say when there is nothing, or nothing new")
     status = param.String(default="", doc="what was found, in a line")
     chosen = param.String(default="", doc="id of the row that is open")
+    arrive = param.Integer(default=0, doc="raised for who comes from elsewhere: the first row gets the keyboard")
     opens = param.Boolean(default=True, doc="whether rows can be opened")
     picks = param.Boolean(default=False, doc="whether rows can be ticked")
     picked = param.List(default=[], item_type=str, doc="ids of the rows that are ticked; set by the browser")

@@ -54,6 +54,18 @@ TOPICS = (
         ),
     ),
     Topic(
+        "elsewhere",
+        N_("Elsewhere on this machine"),
+        N_(
+            "What Ollama, LM Studio, llama.cpp, Jan, GPT4All, ModelScope and your own folders keep here. Adopt makes a "
+            "model part of the library by a link: verified and scanned as a download is, without a copy, and nothing "
+            "is moved or changed where it is.\n"
+            "Files of the same size are compared in the background, slowly, and not while downloads run. What lies "
+            "twice can be given back: both files are read once more, then one becomes another name for the same bytes. "
+            "“Make separate” takes that back."
+        ),
+    ),
+    Topic(
         "compatibilityScore",
         N_("Fit"),
         N_(
@@ -299,11 +311,37 @@ TOPICS = (
         ),
     ),
     Topic(
+        "conflicts",
+        N_("What is at odds"),
+        N_(
+            "Copies of the same bytes, one model under two names, two providers at one address, files that nothing "
+            "uses, a profile without its model, a full disk: each is explained and resolved with one button. What is "
+            "put away waits in the trash for a week; Undo puts it back. What cannot be undone asks first."
+        ),
+    ),
+    Topic(
         "selfTest",
         N_("Status and self-test"),
         N_(
             "How every part is. The self-test really walks the journey: it finds a sample model, downloads, verifies, "
-            "scans and runs it, in a home of its own, and cleans up."
+            "scans and runs it, in a home of its own, and cleans up. Then each of your providers is reached, let in "
+            "and listed; those that cost money answer only if you tick that."
+        ),
+    ),
+    Topic(
+        "doctor",
+        N_("Look for what is wrong"),
+        N_(
+            "Everything that can be wrong here: disk, database, network, clock, packages, saved keys, sources, "
+            "providers, hooks. The support file tells a helper about it; it holds no names, paths, keys or questions."
+        ),
+    ),
+    Topic(
+        "hooks",
+        N_("Rules and messages"),
+        N_(
+            "Hooks are rules of your own that may refuse a download, a registration or a deletion. Webhooks are "
+            "told when a download ends. Both stand in config.toml; docs/hooks.md says how."
         ),
     ),
     Topic("drawer", N_("Details"), N_("Esc closes the details and returns to the list.")),

@@ -1,22 +1,39 @@
-"""Several installed models at once: verified, updated or removed, with a report of what could not be done and why."""
+"""Several installed models at once: verified, updated, registered, pinned or removed, with a report of what failed."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.errors import ModelshelfError
+from modelshelf.integration.bulk import Outcome
 from modelshelf.library.types import InstalledModel
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.session import Session
-from modelshelf_dashboard.texts import _, _n
+from modelshelf_dashboard.texts import N_, _, _n
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 REPORT = "report"
-One = Callable[[InstalledModel], Awaitable[str]]  # does it with one; what to report of it, empty for nothing special
+RUNNING = "bulk"
+PICKED = "-picked"
+_WORDS = {
+    "verify": N_("Verify"),
+    "update": N_("Update"),
+    "register": N_("Register"),
+    "pin": N_("Pin"),
+    "unpin": N_("Unpin"),
+    "delete": N_("Remove"),
+}
+_DOING = {
+    "verify": N_("Verifying"),
+    "update": N_("Looking for newer commits"),
+    "register": N_("Telling the providers"),
+    "pin": N_("Pinning"),
+    "unpin": N_("Unpinning"),
+    "delete": N_("Removing"),
+}
 
 
 class InstalledPicks:
@@ -24,6 +41,7 @@ class InstalledPicks:
 
     def __init__(self, shelf: "Shelf", session: Session, dialog: Dialog, table: Table) -> None:
         self._shelf, self._session, self._dialog, self._table = shelf, session, dialog, table
+        self._going = ""
         table.picks = True
         table.param.watch(self._tell, ["picked", "rows"])
 
@@ -33,94 +51,113 @@ class InstalledPicks:
     def _tell(self, *_events: Any) -> None:
         chosen = self._chosen()
         size = figures.size(sum(model.size for model in chosen))
-        text = _n("{n} model chosen, {size}", "{n} models chosen, {size}", len(chosen), size=size)
-        actions = [
-            {"do": "verify-picked", "word": _("Verify")},
-            {"do": "update-picked", "word": _("Update")},
-            {"do": "remove-picked", "word": _("Remove"), "kind": "trouble"},
+        text = self._going or _n("{n} model chosen, {size}", "{n} models chosen, {size}", len(chosen), size=size)
+        actions = [{"do": "stop" + PICKED, "word": _("Stop")}] if self._going else self._actions(chosen)
+        self._table.change(bar={"text": text, "actions": actions} if chosen else {})
+
+    def _actions(self, chosen: Sequence[InstalledModel]) -> list[dict[str, Any]]:
+        """What makes sense for these: who is pinned can be let go, who is not can be pinned."""
+        pinned = {model.pinned for model in chosen}
+        left_out = {"pin"} if pinned == {True} else {"unpin"} if pinned == {False} else set()
+        names = [deed for deed in _WORDS if deed not in left_out]
+        return [
+            {"do": deed + PICKED, "word": _(_WORDS[deed]), "kind": "trouble" if deed == "delete" else ""}
+            for deed in names
         ]
-        self._table.bar = {"text": text, "actions": actions} if chosen else {}
 
     def do(self, name: str) -> None:
         """What a button of the bar says."""
-        chosen = self._chosen()
-        if not chosen:
+        deed, chosen = name.removesuffix(PICKED), [str(model.id) for model in self._chosen()]
+        if deed == "stop":
+            self._session.stop(RUNNING)
+        elif self._going or not chosen:
             return
-        match name:
-            case "verify-picked":
-                done = _n("{n} model was read, every file is what it should be.", "{n} models were read, every file is "
-                          "what it should be.", len(chosen))  # fmt: skip
-                self._run(chosen, self._verify, _("Verifying"), done)
-            case "update-picked":
-                done = _n("{n} model was looked at.", "{n} models were looked at.", len(chosen))
-                self._run(chosen, self._update, _("Looking for newer commits"), done)
-            case "remove-picked":
-                self._session.run(self._ask_to_remove(chosen), what=name)
+        elif deed == "delete":
+            self._session.run(self._ask(chosen), what=name)
+        elif deed in _WORDS:
+            self._run(deed, chosen)
 
-    def _run(self, chosen: Sequence[InstalledModel], one: One, doing: str, done: str) -> None:
-        self._session.run(self._each(chosen, one, doing, done), what=REPORT)
+    def _run(self, deed: str, chosen: Sequence[str]) -> None:
+        self._session.run(self._each(deed, chosen), what=REPORT, key=RUNNING)
 
-    async def _each(self, chosen: Sequence[InstalledModel], one: One, doing: str, done: str) -> None:
-        told: list[str] = []
-        failed = 0
-        for place, model in enumerate(chosen, 1):
-            at = _("{place} of {n}: {name}", place=place, n=len(chosen), name=model.repo)
-            self._session.notice(f"{doing}.", at, tone="good", id=REPORT)
-            try:
-                told += [f"{model.repo}: {said}"] if (said := await one(model)) else []
-            except ModelshelfError as error:
-                failed += 1
-                told.append(f"{model.repo}: {error} {error.remedy}".strip())
-        self._table.picked = []
-        if failed:
-            done = _n("{n} of {all} could not be done.", "{n} of {all} could not be done.", failed, all=len(chosen))
+    async def _each(self, deed: str, chosen: Sequence[str]) -> None:
+        found: list[Outcome] = []
+        self._at(deed, 1, chosen)
+        try:
+            async with aclosing(self._shelf.bulk.run(deed, chosen)) as outcomes:
+                async for outcome in outcomes:
+                    found.append(outcome)
+                    self._at(deed, len(found) + 1, chosen)
+        finally:  # also when somebody stopped it: what was done is told
+            self._going = ""
+            self._table.picked = [] if len(found) == len(chosen) else list(chosen[len(found) :])
+            self._tell()
+            self._report(deed, found, len(chosen))
+
+    def _at(self, deed: str, place: int, chosen: Sequence[str]) -> None:
+        if place <= len(chosen):
+            name = chosen[place - 1].partition("@")[0].partition(":")[2] or chosen[place - 1]
+            at = _("{place} of {n}: {name}", place=place, n=len(chosen), name=name)
+            self._going = f"{_(_DOING[deed])} · {at}"
+            self._tell()
+
+    def _report(self, deed: str, found: Sequence[Outcome], asked: int) -> None:
+        failed = [outcome for outcome in found if outcome.status == "failed"]
+        done = _done(deed, len(found))
+        if len(found) < asked:
+            done = _("Stopped after {n} of {all}.", n=len(found), all=asked)
+        elif failed:
+            done = _n("{n} of {all} could not be done.", "{n} of {all} could not be done.", len(failed), all=asked)
         self._session.notice(done, "", tone="warn" if failed else "good", id=REPORT)
-        if told:
+        lines = [f"{_name(one)}: {one.error} {one.remedy}".strip() for one in failed]
+        if deed == "update":
+            lines += [f"{_name(one)}: {one.detail}." for one in found if one.status == "done"]
+        if lines:
             self._dialog.listen(lambda _answer: self._dialog.close())
-            self._dialog.ask(id=REPORT, title=done, lines=told, help="batchSelection")
+            self._dialog.ask(id=REPORT, title=done, lines=lines, help="batchSelection")
 
-    async def _verify(self, model: InstalledModel) -> str:
-        async with aclosing(self._shelf.library.verify(model)) as results:
-            bad = [result.path async for result in results if result.status not in {"ok", "recorded"}]
-        if not bad:
-            return ""
-        raise _Damaged(
-            _n("{n} file is not what it should be: {names}.", "{n} files are not what they should be: {names}.",
-               len(bad), names=", ".join(bad[:5])),
-            remedy=_("Download it again."),
-        )  # fmt: skip
-
-    async def _update(self, model: InstalledModel) -> str:
-        job = await self._shelf.updates.update(f"{model.repo}@{model.commit}")
-        return _("its newest commit is being fetched.") if job else _("it is the newest.")
-
-    async def _ask_to_remove(self, chosen: Sequence[InstalledModel]) -> None:
-        lines, freed = [], 0
-        for model in chosen:
-            removal = await self._shelf.library.removal(str(model.id))
-            freed += removal.freed
-            used = " " + _("Also used by: {names}. They lose it.", names=", ".join(removal.used_by))
-            lines.append(f"{model.repo}: {figures.size(removal.freed)}." + (used if removal.used_by else ""))
-        self._dialog.listen(lambda answer: self._answered(chosen, answer))
+    async def _ask(self, chosen: Sequence[str]) -> None:
+        """Once, with what all of them free together, and what breaks."""
+        plan = await self._shelf.bulk.deletion(chosen)
+        lines = [_("This frees {size} on the disk. It can be downloaded again.", size=figures.size(plan.freed))]
+        lines += plan.breaks
+        lines += [_("{name} is pinned and stays.", name=name.partition("@")[0]) for name in plan.kept]
+        count = len(plan.models)
+        if not count:
+            self._session.notice(lines[-1], _("Unpin it first."), tone="warn", id=REPORT)
+            return
+        self._dialog.listen(lambda answer: self._answered(plan.models, answer))
         self._dialog.ask(
             id="remove picked",
-            title=_n("Remove {n} model?", "Remove {n} models?", len(chosen)),
-            lines=[_("This frees {size} on the disk. It can be downloaded again.", size=figures.size(freed)), *lines],
-            word=_n("Remove {n} model", "Remove {n} models", len(chosen)),
+            title=_n("Remove {n} model?", "Remove {n} models?", count),
+            lines=lines,
+            word=_n("Remove {n} model", "Remove {n} models", count),
             kind="trouble",
             help="storageManagement",
         )
 
-    def _answered(self, chosen: Sequence[InstalledModel], answer: dict[str, Any]) -> None:
+    def _answered(self, chosen: Sequence[str], answer: dict[str, Any]) -> None:
         self._dialog.close()
         if answer["do"] == "confirmed":
-            done = _n("{n} model is removed.", "{n} models are removed.", len(chosen))
-            self._run(chosen, self._remove, _("Removing"), done)
-
-    async def _remove(self, model: InstalledModel) -> str:
-        await self._shelf.library.remove(str(model.id))
-        return ""
+            self._run("delete", chosen)
 
 
-class _Damaged(ModelshelfError):
-    """A model whose bytes are others now."""
+def _done(deed: str, count: int) -> str:
+    match deed:
+        case "verify":
+            return _n("{n} model was read, every file is what it should be.", "{n} models were read, every file is "
+                      "what it should be.", count)  # fmt: skip
+        case "update":
+            return _n("{n} model was looked at.", "{n} models were looked at.", count)
+        case "delete":
+            return _n("{n} model is removed.", "{n} models are removed.", count)
+        case "register":
+            return _n("{n} model was given to the providers.", "{n} models were given to the providers.", count)
+        case "pin":
+            return _n("{n} model stays as it is.", "{n} models stay as they are.", count)
+        case _:
+            return _n("{n} model may change again.", "{n} models may change again.", count)
+
+
+def _name(outcome: Outcome) -> str:
+    return outcome.model.partition("@")[0].partition(":")[2] or outcome.model

@@ -56,6 +56,7 @@ class Discover:
         self.results_view: Callable[[], str] = lambda: "discover"  # where its results are looked at
         self.fixing = Fixing(shelf, session, transfers, self.redo)
         self._explained: tuple[str, Compatibility] | None = None
+        self._arriving = False
         nav, dialog = session.navigation, dialog or Dialog()
         self.search = Search(text=nav.q, tokens=nav.filters, known=list(KNOWN), label=_("Find a model"), sheet=True)
         self.search.listen(self._heard)
@@ -81,6 +82,7 @@ class Discover:
         self.search.param.watch(self._typed, ["text", "tokens"])
         nav.param.watch(self._moved, ["q", "filters", "sort", "page", "collection"])
         nav.param.watch(lambda event: self.table.param.update(chosen=event.new), "model")
+        nav.param.watch(self._arrive, "focus")
         follow.watch(shelf.models_state, ["installed"], self.draw)
         follow.watch_items(shelf.downloads_state, "jobs", ["status"], self.draw)
         follow.watch_items(shelf.providers_state, "providers", ["enabled"], self.redo)
@@ -104,6 +106,14 @@ class Discover:
             self._show(Found((), 0, "", wrong=wrong(error, self._session.navigation.q)))
         except ModelshelfError as error:
             self.table.trouble(str(error), error.remedy)
+        if self._arriving:
+            self._arriving = False
+            self.table.arrive += 1
+
+    def _arrive(self, *_events: object) -> None:
+        """Somebody comes from elsewhere: once the answer stands, its first row gets the keyboard."""
+        self._arriving = True
+        self.ask()
 
     async def _choose_columns(self) -> None:
         """Show the columns that the person wants, before there are rows: nothing moves later."""

@@ -7,18 +7,19 @@ import panel as pn
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
-from modelshelf.registration import Breaks
 from modelshelf_dashboard import figures, fits
 from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.table import Table
 from modelshelf_dashboard.library.beforehand import of_installed
-from modelshelf_dashboard.library.caring import InstalledPicks
+from modelshelf_dashboard.library.caring import PICKED, InstalledPicks
 from modelshelf_dashboard.library.checking import Checking
+from modelshelf_dashboard.library.elsewhere import OtherStores
 from modelshelf_dashboard.library.fixing import Fixing
 from modelshelf_dashboard.library.judged import own_providers
 from modelshelf_dashboard.library.marks import BUILTIN, best_of, marks
 from modelshelf_dashboard.library.rows import FORMATS
 from modelshelf_dashboard.library.verdicts import Verdicts
+from modelshelf_dashboard.library.where import lost_with
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.texts import _, _n
 from modelshelf_dashboard.transfers import Transfers
@@ -53,7 +54,9 @@ class Installed:
             topic="storageManagement",
         )
         self.picks = InstalledPicks(shelf, session, dialog, self.table)
-        self.view = pn.Column(self.checking.piece, self.table, margin=0, sizing_mode="stretch_width")
+        self.elsewhere = OtherStores(shelf, session, dialog)
+        shown = (self.checking.piece, self.table, self.elsewhere.view)
+        self.view = pn.Column(*shown, margin=0, sizing_mode="stretch_width")
         state = shelf.models_state
         session.follower.watch(state, ["installed", "loaded", "error"], self._draw)
         session.follower.watch(shelf.providers_state, ["providers"], self._draw)
@@ -97,6 +100,8 @@ class Installed:
             part for part in (FORMATS.get(model.format or "", model.format or ""), model.quantisation) if part
         )
         chips = [] if model.complete else [{"text": _("incomplete"), "tone": "warn"}]
+        if model.pinned:
+            chips.append({"text": _("pinned")})
         if model.damaged:
             chips.append({"text": _("damaged"), "tone": "bad"})
         return {
@@ -139,7 +144,7 @@ class Installed:
                 self.fixing.make(model.partition("@")[0], answer, one)
             case "remove":
                 self._session.run(self._ask(model), what="remove")
-            case "verify-picked" | "update-picked" | "remove-picked" as deed:
+            case deed if str(deed).endswith(PICKED):
                 self.picks.do(deed)
             case "discover":
                 nav.view = "discover"
@@ -156,7 +161,7 @@ class Installed:
         breaks = await self._shelf.registration.breaks(model)
         lines = [_("This frees {size} on the disk. It can be downloaded again.", size=figures.size(removal.freed))]
         if removal.used_by:
-            lines.append(_("Also used by: {names}. They lose it.", names=", ".join(removal.used_by)))
+            lines.append(_("Also used by: {names}. They keep it.", names=", ".join(removal.used_by)))
         lines += lost_with(breaks)
         if len(lines) == 1:
             lines.append(_("Nothing else uses these files."))
@@ -183,14 +188,6 @@ class Installed:
             tone="good",
             id="remove",
         )
-
-
-def lost_with(breaks: Breaks) -> list[str]:
-    """What else goes with a model, a line each."""
-    names = sorted({f"{item.provider} ({item.name})" for item in breaks.registrations})
-    taken = [_("It is taken back from: {names}.", names=", ".join(names))] if names else []
-    profiles = ", ".join(f"@{name}" for name in breaks.profiles)
-    return [*taken, *([_("These profiles lose their model: {names}.", names=profiles)] if profiles else [])]
 
 
 def _empty() -> dict[str, Any]:

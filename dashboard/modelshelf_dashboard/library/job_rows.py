@@ -18,6 +18,7 @@ def job_row(job: Job, *, files: Sequence[FileState] | None = None, inside: bool 
     return {
         "id": job.id,
         "title": job.repo.partition("/")[2] or job.repo,
+        "model": f"{job.source}:{job.repo}" if job.source else job.repo,
         "sub": _sub(job),
         "tags": _tags(job),
         "moving": job.status is JobStatus.TRANSFERRING,

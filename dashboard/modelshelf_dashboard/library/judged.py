@@ -120,7 +120,12 @@ class Judged:
         tip = _("Of your providers it does best with this model.")
         mark = {"text": _("best"), "tip": tip}
         return [
-            {**_row(name, self._names[name], one), "chosen": name == by, "mark": mark if name == best else None}
+            {
+                **_row(name, self._names[name], one),
+                "chosen": name == by,
+                "mark": mark if name == best else None,
+                "go": {"section": "providers", "provider": name, "chat": "", "beside": ""},
+            }
             for name, one in self._answers.items()
         ]
 

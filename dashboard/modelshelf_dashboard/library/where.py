@@ -7,7 +7,7 @@ from modelshelf.errors import ModelshelfError
 from modelshelf.library.types import InstalledModel
 from modelshelf.providers.rows import BUILTIN
 from modelshelf.providers.taking import Way
-from modelshelf.registration import Offer, Plan, Registration, Status
+from modelshelf.registration import Breaks, Offer, Plan, Registration, Status
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.texts import N_, _
@@ -105,6 +105,14 @@ class Where:
         elif action := _action(offer, item):
             row["action"] = {**action, "help": TOPIC}
         return row
+
+
+def lost_with(breaks: Breaks) -> list[str]:
+    """What else goes with a model, a line each."""
+    names = sorted({f"{item.provider} ({item.name})" for item in breaks.registrations})
+    taken = [_("It is taken back from: {names}.", names=", ".join(names))] if names else []
+    profiles = ", ".join(f"@{name}" for name in breaks.profiles)
+    return [*taken, *([_("These profiles lose their model: {names}.", names=profiles)] if profiles else [])]
 
 
 def _standing(offer: Offer) -> tuple[str, str]:

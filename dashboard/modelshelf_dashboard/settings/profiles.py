@@ -12,7 +12,7 @@ from modelshelf_dashboard.components.dialog import Dialog
 from modelshelf_dashboard.components.notices import Notices
 from modelshelf_dashboard.components.search import Search
 from modelshelf_dashboard.components.table import Table
-from modelshelf_dashboard.session import Session
+from modelshelf_dashboard.session import TO_LIBRARY, Session
 from modelshelf_dashboard.settings.profile_deeds import ProfileDeeds
 from modelshelf_dashboard.state_words import profile_dot, profile_word
 from modelshelf_dashboard.texts import _, _n
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TOPIC = "profiles"
 SHOWN = 4  # notices
+_GONE = frozenset({Cause.REMOVED, Cause.MISSING, Cause.RETIRED})
 
 
 class Profiles:
@@ -95,7 +96,12 @@ class Profiles:
 
     def _actions(self, item: Profile, how: ProfileState | None) -> list[dict[str, Any]]:
         answers = how is None or how.status is not ProfileStatus.BROKEN
-        told = [{"do": "try", "word": _("Try it"), "help": "tryIt"}] if answers and item.purpose != "embedding" else []
+        told: list[dict[str, Any]] = (
+            [{"do": "try", "word": _("Try it"), "help": "tryIt"}] if answers and item.purpose != "embedding" else []
+        )
+        if how is None or how.cause not in _GONE:
+            to = {"view": "discover", "model": item.model, "by": item.model.partition("/")[0]}
+            told.append({"do": TO_LIBRARY, "word": _("Its model"), "help": "modelLibrary", "context": to})
         if self._may:
             told.append({"do": "edit", "word": _("Edit"), "help": TOPIC})
             if not item.default:

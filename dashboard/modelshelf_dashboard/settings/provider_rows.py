@@ -34,8 +34,8 @@ ABILITY_WORDS = {
 }
 
 
-def provider_row(item: "ProviderState") -> dict[str, Any]:
-    """A provider in the table."""
+def provider_row(item: "ProviderState", *, fits: bool = False) -> dict[str, Any]:
+    """A provider in the table; `fits`: whether it runs models of the library."""
     health = item.health
     word = health_word(health.status) if item.enabled else _("switched off")
     if item.enabled and item.lacks_key:
@@ -45,6 +45,8 @@ def provider_row(item: "ProviderState") -> dict[str, Any]:
     share = f"{pulse.availability:.0%}" if pulse.availability is not None and pulse.availability < 1 else ""
     told = " · ".join(part for part in (figures.response(pulse.median_ms), share) if part)
     actions = [{"do": "test", "word": _("Test"), "help": "testProvider"}] if item.enabled else []
+    if item.enabled and fits:
+        actions.insert(0, fitting(item, short=True))
     if item.enabled and item.lacks_key:
         actions.append({"do": "key", "word": _("Add key"), "kind": "primary", "help": "providerKeys"})
     if not item.enabled:
@@ -96,8 +98,20 @@ def key_word(key: "KeyInfo") -> str:
     return key.env or (f"…{key.last4}" if key.last4 else _("set"))
 
 
-def provider_card(item: "ProviderState", *, ends: tuple[bool, bool]) -> dict[str, Any]:
-    """What there is to say of the chosen provider, and to do with it. `ends`: whether it is first or last."""
+def fitting(item: "ProviderState", *, short: bool = False) -> dict[str, Any]:
+    """The way to the models that would run well on a provider."""
+    filters = [f"provider:{item.id}"]
+    place = {"view": "discover", "q": "", "filters": filters, "collection": "", "page": 0, "model": "", "focus": True}
+    label = _("Models that fit {name}", name=item.name)
+    word = _("Find models") if short else _("Models that fit")
+    return {"do": TO_LIBRARY, "word": word, "label": label, "help": "modelLibrary", "context": place}
+
+
+def provider_card(item: "ProviderState", *, ends: tuple[bool, bool], fits: bool = False) -> dict[str, Any]:
+    """What there is to say of the chosen provider, and to do with it.
+
+    `ends`: whether it is first or last; `fits`: whether it runs models of the library.
+    """
     loaded = [model for model in item.models if model.loaded]
     pairs = [{"name": _("Address"), "value": item.url or _("on this machine")}]
     if item.health.at.year > 1970:
@@ -106,7 +120,8 @@ def provider_card(item: "ProviderState", *, ends: tuple[bool, bool]) -> dict[str
     for key in item.keys:
         label = _("Key for {pattern}", pattern=key.pattern) if key.pattern != "*" else _("Key")
         pairs.append({"name": label, "value": key_word(key) if key.present else _("empty")})
-    actions: list[dict[str, Any]] = [{"do": "edit", "word": _("Edit"), "help": "addProvider"}] if item.url else []
+    actions: list[dict[str, Any]] = [fitting(item)] if fits else []
+    actions += [{"do": "edit", "word": _("Edit"), "help": "addProvider"}] if item.url else []
     if item.url:
         actions.append({"do": "keys", "word": _("Keys"), "help": "providerKeys"})
     if item.enabled:
@@ -224,6 +239,6 @@ def no_models(item: "ProviderState") -> dict[str, Any]:
         return {"text": _("{name} was not asked yet.", name=item.name), "remedy": ""}
     if item.kind != "builtin" and Ability.PULL not in item.abilities:
         return {"text": _("{name} offers no models.", name=item.name), "remedy": _("Look at the provider itself.")}
-    find = {"do": TO_LIBRARY, "word": _("Find a model"), "kind": "primary", "help": "modelLibrary"}
+    find = {**fitting(item), "word": _("Find a model"), "kind": "primary"}
     remedy = _("A model that is downloaded in the library shows up here by itself.")
     return {"text": _("{name} has no models yet.", name=item.name), "remedy": remedy, "action": find}

@@ -96,18 +96,22 @@ class Providers:
 
     def _draw_providers(self) -> None:
         state, found = self._shelf.providers_state, self._found()
+        here = self._shelf.compatibility.here
         if state.error:
             self.providers.trouble(state.error, "")
         elif state.providers:
             status = _n("{n} provider", "{n} providers", len(found))
-            self.providers.fill([words.provider_row(item) for item in found], status=status, empty=_nothing())
+            self.providers.fill(
+                [words.provider_row(item, fits=item.id in here) for item in found], status=status, empty=_nothing()
+            )
 
     def _draw_card(self, chosen: "ProviderState | None") -> None:
         self.card.visible = chosen is not None
         if chosen is not None:
             others = [item.id for item in self._shelf.providers_state.providers if item.kind != "builtin"]
             ends = (others[:1] == [chosen.id], others[-1:] == [chosen.id])
-            self.card.cards = [words.provider_card(chosen, ends=ends), words.abilities_card(chosen)]
+            fits = chosen.id in self._shelf.compatibility.here
+            self.card.cards = [words.provider_card(chosen, ends=ends, fits=fits), words.abilities_card(chosen)]
 
     def _draw_models(self, chosen: "ProviderState | None", typed: list[str]) -> None:
         self.models.visible = chosen is not None

@@ -1,17 +1,16 @@
-"""Status: how services, sources and providers are, and a self-test that walks the whole journey."""
+"""Status: how services, sources and providers are."""
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.integration.selftest import IntegrationTest, Step
 from modelshelf_dashboard import figures
 from modelshelf_dashboard.components.cards import Cards
 from modelshelf_dashboard.session import TO_SETTINGS, Session
 from modelshelf_dashboard.state_words import health_dot, health_word, service_word
-from modelshelf_dashboard.texts import N_, _
+from modelshelf_dashboard.texts import N_, _, _n
 
 if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
+    from modelshelf.state import ProviderState
 
 _SERVICES = {"running": (N_("runs"), "well"), "failed": (N_("failed"), "bad"), "stopped": (N_("stopped"), "")}
 _SOURCES = {
@@ -20,38 +19,46 @@ _SOURCES = {
     "failed": (N_("does not answer"), "bad"),
     "off": (N_("switched off"), ""),
 }
-_STEPS = {"passed": "well", "failed": "bad"}
 
 
 class Status:
-    """Cards of providers, sources, services and the self-test."""
+    """Cards of providers, sources and services."""
 
     def __init__(self, shelf: "Shelf", session: Session) -> None:
         self._shelf = shelf
-        self._session = session
-        self._steps: list[Step] = []
-        self._testing = False
-        self.cards = Cards(heard=self._heard)
+        self.cards = Cards()
         follow = session.follower
         follow.watch_items(shelf.providers_state, "providers", ["health", "enabled"], self.draw)
         follow.watch(shelf.models_state, ["sources"], self.draw)
+        follow.watch(shelf.integration_state, ["status", "issues"], self.draw)
         self.draw()
 
     def draw(self) -> None:
         """Show how everything is now."""
-        self.cards.cards = [self._providers(), self._sources(), self._services(), self._test()]
+        self.cards.cards = [self._providers(), self._sources(), self._services()]
 
     def _providers(self) -> dict[str, Any]:
         pairs = [
             {
                 "name": item.name,
                 "dot": health_dot(item.health.status) if item.enabled else "off",
-                "value": health_word(item.health.status) if item.enabled else _("switched off"),
+                "value": self._standing(item) if item.enabled else _("switched off"),
             }
             for item in self._shelf.providers_state.providers
         ]
         go = {"do": TO_SETTINGS, "word": _("Providers"), "help": "providerHealth", "context": {"section": "providers"}}
         return {"id": "providers", "title": _("Providers"), "pairs": pairs, "actions": [go]}
+
+    def _standing(self, item: "ProviderState") -> str:
+        """How a provider is, how many models it has, and how many more would do well on it."""
+        status = self._shelf.integration_state.status
+        found = status.providers.get(item.id) if status is not None else None
+        word = health_word(item.health.status)
+        if found is None:
+            return word
+        more = found.available_for_download
+        told = [word, _n("{n} model", "{n} models", found.local_models_count)]
+        return " · ".join([*told, _n("{n} more fits", "{n} more fit", more)] if more else told)
 
     def _sources(self) -> dict[str, Any]:
         pairs = []
@@ -71,43 +78,3 @@ class Status:
             if service.error:
                 troubles.append(f"{service.error} {service.remedy}".strip())
         return {"id": "services", "title": _("Services"), "pairs": pairs, "text": " ".join(troubles)}
-
-    def _test(self) -> dict[str, Any]:
-        pairs = [
-            {
-                "name": step.name,
-                "dot": _STEPS.get(step.status, "off"),
-                "value": f"{step.seconds:.1f} s" if step.status == "passed" else step.error or step.status,
-                "tone": "bad" if step.status == "failed" else "muted",
-            }
-            for step in self._steps
-        ]
-        run = {"do": "test", "word": _("Run again") if self._steps else _("Run the self-test"), "help": "selfTest"}
-        stop = {"do": "stop", "word": _("Stop"), "help": "selfTest"}
-        text = _("Walks a sample model from search to answer in a home of its own; your models are not touched.")
-        return {
-            "id": "test",
-            "title": _("Self-test"),
-            "sub": _("running …") if self._testing else "",
-            "pairs": pairs,
-            "text": "" if pairs else text,
-            "actions": [stop if self._testing else run],
-        }
-
-    def _heard(self, message: dict[str, Any]) -> None:
-        if message["do"] == "test" and not self._testing:
-            self._session.run(self._run(), key="selftest", what="self-test")
-        elif message["do"] == "stop":
-            self._session.stop("selftest")
-
-    async def _run(self) -> None:
-        self._testing, self._steps = True, []
-        self.draw()
-        try:
-            async with aclosing(IntegrationTest(self._shelf.config.environ).run()) as steps:
-                async for step in steps:
-                    self._steps = [*self._steps, step]
-                    self.draw()
-        finally:
-            self._testing = False
-            self.draw()

@@ -9,10 +9,14 @@ from modelshelf_dashboard.components.tabs import Tabs
 from modelshelf_dashboard.library.view import PADDING
 from modelshelf_dashboard.session import Session
 from modelshelf_dashboard.settings.accounts import Accounts
+from modelshelf_dashboard.settings.doctor import DoctorView
+from modelshelf_dashboard.settings.hooks import HooksView
 from modelshelf_dashboard.settings.machine import ThisMachine
 from modelshelf_dashboard.settings.profiles import Profiles
 from modelshelf_dashboard.settings.providers import Providers
+from modelshelf_dashboard.settings.selftest import SelfTestView
 from modelshelf_dashboard.settings.status import Status
+from modelshelf_dashboard.settings.troubles import Troubles
 from modelshelf_dashboard.settings.try_it import TryIt
 from modelshelf_dashboard.texts import _
 
@@ -52,14 +56,26 @@ class LLMSettings:
         self.profiles = Profiles(self._shelf, self._session, self._dialog)
         self.accounts = Accounts(self._shelf, self._session, self._dialog)
         self.machine = ThisMachine(self._shelf, self._session)
+        self.troubles = Troubles(self._shelf, self._session, self._dialog, self.providers.deeds.heard)
         self.status = Status(self._shelf, self._session)
+        self.selftest = SelfTestView(self._shelf, self._session)
+        self.doctor = DoctorView(self._shelf, self._session)
+        self.hooks = HooksView(self._shelf, self._session)
         self.try_it = TryIt(self._shelf, self._session)
         self._views = {
             "providers": self.providers.view,
             "profiles": self.profiles.view,
             "accounts": self.accounts.cards,
             "machine": self.machine.cards,
-            "status": self.status.cards,
+            "status": pn.Column(
+                self.troubles.view,
+                self.status.cards,
+                self.selftest.list,
+                self.doctor.list,
+                self.hooks.list,
+                margin=0,
+                sizing_mode="stretch_width",
+            ),
         }
         self._switch()
         with pn.io.hold():

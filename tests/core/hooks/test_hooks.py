@@ -153,6 +153,8 @@ async def test_the_settings_name_hooks_and_switch_them_off(config: ConfigManager
         assert await shelf.downloads.jobs() == ()
         config.set("hooks.off", [here])
         assert await shelf.downloads.start(CHAT_REPO)
+        config.set("hooks.off", ["*"])
+        assert await shelf.hooks.listed() == ()
 
 
 @pytest.mark.parametrize("place", ["no_such_module:Thing", "os:system", f"{__name__}:Missing"])
@@ -185,7 +187,8 @@ async def test_every_point_of_a_download_and_a_deletion_is_heard_in_order(shelf:
     with shelf.events.subscribe():
         await shelf.library.remove(CHAT_REPO)
     points = [point for point, _ in heard.heard]
-    assert [point for point in points if point != "after_download"] == [
+    others = {"after_download", "before_registration", "after_registration"}
+    assert [point for point in points if point not in others] == [
         "before_download", "after_verdict", "before_deletion", "after_deletion",
     ]  # fmt: skip
     about = dict(heard.heard)
@@ -199,6 +202,16 @@ async def test_a_hook_makes_a_verdict_stricter(shelf: "Shelf", verdict: str, end
     shelf.hooks.add("strict", Recorder("after_verdict", answer=Veto("Nobody has tried it yet.", verdict)))
     assert await fetch(shelf) is ends
     assert await shelf.library.find(CHAT_REPO) is None
+
+
+async def test_a_hook_keeps_a_model_from_being_registered(shelf: "Shelf") -> None:
+    refusing = Recorder("before_registration", answer=Veto("Not on this machine."))
+    shelf.hooks.add("refusing", refusing)
+    assert await fetch(shelf) is JobStatus.DONE
+    [made] = await shelf.registration.register(CHAT_REPO)
+    assert "Not on this machine." in made.error
+    assert refusing.heard[0][1]["provider"] == "builtin"
+    assert refusing.heard[0][1]["repo"] == CHAT_REPO
 
 
 async def test_a_hook_keeps_a_model_from_being_deleted(shelf: "Shelf") -> None:

@@ -97,6 +97,15 @@ def test_part_files_that_nobody_needs_are_counted(tmp_path: Path) -> None:
     assert orphans(tmp_path / "none", frozenset()).status == "well"
 
 
+def test_the_last_error_in_the_log_of_the_engine_is_shown(config: ConfigManager) -> None:
+    log = config.paths.logs / "engine.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("0.1 I loading\n0.2 E the file is cut short\n0.3 I exiting\n")
+    assert found(on_disk(config))["engine log"].detail == "the file is cut short"
+    os.utime(log, (time.time() - 100_000,) * 2)
+    assert "engine log" not in found(on_disk(config))
+
+
 def test_a_lock_that_another_holds_is_told(config: ConfigManager) -> None:
     done, held = threading.Event(), threading.Event()
 

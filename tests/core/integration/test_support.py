@@ -33,7 +33,7 @@ SECRETS = {
     "webhook": "https://hooks.example-chat.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
     "url": "https://adalovelace:kirschkern@git.kontor.lan/models",
     "mail": "ada.lovelace@kontor.example",
-    "path": "/home/adalovelace/Geheimprojekt/akten.gguf",
+    "path": "/Users/adalovelace/Geheimprojekt/akten.gguf",
     "windows": r"C:\Users\adalovelace\Desktop\akten.gguf",
     "prompt": "Bitte entwirf meinem Vermieter Kowalczyk eine Kündigung",
     "model": "kontor-intern/fusionsplan-7b-GGUF",
@@ -96,7 +96,7 @@ async def test_what_a_helper_needs_is_there(planted: "Shelf") -> None:
     files = await opened(planted)
     report = json.loads(files["report.json"])
     assert report["settings"]["downloads"]["concurrent_jobs"] == 7
-    assert report["settings"]["catalog"]["sync"] == "all"
+    assert report["settings"]["catalog"]["sync"] == "top"
     assert report["settings"]["network"]["proxy"] == "(set)"
     assert report["settings"]["network"]["ca_file"] == ""
     assert "HF_TOKEN" in report["environment"]
@@ -119,7 +119,7 @@ async def test_only_an_administrator_gets_it(shelf: "Shelf") -> None:
 def test_our_own_sentences_stay_readable() -> None:
     said = "The built-in engine did not load fusionsplan-7b within 30 s. Try again, or raise engine.start_seconds."
     assert plain(said) == "The built-in engine did not load … within 30 s. Try again, or raise engine.start_seconds."
-    assert plain('  File "/home/x/worker.py", line 12, in _take_jobs') == "File … line 12, in _take_jobs"
+    assert plain('  File "/Users/x/worker.py", line 12, in _take_jobs') == "File … line 12, in _take_jobs"
 
 
 @given(

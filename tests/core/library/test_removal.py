@@ -8,7 +8,6 @@ from huggingface_hub import scan_cache_dir
 from sqlalchemy.orm import Session
 
 from modelshelf.access import AccessService, Principal, Role, acting_as
-from modelshelf.config import ConfigManager
 from modelshelf.errors import NotFound, RoleRequired, UsageError
 from modelshelf.events import EventBus, LibraryChanged
 from modelshelf.library import ModelLibrary
@@ -73,18 +72,6 @@ async def test_hard_links_elsewhere_are_counted(library: ModelLibrary, cache: Pa
     await library.remove("org/m")
     assert (tmp_path / "engine.gguf").read_bytes() == b"x" * 10
     assert (await library.get("org/copy")).files
-
-
-async def test_what_ollama_holds_is_named(
-    library: ModelLibrary, cache: Path, config: ConfigManager, tmp_path: Path
-) -> None:
-    blob = (install(cache, "org/m", {"m.gguf": b"x" * 10}) / "m.gguf").resolve()
-    kept = tmp_path / "ollama" / "blobs" / f"sha256-{blob.name}"
-    kept.parent.mkdir(parents=True)
-    kept.hardlink_to(blob)
-    config.environ["OLLAMA_MODELS"] = str(tmp_path / "ollama")
-    plan = await library.removal("org/m")
-    assert (plan.freed, plan.used_by) == (0, ("Ollama",))
 
 
 async def test_nothing_outside_the_cache_is_touched(library: ModelLibrary, cache: Path, tmp_path: Path) -> None:

@@ -122,6 +122,22 @@ async def test_a_server_with_one_model_is_to_be_started(shelf: Shelf, gguf: Path
     assert (await reached(shelf, "llamacpp", Status.REGISTERED)).command == made.command
 
 
+async def test_a_router_with_a_presets_file_gets_a_section(
+    shelf: Shelf, gguf: Path, loop: LoopRunner, tmp_path: Path
+) -> None:
+    presets = tmp_path / "presets.ini"
+    presets.write_text("; mine\n[other]\nmodel = /models/other.gguf\n")
+    server = await loop.stack.enter_async_context(LlamaCppSimulator(router=True, presets=presets).serve())
+    await shelf.providers.add("llamacpp", url=server.url, settings={"models_preset": str(presets)})
+    model = await stock(shelf, gguf)
+    made = await with_provider(shelf, "llamacpp")
+    assert (made.status, made.way, made.copied) == (Status.REGISTERED, "path", 0), made
+    assert f"[tiny-llama]\nmodel = {model.files[0].file}\n" in presets.read_text()
+    await shelf.registration.undo(made.id)
+    assert presets.read_text() == "; mine\n[other]\nmodel = /models/other.gguf\n"
+    assert list(server.models) == ["other"]
+
+
 async def test_a_model_that_did_not_pass_is_given_to_nobody(
     shelf: Shelf, gguf: Path, router: LlamaCppSimulator
 ) -> None:

@@ -171,3 +171,6 @@ async def test_removing_the_model_takes_it_from_ollama_too(
     assert removal.freed > 3_000_000
     assert await listed(ollama) == []
     assert not list((store_folder / "blobs").iterdir())
+    assert await shelf.registration.list() == ()
+    await stock(shelf, gguf)
+    assert (await with_provider(shelf, "ollama")).status is Status.REGISTERED, "what comes again is new"

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from modelshelf.catalog.files import formats_of, quantisations_of, without_part
@@ -104,10 +105,13 @@ class FolderSource:
 def scan(folder: Path) -> dict[str, FolderRepo]:
     """The models below a folder, by the names they get. For threads."""
     root = folder.resolve()
+    return group(islice(_walk(root, root), FILE_LIMIT))
+
+
+def group(files: Iterable[tuple[str, Path, os.stat_result]]) -> dict[str, FolderRepo]:
+    """Models by their names, from the files below a folder: each its path there, its place and its state."""
     repos: dict[str, FolderRepo] = {}
-    for count, (path, place, status) in enumerate(_walk(root, root)):
-        if count >= FILE_LIMIT:
-            break
+    for path, place, status in files:
         parts = path.split("/")
         if len(parts) >= 3 and is_repo("/".join(parts[:2])):
             name, inner = "/".join(parts[:2]), "/".join(parts[2:])

@@ -4,18 +4,18 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelshelf.catalog.files import formats_of, quantisations_of
 from modelshelf.catalog.sources.cards import is_repo, weights_size
 from modelshelf.catalog.sources.credentials import Credentials
 from modelshelf.catalog.sources.kept import Kept
+from modelshelf.catalog.sources.ollama_manifest import Layer, files_of, read_manifest
 from modelshelf.catalog.sources.registry_api import RegistryApi
-from modelshelf.catalog.sources.said import HEX40, HEX64, amount, listing, mapping, matching, text
+from modelshelf.catalog.sources.said import HEX40, HEX64, mapping, text
 from modelshelf.catalog.sources.tokens import Secrets
-from modelshelf.catalog.types import Location, RepoCard, RepoDetail, RepoFile
+from modelshelf.catalog.types import Location, RepoCard, RepoDetail
 from modelshelf.config import ConfigManager, SourceConfig
 from modelshelf.errors import (
     ChecksumMismatch,
@@ -32,27 +32,9 @@ PUBLIC = "https://registry.ollama.ai"
 SCHEME = "ollama://"
 LATEST = "latest"
 CONFIG_LIMIT = 2**20
-MOST_LAYERS = 1000
-MOST_BYTES = 2**44
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
-_WORD = re.compile(r"^[A-Za-z0-9_.]{1,16}$")
-_LAYER = "application/vnd.ollama.image."
-_TEXTS = {
-    "license": ("LICENSE", ".txt"),
-    "messages": ("messages", ".json"),
-    "params": ("params", ".json"),
-    "system": ("system", ".txt"),
-    "template": ("template", ".txt"),
-}
 _EXAMPLE = "Write it as ollama://library/llama3.2:1b."
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    kind: str
-    digest: str
-    size: int
 
 
 class OllamaSource:
@@ -98,10 +80,10 @@ class OllamaSource:
         """The manifest of a tag, or of a commit: the first 40 digits of a manifest's digest, or all of them."""
         raw = await self._manifest(repo, revision)
         digest = hashlib.sha256(raw).hexdigest()
-        layers, config = self._read(repo, raw)
+        layers, config = read_manifest(self.label, repo, raw)
         described = await self._config(repo, config)
         commit = digest[:40]
-        files = tuple(sorted(_files(repo, layers, config, described), key=lambda file: file.path))
+        files = tuple(sorted(files_of(repo, layers, config, described), key=lambda file: file.path))
         await asyncio.to_thread(self._kept.put, raw)
         sizes = {file.path: file.size for file in files}
         card = RepoCard(
@@ -155,33 +137,7 @@ class OllamaSource:
             )
         return raw
 
-    def _read(self, repo: str, raw: bytes) -> tuple[list[_Layer], _Layer]:
-        try:
-            said = mapping(json.loads(raw))
-        except (ValueError, RecursionError):
-            said = {}
-        rows = listing(said.get("layers"))
-        if not rows or len(rows) > MOST_LAYERS:
-            raise Unreachable(f"{self.label} answers for {repo} with something that is no manifest of a model.")
-        layers = [self._layer(repo, row) for row in rows]
-        if not any(layer.kind == "model" for layer in layers):
-            raise FileNotInRepository(
-                f"{repo} holds no GGUF file: it is a model that only Ollama itself can fetch.",
-                remedy="Use `ollama pull` for it, or take the model from another source.",
-            )
-        return layers, self._layer(repo, said.get("config"))
-
-    def _layer(self, repo: str, data: object) -> _Layer:
-        fields = mapping(data)
-        digest, size = matching(_DIGEST, fields.get("digest")), amount(fields.get("size"))
-        if digest is None or size is None or size > MOST_BYTES:
-            raise Unreachable(
-                f"{self.label} names a file of {repo} without a SHA-256 or a possible size; nothing was fetched."
-            )
-        kind = text(fields.get("mediaType")) or ""
-        return _Layer(kind.removeprefix(_LAYER).partition(";")[0].strip(), digest.removeprefix("sha256:"), size)
-
-    async def _config(self, repo: str, layer: _Layer) -> object:
+    async def _config(self, repo: str, layer: Layer) -> object:
         """What the model says of itself; its bytes are kept, since files are named by it."""
         raw = await asyncio.to_thread(self._kept.get, layer.digest)
         if raw is None:
@@ -218,29 +174,3 @@ def _named(name: str, source: str) -> ModelId:
         raise UsageError(f"{SCHEME}{name} names no model of Ollama's.", remedy=_EXAMPLE)
     revision = digest.removeprefix("sha256:") if at else tag if tag != LATEST else ""
     return ModelId(repo, source, revision or None)
-
-
-def _files(repo: str, layers: Iterable[_Layer], config: _Layer, described: object) -> Iterable[RepoFile]:
-    """A name for each layer, by what the description says: a commit has the same names whatever tag led to it."""
-    fields = mapping(described)
-    words = [matching(_WORD, fields.get(key)) for key in ("model_type", "file_type")]
-    stem = "-".join([repo.rpartition("/")[2], *(word for word in words if word and word != "unknown")])
-    layers = list(layers)
-    parts = sum(layer.kind == "model" for layer in layers)
-    seen: dict[str, int] = {}
-    for layer in layers:
-        number = seen[layer.kind] = seen.get(layer.kind, 0) + 1
-        suffix = "" if number == 1 else f"-{number}"
-        if layer.kind == "model":
-            path = f"{stem}.gguf" if parts == 1 else f"{stem}-{number:05d}-of-{parts:05d}.gguf"
-        elif layer.kind == "projector":
-            path = f"mmproj-{stem}{suffix}.gguf"
-        elif layer.kind == "adapter":
-            path = f"{stem}{suffix}.adapter"
-        elif layer.kind in _TEXTS:
-            name, ending = _TEXTS[layer.kind]
-            path = f"{name}{suffix}{ending}"
-        else:
-            continue  # what only Ollama's own engine reads
-        yield RepoFile(path, layer.size, layer.digest)
-    yield RepoFile("ollama.json", config.size, config.digest)

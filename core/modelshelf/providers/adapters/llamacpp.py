@@ -21,8 +21,9 @@ from modelshelf.providers.adapters.llamacpp_pull import Following
 from modelshelf.providers.adapters.local_server import LocalServer, told_of
 from modelshelf.providers.answers import count, mapping, objects, text, texts
 from modelshelf.providers.launch import llama_server
-from modelshelf.providers.links import file_name
+from modelshelf.providers.links import file_name, home_path
 from modelshelf.providers.openai import embeddings, stream_chat
+from modelshelf.providers.presets import change
 from modelshelf.providers.spec import (
     Ability,
     ChatChunk,
@@ -60,6 +61,9 @@ class LlamaCppProvider(LocalServer):
     default_url = "http://127.0.0.1:8080"
     fields = (
         Field("models_dir", "Models folder", help="What a router was given with --models-dir: files are linked there."),
+        Field(
+            "models_preset", "Presets file", help="What a router was given with --models-preset, if it has no folder."
+        ),
     )
     key_use = KeyUse.OPTIONAL
     env_names = ("LLAMA_API_KEY",)
@@ -195,8 +199,28 @@ class LlamaCppProvider(LocalServer):
         if not router and goods.format == "gguf":
             return Taking(goods.name, Way.PATH, place=str(goods.first), command=llama_server(goods))
         stem, root = file_name((goods.given or goods.name).replace(":", "-")), self.folder()
+        if root is None and (presets := self._presets()) is not None and goods.format == "gguf":
+            return Taking(stem, Way.PATH, place=str(presets))
         folder = (root or Path()) / stem if len(goods.files) > 1 else root or Path()
         return await self.linking(goods, root, folder, stem, stem)
+
+    async def take(self, goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
+        """By a link, or by a section of its presets file."""
+        presets = self._presets()
+        if taking.links or presets is None:
+            async with aclosing(super().take(goods, taking)) as steps:
+                async for step in steps:
+                    yield step
+            return
+        await asyncio.to_thread(change, presets, taking.name, goods.first)
+        await self._items(reload=True)
+        yield Progress(taking.way.value)
+        self.context.changed(self.config.id)
+
+    def _presets(self) -> Path | None:
+        """Its presets file, where the settings name one."""
+        told = self.config.settings.get("models_preset")
+        return home_path(told, self.context.config.environ) if isinstance(told, str) and told.strip() else None
 
     def name_of(self, file: Path) -> str:
         """A router calls a model by its file, parts by their folder."""
@@ -207,7 +231,9 @@ class LlamaCppProvider(LocalServer):
         return name.lower() in {served.name.lower(), Path(served.name).stem.lower()}
 
     async def let_go(self, name: str) -> None:
-        """Have a router read its folder anew."""
+        """Have a router read its folder anew, without our section in its presets."""
+        if (presets := self._presets()) is not None:
+            await asyncio.to_thread(change, presets, name, None)
         await self._items(reload=True)
         self.context.changed(self.config.id)
 
@@ -233,7 +259,7 @@ class LlamaCppProvider(LocalServer):
         if not router and not isinstance(found.get("default_generation_settings"), dict):
             raise WrongAddress(f"{self.name} does not answer as llama-server does.")
         if query is None:
-            self.lack(({} if self.folder() else _NO_FOLDER) if router else _OF_ROUTERS)
+            self.lack(({} if self.folder() or self._presets() else _NO_FOLDER) if router else _OF_ROUTERS)
         return found
 
     async def _items(self, *, reload: bool = False) -> Sequence[Mapping[str, Any]]:

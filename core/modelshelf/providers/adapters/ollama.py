@@ -147,7 +147,7 @@ class OllamaProvider(HttpAdapter):
 
     async def _usual(self, goods: Goods, taken: Collection[str], store: OllamaStore | None) -> Taking:
         name = goods.given or _free_name(goods, taken)
-        if store and await asyncio.to_thread(store.takes_links_to, goods.first) and await self._is_its(store):
+        if store is not None and await self._linkable(store, goods):
             shared = (store.blob(goods.sha256),) if goods.sha256 else ()
             return Taking(name, Way.HARD_LINK, place=str(store.folder), shared=shared)
         return Taking(name, Way.UPLOAD, goods.size, str(store.folder) if store else self.config.url)
@@ -207,8 +207,10 @@ class OllamaProvider(HttpAdapter):
         here = is_loopback(self.http.url.host or "")
         return OllamaStore(self.context.config.environ) if here else None
 
-    async def _is_its(self, store: OllamaStore) -> bool:
-        """Whether this server goes by that folder, as far as a blob of it tells."""
+    async def _linkable(self, store: OllamaStore, goods: Goods) -> bool:
+        """Whether the model can be linked there and this server goes by that folder, as far as a blob of it tells."""
+        if not await asyncio.to_thread(store.takes_links_to, goods.first):
+            return False
         known = await asyncio.to_thread(store.sample)
         return not known or await self.http.status("HEAD", f"api/blobs/sha256:{known}") != 404
 
