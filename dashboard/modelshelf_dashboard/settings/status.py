@@ -71,10 +71,15 @@ class Status:
         return {"id": "sources", "title": _("Sources"), "pairs": pairs}
 
     def _services(self) -> dict[str, Any]:
+        """Those that do not run by name; of the others only how many: nobody wants to read what is well."""
         pairs, troubles = [], []
-        for service in self._shelf.services.values():
+        services = self._shelf.services.values()
+        for service in services:
             word, dot = _SERVICES.get(service.status, (service.status, ""))
-            pairs.append({"name": service_word(service.name), "dot": dot or "off", "value": _(word)})
+            if service.status != "running":
+                pairs.append({"name": service_word(service.name), "dot": dot or "off", "value": _(word)})
             if service.error:
                 troubles.append(f"{service.error} {service.remedy}".strip())
+        well = len(services) - len(pairs)
+        pairs.append({"name": _n("{n} service", "{n} services", well), "dot": "well", "value": _("runs")})
         return {"id": "services", "title": _("Services"), "pairs": pairs, "text": " ".join(troubles)}
