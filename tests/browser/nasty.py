@@ -158,7 +158,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
                 {"title": "x", "topic": "x", "choices": CHOICES},
                 {"title": "x", "topic": "x", "kind": "select", "key": "x", "choices": CHOICES},
             ],
-            "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True}]}],
+            "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True, "count": "x"}]}],
             "foot": {"text": "x", "actions": [ACTION]},
         }
     ],
