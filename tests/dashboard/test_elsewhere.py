@@ -135,6 +135,15 @@ async def test_a_folder_is_added_by_its_path(stores: Path, shelf: Shelf, session
     await until(lambda: section.row("folder:org/more"))
 
 
+async def test_who_comes_to_the_view_sees_what_came_meanwhile(shelf: Shelf, session: Session, tmp_path: Path) -> None:
+    section = Section(shelf, session)
+    await shelf.adoption.look()
+    write(tmp_path / ".lmstudio/models/org/new/new.gguf", TINY)
+    shelf.adoption._rest = 0  # as if some seconds had gone by
+    session.navigation.view = "installed"
+    await until(lambda: section.row("lmstudio:org/new"))
+
+
 @pytest.fixture
 def many(tmp_path: Path) -> None:
     """More models than are shown, and one that is not whole."""
