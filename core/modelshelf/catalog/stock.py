@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -36,6 +37,7 @@ TWICE = r"\.\.|--"
 LONGEST = 500
 BATCH = 50_000
 MOST_BYTES = 1 << 30
+_WHOLE = "Have it written again: it is damaged, or was cut off."
 _CARD = {"pipeline_tag": "task", "license": "licence", "params": "parameters", "quants": "quantisations", "id": "repo"}
 _MEANT = {
     **dict.fromkeys(("id", *WORDS), "text"),
@@ -98,9 +100,11 @@ def take(source: Path, file: Path, *, most_bytes: int = MOST_BYTES) -> Taken:
 def _opened(handle: Any, source: Path) -> pq.ParquetFile:
     try:
         found = pq.ParquetFile(handle)
-    except pa.ArrowException as error:
-        raise UsageError(f"{source} is no Parquet file: {str(error).splitlines()[0]}.") from None
-    names = found.schema_arrow.names
+        names = found.schema_arrow.names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source} is no Parquet file: {_why(error)}.") from None
+    if twice := [name for name in SCHEMA.names if names.count(name) > 1]:
+        raise UsageError(f"{source} has the column “{twice[0]}” twice.", remedy="Leave one of them out.")
     if "id" not in names:
         shown = ", ".join(names[:10]) or "none"
         raise UsageError(f"{source} has no column “id”.", remedy=f"It must name each model; its columns: {shown}.")
@@ -140,9 +144,15 @@ def _batches(found: pq.ParquetFile, columns: Sequence[str], source: Path) -> Ite
     try:
         for batch in found.iter_batches(BATCH, columns=columns):
             table = pa.Table.from_batches([batch])
+            table.validate(full=True)  # texts that are no UTF-8 are found here, and nowhere later
             yield pa.table([_column(table, name) for name in SCHEMA.names], schema=SCHEMA)
-    except (pa.ArrowException, OverflowError) as error:
-        raise UsageError(f"{source} cannot be read to its end: {str(error).splitlines()[0][:200]}.") from None
+    except (pa.ArrowException, OverflowError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source} cannot be read to its end: {_why(error)}.", remedy=_WHOLE) from None
+
+
+def _why(error: Exception) -> str:
+    """What Arrow says of a file, in a line."""
+    return str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -150,15 +160,39 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
     column = table[name]
-    if name == "gated" and pa.types.is_string(column.type):
-        return pc.and_(pc.not_equal(column, ""), pc.not_equal(column, "false"))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if name == "gated" and _is_text(column.type):
+        column = column.cast(pa.string())
+        return pc.and_(pc.not_equal(column, ""), pc.not_equal(column, "false"))
     if name == "id":
         return pc.fill_null(column.cast(pa.string()), "")
     if name in TIMES:
         return _moments(column).cast(field.type, safe=False)
-    return column.cast(field.type)
+    column = column.cast(field.type)
+    if name in WORDS:
+        return _shown(column)
+    return pa.chunked_array([_shown_lists(part) for part in column.chunks], field.type) if name in LISTS else column
+
+
+def _shown(column: Any) -> Any:
+    """The texts of a column; one that is too long, or holds what cannot be shown or turns text, is not said."""
+    values = pc.unique(column)
+    bad = [value for value in values.to_pylist() if value and (len(value) > LONGEST or not value.isprintable())]
+    if not bad:
+        return column
+    return pc.if_else(pc.is_in(column, value_set=pa.array(bad)), pa.scalar(None, pa.string()), column)
+
+
+def _shown_lists(column: pa.Array) -> pa.Array:
+    """The same for lists, which hold what is said alone."""
+    texts = _shown(pc.list_flatten(column))
+    said = pc.fill_null(pc.not_equal(texts, ""), False)
+    if pc.all(said).as_py() in {None, True}:
+        return column
+    rows = pc.list_parent_indices(column).filter(said).to_numpy()
+    ends = np.cumsum(np.concatenate([[0], np.bincount(rows, minlength=len(column))]))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), texts.filter(said))
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -166,6 +200,11 @@ def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"), safe=False)
     return column if column.type.tz else pc.assume_timezone(column, "UTC")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types: Any = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
@@ -178,11 +217,11 @@ def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
         of_lists = types.is_list(kind) or types.is_large_list(kind)
         return of_lists and _fits(pa.string(), kind.value_type, "")
     if types.is_string(wanted):
-        return bool(types.is_string(kind) or types.is_large_string(kind))
+        return _is_text(kind)
     if types.is_timestamp(wanted):
         return bool(types.is_timestamp(kind) or types.is_date(kind))
     if types.is_boolean(wanted):
-        return bool(types.is_boolean(kind) or (name == "gated" and types.is_string(kind)))
+        return bool(types.is_boolean(kind) or (name == "gated" and _is_text(kind)))
     return bool(types.is_integer(kind))
 
 

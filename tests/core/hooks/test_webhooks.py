@@ -34,24 +34,23 @@ QUIET = frozenset({"health", "catalog sync", "compatibility", "state"})
 
 @dataclass
 class Receiver:
-    """A server that takes messages, answering each with `status`; a silent one not before `spoken` is set."""
+    """A server that takes messages, answering each with `status`."""
 
     status: int = 200
     url: str = ""
-    silent: bool = False
-    spoken: asyncio.Event = field(default_factory=asyncio.Event)
     came: "asyncio.Queue[tuple[dict[str, str], bytes]]" = field(default_factory=asyncio.Queue)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.Response:
         await self.came.put(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
-        if self.silent:
-            await self.spoken.wait()
+        await self.gate.wait()
         return web.Response(status=self.status, headers={"Location": "http://127.0.0.1:9/"})
 
 
 @asynccontextmanager
-async def receiving(receiver: Receiver | None = None) -> AsyncIterator[Receiver]:
-    receiver = receiver or Receiver()
+async def receiving() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    receiver.gate.set()
     app = web.Application()
     app.router.add_post("/{path:.*}", receiver.take)
     runner = web.AppRunner(app, access_log=None)
@@ -122,14 +121,30 @@ async def test_what_does_not_arrive_is_kept_and_sent_after_a_restart(told: Confi
 
 
 async def test_a_webhook_that_never_answers_keeps_no_other_waiting(config: ConfigManager, receiver: Receiver) -> None:
-    async with receiving(Receiver(silent=True)) as silent:
+    async with receiving() as silent:
+        silent.gate.clear()
         config.set("hooks.webhooks", [{"name": "ci", "url": receiver.url}, {"name": "never", "url": silent.url}])
         async with open_shelf(config=config, without=QUIET) as shelf, asyncio.timeout(30):
             await shelf.downloads.start(CHAT_REPO)
             await silent.came.get()
             await receiver.came.get()
             assert all(one.webhook == "ci" or not one.attempts for one in await shelf.hooks.deliveries())
-            silent.spoken.set()
+            silent.gate.set()
+
+
+async def test_a_process_that_ends_in_mid_sending_finishes_it(told: ConfigManager, receiver: Receiver) -> None:
+    receiver.gate.clear()
+    shelf = await open_shelf(config=told, without=QUIET)
+    await shelf.downloads.start(CHAT_REPO)
+    await receiver.came.get()
+    stopping = asyncio.create_task(shelf.stop())
+    while shelf.services["downloads"].status != "stopped":
+        await asyncio.sleep(0)
+    receiver.gate.set()
+    await stopping
+    async with open_shelf(config=told, without=QUIET) as again:
+        [delivery] = await again.hooks.deliveries()
+        assert (delivery.status, delivery.attempts) == ("delivered", 1)
 
 
 async def test_only_the_ends_that_were_asked_for_are_told(config: ConfigManager, receiver: Receiver) -> None:

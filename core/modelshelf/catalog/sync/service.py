@@ -291,10 +291,10 @@ class CatalogSync:
             await self._build()
 
     async def _build(self) -> Built:
-        self._tell("", "building")
         files = await asyncio.to_thread(self._files)
         if not files:
             raise NotFound("There is nothing to make a catalogue of.", remedy=_ADD)
+        self._tell("", "building")
         built = await build(self._folder, files)
         self._events.publish(CatalogChanged(generation=built.generation, rows=built.rows))
         return built
@@ -357,12 +357,12 @@ class CatalogSync:
                 self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + REST_SECONDS)
         elif await self._other_sources():
             async with self._turn:
-                await self._partly()
+                self._tell("", "done", (await self._build()).rows)
 
     async def _other_sources(self) -> bool:
         """Whether sources were switched on or off, added or removed since the catalogue was made."""
-        status = await self._catalog.index.status()
-        return bool(status.generation) and status.sources != tuple(await asyncio.to_thread(self._files))
+        status, files = await self._catalog.index.status(), await asyncio.to_thread(self._files)
+        return bool(status.generation and files) and status.sources != tuple(files)
 
     async def _due(self) -> bool:
         """Whether some hub has not been asked for longer than the settings say."""
