@@ -72,7 +72,7 @@ def separate(place: Path, sha256: str) -> int:
 def clean(folder: Path) -> None:
     """Remove what a run that was cut off left beside files: other names of bytes that are there under their own."""
     with suppress(OSError):
-        for left in folder.glob(f"{MARK}*"):
+        for left in folder.glob(f"{MARK}{'[0-9a-f]' * 32}"):  # nothing of anybody else's is called that
             with suppress(OSError):
                 left.unlink()
 

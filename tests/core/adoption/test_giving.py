@@ -180,7 +180,7 @@ async def test_what_a_cut_off_run_left_is_cleaned_away(shelf: "Shelf", tmp_path:
     blob = tmp_path / "ollama" / "blobs" / f"sha256-{sha256(TINY)}"
     other = write(tmp_path / ".lmstudio/models/org/tiny/tiny.gguf", TINY)
     for place in (blob, other):
-        (place.parent / f"{MARK}0123").hardlink_to(place)
+        (place.parent / f"{MARK}{'0123' * 8}").hardlink_to(place)
     found = await the_duplicate(shelf)
     await shelf.adoption.give_back(found.id)
     assert len(inodes(blob, other)) == 1
@@ -197,3 +197,9 @@ async def test_what_cannot_be_is_told_and_not_kept_as_given(shelf: "Shelf", tmp_
     assert await shelf.adoption.shared() == ()
     with pytest.raises(NotFound, match="no duplicate"):
         await shelf.adoption.give_back("0" * 12)
+
+
+def test_only_what_a_run_left_is_cleaned_away(tmp_path: Path) -> None:
+    notes, left = write(tmp_path / f"{MARK}notes", "mine"), write(tmp_path / f"{MARK}{'0a' * 16}", TINY)
+    clean(tmp_path)
+    assert (notes.exists(), left.exists()) == (True, False)
