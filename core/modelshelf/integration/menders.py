@@ -45,6 +45,7 @@ class Mender:
 
         Raises:
             UsageError, NotFound: it makes no sense any more.
+            Vetoed: a hook refuses.
             FolderNotWritable: the disk refuses.
         """
         deeds = {
@@ -125,7 +126,7 @@ class Mender:
         model = next((model for model in models if model.commit == named["commit"]), None)
         if model is None:
             raise NotFound(f"{named['repo']} is not installed any more.")
-        await self._library.removal(model)  # which refuses while a download writes to it
+        await self._library.permitted(model)  # which refuses while a download writes to it, or a hook wants it kept
         folder = self._library.cache / f"models--{model.repo.replace('/', '--')}"
         return await asyncio.to_thread(_paths_of, folder, model, models, named["files"])
 

@@ -181,6 +181,17 @@ class ModelLibrary:
         """
         return (await self._plan(model)).removal
 
+    async def permitted(self, model: Name) -> Removal:
+        """As `removal`, for who is about to take a model out of the library by another way than `remove`.
+
+        Raises:
+            NotFound, UsageError: as `removal`.
+            Vetoed: a hook refuses.
+        """
+        removal = await self.removal(model)
+        await self._hooks.ask(BEFORE_DELETION, _about(removal))
+        return removal
+
     @require(Role.OPERATOR, "library.remove")
     async def remove(self, model: Name) -> Removal:
         """Delete a model; bytes that other commits or repositories use stay.

@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from modelshelf.access import Principal, Role, acting_as
-from modelshelf.errors import NotFound, RoleRequired, UsageError
+from modelshelf.errors import NotFound, RoleRequired, UsageError, Vetoed
 from modelshelf.events import ConflictsChanged, Subscription
+from modelshelf.hooks import Veto
+from modelshelf.hooks.spec import BEFORE_DELETION
 from modelshelf.integration.conflicts import Conflict, ConflictKind
 from modelshelf.providers.profile_spec import Profile
 from modelshelf.providers.spec import LoadSettings
@@ -69,6 +71,24 @@ async def test_what_another_program_holds_too_is_not_given_up(quiet: "Shelf", tm
     await quiet.conflicts.resolve(found.id)
     assert blobs[0].stat().st_nlink == 3
     assert not of(await quiet.conflicts.list(), ConflictKind.DUPLICATE)
+
+
+async def test_what_a_hook_wants_kept_does_not_go_into_the_trash(quiet: "Shelf") -> None:
+    cache = quiet.config.paths.cache
+    places = [install(cache, repo, {"m-Q8_0.gguf": WEIGHTS}) for repo in ("one/m-GGUF", "two/m-GGUF")]
+    quiet.hooks.add("team", Keeper())
+    with pytest.raises(Vetoed, match="The demo needs it"):
+        await quiet.conflicts.resolve((await only(quiet, ConflictKind.TWO_NAMES)).id)
+    assert all(place.exists() for place in places)
+
+
+class Keeper:
+    """A hook that keeps everything."""
+
+    points = frozenset({BEFORE_DELETION})
+
+    def __call__(self, point: str, about: Mapping[str, Any]) -> Veto:
+        return Veto("The demo needs it.")
 
 
 async def told(events: Subscription) -> str:
