@@ -37,7 +37,7 @@ def test_reload_back_and_forward(open_page: Opener) -> None:
     page.reload()
     expect(row(page, "tiny-llama-quants-GGUF")).to_be_visible()
     expect(row(page, "tiny-llama")).to_have_count(0)
-    expect(page.get_by_role("combobox")).to_have_value("tiny")
+    expect(page.get_by_role("combobox", name="Find a model")).to_have_value("tiny")
     expect(page.get_by_role("checkbox", name=re.compile("^GGUF"))).to_be_checked()
 
 
