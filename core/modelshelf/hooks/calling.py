@@ -127,7 +127,7 @@ def _in_thread(hook: Hook, point: str, about: dict[str, Any]) -> asyncio.Future[
             settle, value = done.set_result, _answer(hook, point, about)
         except TimeoutError as error:  # its own, not ours
             settle, value = done.set_exception, HookFailed(f"it waited in vain: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the hook's and is told as such
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the hook's and is told as such
             settle, value = done.set_exception, HookFailed(f"{type(error).__name__}: {error}")
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(lambda: None if done.done() else settle(value))

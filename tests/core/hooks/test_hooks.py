@@ -62,6 +62,13 @@ class Broken:
         raise LookupError("its list is gone")
 
 
+class Leaving:
+    points = POINTS
+
+    def __call__(self, point: str, about: Mapping[str, Any]) -> None:
+        sys.exit("it had enough")
+
+
 class Nonsense:
     points = POINTS
 
@@ -92,7 +99,9 @@ async def test_a_hook_refuses_with_its_reason(hooks: Hooks, point: str) -> None:
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize(("hook", "why"), [(Broken(), "its list is gone"), (Nonsense(), "it answered bool")])
+@pytest.mark.parametrize(
+    ("hook", "why"), [(Broken(), "its list is gone"), (Nonsense(), "it answered bool"), (Leaving(), "had enough")]
+)
 async def test_before_something_a_hook_that_fails_refuses_and_is_noted(
     hooks: Hooks, notes: list[tuple[str, str, str]], hook: Any, why: str
 ) -> None:
