@@ -104,6 +104,9 @@ def _opened(handle: Any, source: Path) -> pq.ParquetFile:
     if "id" not in names:
         shown = ", ".join(names[:10]) or "none"
         raise UsageError(f"{source} has no column “id”.", remedy=f"It must name each model; its columns: {shown}.")
+    twice = [name for name in _MEANT if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"{source} has more than one column “{twice[0]}”.", remedy="Leave one of them.")
     for name in names:
         if name in _MEANT and not _fits(SCHEMA.field(name).type, found.schema_arrow.field(name).type, name):
             kind = found.schema_arrow.field(name).type
@@ -139,10 +142,12 @@ def _taken(found: pq.ParquetFile, beside: Path, source: Path, most_bytes: int) -
 def _batches(found: pq.ParquetFile, columns: Sequence[str], source: Path) -> Iterator[pa.Table]:
     try:
         for batch in found.iter_batches(BATCH, columns=columns):
+            batch.validate(full=True)  # a text that is no UTF-8 would fail whoever reads it later
             table = pa.Table.from_batches([batch])
             yield pa.table([_column(table, name) for name in SCHEMA.names], schema=SCHEMA)
-    except (pa.ArrowException, OverflowError) as error:
-        raise UsageError(f"{source} cannot be read to its end: {str(error).splitlines()[0][:200]}.") from None
+    except (pa.ArrowException, OverflowError, OSError) as error:
+        told = str(error).splitlines()[0][:200].rstrip(".")
+        raise UsageError(f"{source} cannot be read to its end: {told}.", remedy="Write it anew.") from None
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -150,8 +155,10 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
     column = table[name]
+    if pa.types.is_null(column.type):
+        column = column.cast(field.type)
     if name == "gated" and pa.types.is_string(column.type):
-        return pc.and_(pc.not_equal(column, ""), pc.not_equal(column, "false"))
+        return pc.invert(pc.is_in(pc.utf8_lower(pc.fill_null(column, "")), value_set=pa.array(["", "false"])))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if name == "id":

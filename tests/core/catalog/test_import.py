@@ -38,6 +38,53 @@ def sync(config: ConfigManager, events: EventBus, access: AccessService, catalog
     return CatalogSync(config, events, access, catalog, lambda: True)
 
 
+def no_text() -> pa.Array:
+    """Two texts of which one is no UTF-8, as other programs write them."""
+    ends = pa.py_buffer(b"\0\0\0\0\4\0\0\0\7\0\0\0")
+    return pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"a/b\xffc/d")])
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pa.table({"id": no_text()}), "cannot be read to its end: .*UTF8"),
+        (pa.table({"id": ["a/b", "c/d"], "license": no_text()}), "cannot be read to its end: .*UTF8"),
+        (
+            pa.Table.from_arrays([pa.array(["a/b"])] * 2, ["id", "id"]),
+            "more than one column “id”",
+        ),
+    ],
+)
+def test_what_other_programs_write_by_mistake_is_refused_in_a_sentence(
+    table: pa.Table, message: str, tmp_path: Path
+) -> None:
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match=message):
+        stock.take(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert not (tmp_path / "b.parquet").exists()
+
+
+def test_a_file_that_is_broken_inside_is_named(tmp_path: Path) -> None:
+    file = parquet(tmp_path / "a.parquet", id=[f"org/model-{number}" for number in range(20_000)])
+    written = file.read_bytes()
+    file.write_bytes(written[:1000] + bytes(4000) + written[5000:])
+    with pytest.raises(UsageError, match=r"a\.parquet cannot be read to its end"):
+        stock.take(file, tmp_path / "b.parquet")
+
+
+async def test_columns_with_nothing_in_them_and_figures_beyond_reason_are_not_said(
+    sync: CatalogSync, catalog: CatalogService, tmp_path: Path
+) -> None:
+    nothing = {name: pa.nulls(3) for name in ("tags", "license", "created", "modified", "private", "likes")}
+    figures = {"downloads": [2**63 - 1, 5, -3], "params": [2**63 - 1, 7, None], "gated": ["False", "auto", None]}
+    await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b", "org/c"], **nothing, **figures))
+    rows = {row.card.repo: row.card for row in (await catalog.index.page("")).rows}
+    assert [(rows[name].downloads, rows[name].gated) for name in sorted(rows)] == [
+        (None, False), (5, True), (None, False),
+    ]  # fmt: skip
+    assert rows["org/a"].parameters is rows["org/a"].created is None
+
+
 async def test_a_file_with_names_alone_makes_a_catalogue_and_bad_ones_leave_it(
     sync: CatalogSync, catalog: CatalogService, tmp_path: Path
 ) -> None:
