@@ -27,6 +27,8 @@ def test_a_catalogue_is_imported_searched_and_exported(terminal: Terminal, tmp_p
     (found,) = terminal.json("search", "llama", "--sort", "likes", "--limit", "1")
     assert ([row["repo"] for row in found["rows"]], found["total"]) == (["org/llama"], 2)
     assert found["facets"]["format"] == {"gguf": 1, "safetensors": 1}
+    (others,) = terminal.json("search", "--sort", "-likes", "-format:gguf", "-qwen")
+    assert [row["repo"] for row in others["rows"]] == ["org/llama"], "a dash leaves out, first word or not"
     shown = terminal.run("search", "lamma", "format:gguf")
     assert "Did you mean: llama format:gguf" in shown.stdout
     (error,) = terminal.json("search", "llama", "size:<much", code=2)
