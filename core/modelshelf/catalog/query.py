@@ -135,6 +135,10 @@ class Query:
         return replace(self, filters=(*(item for item in kept if item != one), one))
 
     def require(self, checks: Container[str]) -> None:
+    def without(self, key: str) -> "Query":
+        """The query without the filters of a key that are not negated."""
+        return replace(self, filters=tuple(one for one in self.filters if one.negated or one.key != key))
+
         """Raises UsageError if a filter needs a check that nobody provides."""
         for word in self.marks:
             if word not in checks:
