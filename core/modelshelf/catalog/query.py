@@ -66,6 +66,7 @@ _SUGGESTED = {
     "task": ("chat", "embedding", "text-generation", "image-text-to-text"),
     "updated": ("<7d", "<30d", "<1y"),
 }
+_CLOSED: Mapping[str, Sequence[str]] = {"ability": KNOWN, "is": CHECKS}
 _WORD = re.compile(r"""(?:[^\s"]|"[^"]*")+""")
 _NEEDS_QUOTES = re.compile(r'[\s:,"]|^-|^$')
 
@@ -217,21 +218,32 @@ def _filter(word: str, key: str, value: str, negated: bool, at: int) -> Filter:
             word, "is no filter", f'Filters are {", ".join(KEYS)}. Put "{word}" in quotes to search for it.', at
         )
     if name in MEASURES:
-        span = read_range(MEASURES[name], value.replace('"', ""))
+        plain = value.replace('"', "")
+        span = read_range(MEASURES[name], plain)
+        if span is None and (turned := _turned(MEASURES[name], plain)):
+            raise _wrong(word, "has its bounds the wrong way round", f"Write {name}:{turned}.", at)
         if span is None:
             raise _wrong(word, "has no value that can be read", f"Write for example {name}:{_SUGGESTED[name][0]}.", at)
         return Filter(name, range=span, negated=negated)
     values = tuple(dict.fromkeys(part.lower() for part in _members(value) if part))
     if not values:
         raise _wrong(word, "has no value", f"Write for example {name}:{_SUGGESTED.get(name, ('word',))[0]}.", at)
-    if name == "is" and (unknown := [part for part in values if part not in CHECKS]):
-        raise _wrong(f"is:{unknown[0]}", "is no filter", f"After is: {', '.join(CHECKS)}.", at)
+    closed = _CLOSED.get(name)
+    if closed and (unknown := [part for part in values if part not in closed]):
+        raise _wrong(f"{name}:{unknown[0]}", "is no filter", f"After {name}: {', '.join(closed)}.", at)
     return Filter(name, values, negated=negated)
 
 
 def _members(value: str) -> list[str]:
     parts = re.findall(r"""(?:[^,"]|"[^"]*")+""", value)
     return [part.replace('"', "").strip() for part in parts]
+
+
+def _turned(units: Mapping[str, float], text: str) -> str:
+    """A range the other way round, if it can be read then."""
+    first, dots, last = text.partition("..")
+    turned = f"{last}..{first}"
+    return turned if dots and read_range(units, turned) else ""
 
 
 def _is_name(key: str, value: str) -> bool:
