@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelshelf.catalog.query import parse
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
+from modelshelf_dashboard.library import counts as counts_of
 from modelshelf_dashboard.library.facets import narrow, sensible, toggled
 
 CARDS = (
@@ -40,6 +42,22 @@ def test_a_count_says_what_the_choice_would_leave() -> None:
     assert found["source:hf"] == 2, "a group is counted without its own choices"
     assert counts()["license:commercial"] == 2
     assert counts()["is:gated"] == 1
+
+
+@pytest.mark.parametrize("licence", ["Apache License 2.0", "a, b", "-x", "of:two"])
+def test_a_value_of_several_words_can_be_chosen(licence: str) -> None:
+    groups = counts_of.groups({"license": [(licence, 3)]}, [], labels={}, providers={}, counted={})
+    (token,) = [c["token"] for group in groups for c in group["choices"] if c["label"] == licence]
+    assert parse(token).filters[0].values == (licence.lower(),)
+    again = counts_of.groups({"license": [(licence, 3)]}, [token], labels={}, providers={}, counted={})
+    assert [(c["token"], c["count"]) for group in again for c in group["choices"] if c["on"]] == [(token, 3)]
+    (live,) = [
+        c["token"]
+        for group in narrow((RepoCard("hf", "a/one", licence=licence),), [token], CHECKS, {}).groups
+        for c in group["choices"]
+        if c["label"] == licence
+    ]
+    assert live == token
 
 
 def test_measures_and_the_fit_are_counted_too() -> None:

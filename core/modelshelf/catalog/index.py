@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from modelshelf.catalog.query import Query, complete, parse
+from modelshelf.catalog.query import Query, complete, key_of, parse, quoted
 from modelshelf.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -314,14 +314,17 @@ def _rows(mapped: "Mapped", names: Iterable[str]) -> "dict[str, Row]":
 
 def _choices(mapped: "Mapped", word: str) -> list[str]:
     minus = "-" if word.startswith("-") else ""
-    key, colon, value = word.removeprefix("-").partition(":")
+    name, colon, value = word.removeprefix("-").partition(":")
     before, comma, last = value.rpartition(",")
     if not colon:
         return []
+    key = key_of(name)
     names = mapped.authors(last) if key == "author" and last else _said(mapped, key, last.lower())
-    return [f"{minus}{key}:{before}{comma}{name}" for name in names if name != last]
+    return [f"{minus}{key}:{before}{comma}{quoted(name)}" for name in names if name != last]
 
 
 def _said(mapped: "Mapped", key: str, prefix: str) -> list[str]:
     values = mapped.values.get(_CHOICES.get(key, ""), [])
-    return sorted(value for value in values if value and value.lower().startswith(prefix))[:MOST_CHOICES]
+    return sorted(value for value in values if value and '"' not in value and value.lower().startswith(prefix))[
+        :MOST_CHOICES
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelshelf.catalog.licences import COMMERCIAL
-from modelshelf.catalog.query import TASKS
+from modelshelf.catalog.query import TASKS, token_of
 from modelshelf_dashboard.library.rows import FORMATS, LICENCES
 from modelshelf_dashboard.texts import N_, _
 
@@ -86,12 +86,12 @@ def groups(
         return [choice(token, label, counted.get(token)) for token, label in pairs]
 
     def valued(key: str, words: Mapping[str, str], first: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
-        counts = dict(facets.get(key, ()))
+        counts = {name: count for name, count in facets.get(key, ()) if '"' not in name}
         names = list(counts)[:CHOICES]
-        used = [token.partition(":")[2] for token in tokens if token.startswith(f"{key}:")]
+        used = [token.partition(":")[2].strip('"') for token in tokens if token.startswith(f"{key}:")]
         shown = {str(one["token"]) for one in first}
         names += [name for name in used if name not in names and f"{key}:{name}" not in shown]
-        return [*first, *(choice(f"{key}:{name}", words.get(name) or name, counts.get(name)) for name in names)]
+        return [*first, *(choice(token_of(key, name), words.get(name) or name, counts.get(name)) for name in names)]
 
     tasks, licences = dict(facets.get("task", ())), dict(facets.get("license", ()))
     kinds = [
