@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from modelshelf.catalog.query import Query, complete, key_of, parse, quoted
-from modelshelf.errors import NotFound, UsageError
+from modelshelf.errors import NotFound, StoreError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,12 +45,16 @@ class Ranks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """The generation in use: its name, empty for none; its models; when it was made, and from which sources."""
+    """The generation in use: its name, empty for none; its models; when it was made, and from which sources.
+
+    `error` says why there is none where one cannot be read.
+    """
 
     generation: str = ""
     rows: int = 0
     made: datetime | None = None
     sources: tuple[str, ...] = ()
+    error: str = ""
 
 
 class CatalogIndex:
@@ -152,13 +156,15 @@ class CatalogIndex:
         return bool((await self.status()).generation)
 
     async def status(self) -> IndexStatus:
-        """Which generation is in use."""
+        """Which generation is in use; none where it is broken or of another version, until it is made anew."""
 
         def look() -> IndexStatus:
             try:
                 mapped = self._current().mapped
             except NotFound:
                 return IndexStatus()
+            except StoreError as error:
+                return IndexStatus(error=error.message)
             made = datetime.fromtimestamp((mapped.folder / "values.json").stat().st_mtime, UTC)
             return IndexStatus(mapped.folder.name, mapped.rows, made, tuple(mapped.values["sources"]))
 

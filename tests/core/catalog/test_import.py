@@ -20,7 +20,7 @@ from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
 from modelshelf.errors import NotEnoughDisk, NotFound, UsageError
-from modelshelf.events import EventBus
+from modelshelf.events import CatalogChanged, EventBus
 
 # Enough of them to be worth a process of its own.
 MANY = [
@@ -82,7 +82,7 @@ async def test_columns_with_nothing_in_them_and_figures_beyond_reason_are_not_sa
     assert [(rows[name].downloads, rows[name].gated) for name in sorted(rows)] == [
         (None, False), (5, True), (None, False),
     ]  # fmt: skip
-    assert rows["org/a"].parameters is rows["org/a"].created is None
+    assert (rows["org/a"].parameters, rows["org/a"].created) == (None, None)
 
 
 async def test_a_file_with_names_alone_makes_a_catalogue_and_bad_ones_leave_it(
@@ -207,3 +207,28 @@ async def test_a_build_that_is_stopped_leaves_the_generation_in_use(tmp_path: Pa
     assert generations.current() == ""
     assert len(generations.sweep(alone=True)) <= 1
     assert not [path for path in (tmp_path / "catalog").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(("file", "holds"), [("values.json", b'{"version": 0}'), ("likes_order.npy", b"no column")])
+async def test_a_catalogue_that_cannot_be_read_is_made_anew_at_the_start(
+    file: str, holds: bytes, sync: CatalogSync, catalog: CatalogService, config: ConfigManager, events: EventBus,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    config.set("catalog.sync", "off")
+    _taken, built = await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b"]), "lab")
+    catalog.index.close()
+    (config.paths.catalog / built.generation / file).write_bytes(holds)
+    if file == "values.json":
+        status = await catalog.index.status()
+        assert (status.generation, "of another version" in status.error) == ("", True)
+    with events.subscribe() as told:
+        await sync.start()
+        try:
+            async for event in told:
+                if isinstance(event, CatalogChanged):
+                    break
+        finally:
+            await sync.stop()
+    status = await catalog.index.status()
+    assert (status.rows, status.error) == (2, "")
+    assert [row.card.repo for row in (await catalog.index.page("", sort="likes")).rows] == ["org/a", "org/b"]

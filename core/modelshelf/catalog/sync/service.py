@@ -86,6 +86,7 @@ class CatalogSync:
         self._turn = asyncio.Lock()
         self._wanted: bool | None = None  # somebody asked; True: for all from the first model
         self._wake = asyncio.Event()
+        self._broken = False
         self._rest_until = 0.0
         self._errors: dict[str, str] = {}
         self._doing: dict[str, str] = {}
@@ -328,26 +329,40 @@ class CatalogSync:
         self._events.publish(SyncChanged(source=source, status=status, found=found, error=error))
 
     async def _warm(self) -> None:
-        with suppress(NotFound, StoreError):
+        try:
             await self._catalog.index.warm()
+        except NotFound:
+            pass
+        except (StoreError, LookupError, ValueError) as error:  # whatever columns come to that are no columns
+            log.warning("the catalogue cannot be read and is made anew: %s", error)
+            self._broken = True
+            self._wake.set()
 
     async def _watch(self) -> None:
-        await asyncio.sleep(FIRST_SECONDS)
+        await self._rest(FIRST_SECONDS)
         while True:
+            self._wake.clear()
             try:
                 if self._leads():
                     await self._look_after()
             except ModelshelfError as error:
                 log.warning("the catalogue was not brought up to date: %s", error)
                 self._tell("", "failed", error=error.message)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._wake.wait()
-            self._wake.clear()
+            await self._rest(LOOK_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, at most until there is something to do."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _look_after(self) -> None:
         """Do what somebody asked for, or what is due; after a failure the hubs are left alone for a while."""
         now = asyncio.get_running_loop().time()
+        if self._broken:  # what sources said is still there
+            self._broken = False
+            async with self._turn:
+                await self._partly()
         if self._wanted is not None:
             await asyncio.to_thread(self._config.load)  # another process may have changed what is to be kept
         if self._wanted is not None or (now > self._rest_until and await self._due()):
