@@ -20,7 +20,7 @@ from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
 from modelshelf.errors import NotEnoughDisk, NotFound, UsageError
-from modelshelf.events import CatalogChanged, EventBus
+from modelshelf.events import EventBus, SyncChanged
 
 # Enough of them to be worth a process of its own.
 MANY = [
@@ -224,8 +224,8 @@ async def test_a_catalogue_that_cannot_be_read_is_made_anew_at_the_start(
     with events.subscribe() as told:
         await sync.start()
         try:
-            async for event in told:
-                if isinstance(event, CatalogChanged):
+            async for event in told:  # a page that shows “building” hears the end of it
+                if isinstance(event, SyncChanged) and event.status == "done":
                     break
         finally:
             await sync.stop()
