@@ -60,6 +60,17 @@ def test_a_value_of_several_words_can_be_chosen(licence: str) -> None:
     assert live == token
 
 
+def test_a_choice_in_use_keeps_its_place_and_its_count_whatever_its_case() -> None:
+    found = counts_of.groups(
+        {"license": [("MIT", 3)]}, ["license:mit", "license:gemma"], labels={}, providers={}, counted={}
+    )
+    (group,) = [one for one in found if one["title"] == "Licence"]
+    assert [(c["token"], c["count"], c["on"]) for c in group["choices"][1:]] == [
+        ("license:mit", 3, True),
+        ("license:gemma", 0, True),
+    ]
+
+
 def test_measures_and_the_fit_are_counted_too() -> None:
     found = narrow(CARDS, ("size:<2GB",), CHECKS, {})
     said = {choice["token"]: choice["count"] for group in found.groups for choice in group["choices"]}
