@@ -108,7 +108,8 @@ class Navigation(param.Parameterized):
             listed = _WORD.findall(value) if isinstance(value, str) else [str(item) for item in value or ()]
             return _models(listed)[:MOST_COMPARED] if name == "compare" else listed
         if name == "page":
-            return min(int(value), LAST_PAGE) if str(value).isdigit() else 0
+            said = str(value)
+            return min(int(said[:9]), LAST_PAGE) if said.isdecimal() else 0
         kind = self.param[name]
         if isinstance(kind, param.Selector):
             return value if value in kind.objects else kind.default

@@ -145,3 +145,10 @@ async def test_the_latest_work_of_a_key_wins_and_the_end_cancels_all() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert ended == ["first", "second"]
+
+
+def test_a_page_that_is_no_number_is_the_first() -> None:
+    nav = Navigation()
+    for page, read in (("²", 0), ("-1", 0), ("x", 0), ("3", 3), ("9" * 5000, 100_000)):
+        nav.read(f"?q=tiny&page={page}")
+        assert (nav.q, nav.page) == ("tiny", read)
