@@ -8,6 +8,7 @@ from modelshelf.catalog.query import parse
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
 from modelshelf_dashboard.library import counts as counts_of
+from modelshelf_dashboard.library import rows
 from modelshelf_dashboard.library.facets import narrow, sensible, toggled
 
 CARDS = (
@@ -112,3 +113,18 @@ def test_tokens_that_make_no_sense_are_named() -> None:
     assert "colour:red" in wrong
     with pytest.raises(UsageError):
         narrow(CARDS, ["colour:red"], CHECKS, {})
+
+
+@pytest.mark.parametrize(
+    ("formats", "quants", "told"),
+    [
+        (("gguf",), ("Q4_0", "Q8_0"), "GGUF, 2 kinds"),
+        ((), ("Q4_0", "Q8_0"), "2 kinds"),
+        ((), ("Q4_0",), "Q4_0"),
+        (("gguf",), (), "GGUF"),
+    ],
+)
+def test_formats_and_kinds_as_far_as_they_are_known(
+    formats: tuple[str, ...], quants: tuple[str, ...], told: str
+) -> None:
+    assert rows.format_words(RepoCard("hf", "a/one", formats=formats, quantisations=quants)) == told
