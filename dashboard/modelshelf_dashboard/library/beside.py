@@ -69,10 +69,10 @@ class SideBySide:
             fit = await self._shelf.compatibility.check_model_compatibility(name)
             self._known[name] = Known(detail, fit=fit)
         except ModelshelfError as error:
-            detail = self._known.get(name, Known()).detail
-            listed = None if detail is not None else await self._from_list(name)
-            fit = self._shelf.compatibility.quick(listed) if listed is not None else None
-            self._known[name] = Known(detail, listed, fit, str(error))
+            seen = self._known.get(name, Known()).detail
+            listed = None if seen is not None else await self._from_list(name)
+            quick = self._shelf.compatibility.quick(listed) if listed is not None else None
+            self._known[name] = Known(seen, listed, quick, str(error))
         self.draw()
 
     async def _from_list(self, name: str) -> RepoCard | None:
