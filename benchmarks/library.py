@@ -37,16 +37,22 @@ WATCH = """() => {
     channel.port2.postMessage(0)
   })
   window.bench = {spans: [], deep, painted}
-  const status = deep(document, '.listing').find(visible).querySelector('.status')
-  const input = deep(document, 'input[role=combobox]').find(visible)
-  let pressed = 0
-  input.addEventListener('input', () => { pressed = performance.now() }, true)
-  new MutationObserver(() => {
+  let pressed = 0, status = null
+  const observer = new MutationObserver(() => {
     if (!pressed) return
     const since = pressed
     pressed = 0
     painted(() => bench.spans.push(performance.now() - since))
-  }).observe(status, {childList: true, characterData: true, subtree: true})
+  })
+  // The page may make its list anew: then the one that is there now is watched.
+  const watch = () => {
+    if (status?.isConnected) return
+    status = deep(document, '.listing').find(visible).querySelector('.status')
+    observer.observe(status, {childList: true, characterData: true, subtree: true})
+  }
+  watch()
+  document.addEventListener('input', () => { watch(); pressed = performance.now() }, true)
+  bench.told = () => deep(document, '.status, .note, .notice').filter(visible).map((el) => el.textContent).join(' | ')
 }"""
 
 SWITCH = """(name) => new Promise((done) => {
@@ -119,6 +125,8 @@ def _typed(page: Page) -> Sequence[float]:
             page.wait_for_timeout(PAUSE * 1000)
         page.wait_for_timeout(600)
     spans: list[float] = page.evaluate("() => bench.spans")
+    if len(spans) < 2:
+        raise RuntimeError(f"No key was answered; the page says: {page.evaluate('() => bench.told()')}")
     print(f"{len(spans)} answers to {sum(map(len, WORDS)) + len(WORDS)} keys", file=sys.stderr)
     return spans
 

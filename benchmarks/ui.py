@@ -11,6 +11,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
@@ -74,7 +76,9 @@ async def _measure(folder: Path) -> list[Figure]:
     config = ConfigManager(folder / "home", environment(folder))
     config.set("sources", [{"name": "samples", "kind": "samples", "label": "Samples (offline)"}])
     config.paths.cache.mkdir(parents=True)
-    simulator = OllamaSimulator()
+    (folder / "ollama" / "blobs").mkdir(parents=True)
+    config.environ["OLLAMA_MODELS"] = str(folder / "ollama")
+    simulator = OllamaSimulator(store=folder / "ollama")
     simulator.add("tiny-llama")
     async with (
         simulator.serve(),
@@ -144,9 +148,27 @@ async def _changes(pages: Sequence[Page], shelf: Shelf, simulator: OllamaSimulat
         install(shelf.config.paths.cache, f"org/{name}", {"m.gguf": hashlib.sha256(name.encode()).digest() * 100})
         landed += await _seen(pages, shelf.library.models, ".item", name, there=True)
     return [
+        *_figures("registration undone, in both pages", await _undone(pages, shelf), SHOWN),
         *_figures("provider down, in both pages", down, SHOWN),
         *_figures("model landed, in both pages", landed, SHOWN),
     ]
+
+
+async def _undone(pages: Sequence[Page], shelf: Shelf) -> list[float]:
+    """A model that was given to Ollama is taken back there, and given again."""
+    model = "samples/tiny-llama-GGUF"
+    async with aclosing(shelf.downloads.follow(await shelf.downloads.start(model))) as steps:
+        async for _step in steps:
+            pass
+    for page in pages:
+        await page.evaluate(LEAD, ["navigate-to-model-library", {"model": f"samples:{model}"}, ".pair", "Ollama"])
+    undone = []
+    for _ in range(CHANGES):
+        [made] = await shelf.registration.register(model, "ollama")
+        await _seen(pages, shelf.registration.list, "[data-do=unuse]", "Undo", there=True)
+        undo = partial(shelf.registration.undo, made.id)
+        undone += await _seen(pages, undo, "[data-do=unuse]", "Undo", there=False)
+    return undone
 
 
 async def _seen(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modelshelf.shelf import Shelf
 
 WORKED_SECONDS = 0.5
-WAITED_SECONDS = 5.0
+WAITED_SECONDS = 10.0
 
 
 class Collecting:

@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import traceback
+import zipfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -244,9 +245,19 @@ async def look_at_every_route(owner: Browser, watch: Watch) -> None:
                 known = {"org": org, "name": name, "provider": provider}
                 asked = path.format_map(defaultdict(lambda: "x", known))
                 seen = await owner.get(asked)
-                watch.look(asked, (sorted(seen.headers.items()), seen.text))
+                watch.look(asked, sorted(seen.headers.items()))
+                for part in opened(seen.body):
+                    watch.look(asked, part)
     for path in ("/api/providers/typed/validate?ping=true", "/api/providers/named/test", "/api/providers/none/test"):
         watch.look(path, (await owner.send("POST", path)).text)
+
+
+def opened(body: bytes) -> list[bytes]:
+    """An answer, or what is packed in it."""
+    if not body.startswith(b"PK"):
+        return [body]
+    with zipfile.ZipFile(io.BytesIO(body)) as packed:
+        return [packed.read(name) for name in packed.namelist()]
 
 
 @asynccontextmanager
@@ -283,6 +294,7 @@ COMMANDS = (
     ("profiles", "export"),
     ("chat", "named/tiny-llama", "Once"),
     ("doctor", "--bundle"),
+    ("hooks", "list"),
 )
 """What the command line can be asked once it knows secrets. A new command that tells of providers belongs here."""
 

@@ -128,6 +128,23 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"title": "x", "subtitle": "x", "live": "x", "busy": True, "waiting": "x"},
         {"others": [{"value": "x", "label": "x"}] * 2, "beside": "x"},
     ],
+    "Checklist": [
+        {
+            "shown": {
+                "title": "x", "text": "x", "tone": "bad", "told": "x", "busy": True, "share": 50, "help": "x",
+                "actions": [ACTION], "options": [{"id": "x", "label": "x", "on": True, "why": "x"}],
+                "groups": [
+                    {
+                        "title": "x",
+                        "rows": [
+                            {"tone": "x", "word": "x", "name": "x", "figure": "x", "text": "x", "remedy": "x",
+                             "action": ACTION},
+                        ],
+                    }
+                ],
+            }
+        }
+    ],
     "Checkup": [
         {
             "shown": {
@@ -158,7 +175,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
                 {"title": "x", "topic": "x", "choices": CHOICES},
                 {"title": "x", "topic": "x", "kind": "select", "key": "x", "choices": CHOICES},
             ],
-            "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True}]}],
+            "kept": [{"title": "x", "items": [{**KEPT, "removable": True, "on": True, "count": "x"}]}],
             "foot": {"text": "x", "actions": [ACTION]},
         }
     ],

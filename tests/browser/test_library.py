@@ -1,7 +1,10 @@
 """The Model Library on a list of all models: typed, narrowed, paged and compared, by keys and by address."""
 
+import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +122,14 @@ def test_the_card_is_shown_without_asking_anyone_else(open_page: Opener) -> None
     drawer(page).get_by_role("button", name="No favourite any more").click()
 
 
-def test_columns_that_one_chose_stand_in_a_browser_that_keeps_nothing(open_page: Opener) -> None:
+def kept(server: Served, name: str) -> Any:
+    """What the served shelf keeps of a person's preferences."""
+    with closing(sqlite3.connect(server.home / "modelshelf.db")) as base:
+        row = base.execute("SELECT value FROM preference WHERE name = ?", [name]).fetchone()
+    return json.loads(row[0]) if row else None
+
+
+def test_columns_that_one_chose_stand_in_a_browser_that_keeps_nothing(open_page: Opener, server: Served) -> None:
     page = open_page()
     ready(page)
     page.get_by_role("button", name="Columns").click()
@@ -127,7 +137,8 @@ def test_columns_that_one_chose_stand_in_a_browser_that_keeps_nothing(open_page:
     expect(page.get_by_role("columnheader", name="Likes")).to_be_visible()
     page.get_by_role("checkbox", name="Downloads").uncheck()
     expect(page.get_by_role("columnheader", name="Downloads")).to_be_hidden()
-    page.wait_for_timeout(500)
+    while kept(server, "discover columns off") != ["task", "updated", "downloads"]:
+        page.wait_for_timeout(50)
     page.evaluate("localStorage.clear()")
     page.reload()
     ready(page)

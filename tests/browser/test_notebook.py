@@ -85,6 +85,8 @@ def test_from_the_search_to_an_answer_in_a_cell(open_notebook: Open, picture: Ca
     go(page, "Model Library")
     drawer(page).get_by_role("button", name="Try it").click()  # by the event on window
     expect(page.locator("textarea:visible")).to_be_visible()
+    page.get_by_role("button", name="Models that fit Built-in engine").filter(visible=True).first.click()
+    expect(page.locator(".item:visible").first).to_be_focused()
     assert page.url.endswith("/lab/tree/shelf.ipynb")
     assert len(page.locator(".jp-Notebook .jp-Cell").all()) == 2
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NARROW, Opener
 from tests.browser.fitted import add
-from tests.browser.page import go, row
+from tests.browser.page import drawer, go, row
 from tests.browser.serving import SAMPLES, Served, served
 from tests.browser.simulated import simulated
 from tests.core.library.conftest import install
@@ -23,17 +23,25 @@ WEIGHTS = b"the same weights" * 1000
 
 
 @pytest.fixture(scope="module")
-def ollama() -> Iterator[OllamaSimulator]:
-    simulator = OllamaSimulator()
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where that Ollama keeps its files: on the disk of the library."""
+    folder = tmp_path_factory.mktemp("ollama")
+    (folder / "blobs").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ollama(store: Path) -> Iterator[OllamaSimulator]:
+    simulator = OllamaSimulator(store=store)
     simulator.add("tiny-llama")
     with simulated(simulator):
         yield simulator
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, ollama: OllamaSimulator) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, ollama: OllamaSimulator, store: Path) -> Iterator[Served]:
     base = tmp_path_factory.mktemp("status")
-    with served(base / "home", sources=(SAMPLES,), settings=QUICK) as running:
+    with served(base / "home", sources=(SAMPLES,), settings=QUICK | {"OLLAMA_MODELS": str(store)}) as running:
         add(base, "ollama", "--url", ollama.url, "--name", "Shaky")
         yield running
 
@@ -64,6 +72,18 @@ def test_what_happens_is_seen_in_both_pages(
         expect(line(page, "Nothing is wrong.")).to_be_visible()
         expect(page.locator("section:visible").filter(has_text="Built-in engine").first).to_contain_text("1 model")
     picture(first, "status-well")
+    undone_in_both(first, second)
+
+
+def undone_in_both(first: Page, second: Page) -> None:
+    """What landed was given to Ollama by itself; that is taken back in one page, and seen in both."""
+    for page in (first, second):
+        page.goto(page.url.partition("?")[0] + "?model=samples:samples/tiny-llama-GGUF")
+        expect(drawer(page).get_by_role("button", name="Undo: Shaky")).to_be_visible()
+    drawer(first).get_by_role("button", name="Undo: Shaky").click()
+    for page in (first, second):
+        expect(drawer(page).get_by_role("button", name="Undo: Shaky")).to_have_count(0)
+        expect(drawer(page).get_by_role("button", name=re.compile("^Register.*Shaky"))).to_be_visible()
 
 
 def test_a_conflict_is_resolved_in_one_page_and_taken_back_in_the_other(

@@ -135,10 +135,24 @@ async def test_a_folder_is_added_by_its_path(stores: Path, shelf: Shelf, session
     await until(lambda: section.row("folder:org/more"))
 
 
-async def test_many_rows_are_folded_and_cut(tmp_path: Path, shelf: Shelf, session: Session) -> None:
+async def test_who_comes_to_the_view_sees_what_came_meanwhile(shelf: Shelf, session: Session, tmp_path: Path) -> None:
+    section = Section(shelf, session)
+    await shelf.adoption.look()
+    write(tmp_path / ".lmstudio/models/org/new/new.gguf", TINY)
+    shelf.adoption._rest = 0  # as if some seconds had gone by
+    session.navigation.view = "installed"
+    await until(lambda: section.row("lmstudio:org/new"))
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> None:
+    """More models than are shown, and one that is not whole."""
     for number in range(SHOWN + 5):
         write(tmp_path / f".lmstudio/models/org/m{number:03}/m.gguf", gguf(str(number)))
     write(tmp_path / ".lmstudio/models/org/bad/bad-00001-of-00002.gguf", TINY)
+
+
+async def test_many_rows_are_folded_and_cut(many: None, shelf: Shelf, session: Session) -> None:
     section = Section(shelf, session)
     await until(lambda: section.stores.table.rows)
     assert (len(section.stores.table.rows), section.stores.table.visible) == (SHOWN, False)

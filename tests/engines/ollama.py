@@ -28,6 +28,7 @@ class SimulatedModel:
     family: str = "llama"
     quantisation: str = "Q4_K_M"
     made: str = ""
+    template: str = "{{ range .Messages }}{{ .Content }}{{ end }}"
 
     @property
     def digest(self) -> str:
@@ -124,7 +125,7 @@ class OllamaSimulator(Simulator):
             {
                 "modelfile": f"FROM {model.name}",
                 "parameters": 'stop "</s>"',
-                "template": "{{ .Prompt }}",
+                "template": model.template,
                 "license": "Apache License 2.0",
                 "details": model.details,
                 "model_info": info,

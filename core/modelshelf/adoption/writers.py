@@ -19,22 +19,23 @@ _SET_SIGNAL = 10  # F_SETSIG of Linux
 
 def check_unwritten(place: Path, descriptor: int) -> None:
     """Raise DownloadError if a program has the file open for writing; `descriptor` is the file, open for reading."""
-    if _is_leased_to_writers(descriptor) or _is_open_for_writing(descriptor):
+    written = _kernel_says(descriptor)
+    if _is_open_for_writing(descriptor) if written is None else written:
         raise DownloadError(
             f"A program is writing to {printable(place)}.", remedy="End that program, or wait until it is done."
         )
 
 
-def _is_leased_to_writers(descriptor: int) -> bool:
-    """Linux grants a lease for reading only while nobody has the file open for writing."""
+def _kernel_says(descriptor: int) -> bool | None:
+    """Linux grants the owner a lease for reading only while nobody has the file open for writing; None: no answer."""
     if not hasattr(fcntl, "F_SETLEASE"):
-        return False
+        return None
     try:
         # Should somebody begin to write within this moment, a signal comes that is ignored, not one that ends us.
         fcntl.fcntl(descriptor, _SET_SIGNAL, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        return True if error.errno == errno.EAGAIN else None
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
 

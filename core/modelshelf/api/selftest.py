@@ -1,5 +1,6 @@
 """The self-test and the doctor: /api/integration/test, /api/doctor."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -70,6 +71,7 @@ class WishBody(BaseModel):
     load: bool = False
 
 
+_walking: set[asyncio.Task[None]] = set()
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
@@ -82,11 +84,27 @@ async def begin(shelf: TheShelf, wish: WishBody | None = None) -> StreamingRespo
     asked = Wish(wish.paid, wish.load) if wish else Wish()
     await shelf.selftest.allowed(asked)
 
+    told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def walk() -> None:
+        try:
+            async with aclosing(shelf.selftest.run(asked)) as results:
+                async for found in results:
+                    kind = "done" if isinstance(found, Report) else "step"
+                    told.put_nowait(f"event: {kind}\ndata: {json.dumps(found.as_dict())}\n\n")
+        finally:
+            told.put_nowait("")
+
     async def body() -> AsyncGenerator[str, None]:
-        async with aclosing(shelf.selftest.run(asked)) as results:
-            async for found in results:
-                kind = "done" if isinstance(found, Report) else "step"
-                yield f"event: {kind}\ndata: {json.dumps(found.as_dict())}\n\n"
+        # In a task of its own: the scope of an answer that is let go cancels whatever it awaits again, cleaning too.
+        task = asyncio.create_task(walk(), name="api.selftest")
+        _walking.add(task)
+        task.add_done_callback(_walking.discard)
+        try:
+            while text := await told.get():
+                yield text
+        finally:
+            task.cancel()
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(body(), media_type="text/event-stream", headers=headers)

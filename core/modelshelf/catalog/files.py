@@ -23,6 +23,7 @@ _QUANTISATION = re.compile(
     re.IGNORECASE,
 )
 _SHARD = re.compile(r"-(?P<number>\d{5})-of-(?P<count>\d{5})$")
+_PROJECTOR = re.compile(r"(?:^|[-_./])mmproj(?=[-_.])", re.IGNORECASE)
 _AUXILIARY = re.compile(r"(?:^|[-_./])(?:mmproj|imatrix)(?=[-_.])", re.IGNORECASE)
 
 
@@ -52,6 +53,11 @@ def quantisations_of(paths: Iterable[str]) -> tuple[str, ...]:
 def is_weights(path: str, format_: str) -> bool:
     """Whether the file holds weights in that format; projectors and importance matrices are not meant."""
     return format_of(path) == format_ and not _AUXILIARY.search(path)
+
+
+def is_projector(path: str) -> bool:
+    """Whether the file turns pictures into what a model beside it reads."""
+    return bool(_PROJECTOR.search(path))
 
 
 def variants(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:

@@ -185,7 +185,7 @@ def parse(text: str) -> Query:
         key, colon, value = body.partition(":")
         if colon and '"' not in key:
             if _is_name(key, value):
-                words.append(value)
+                words.append(value.replace('"', "").strip())
             else:
                 filters.append(_filter(word, key, value, negated, match.start()))
         elif bare := body.replace('"', "").strip():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -36,6 +37,7 @@ TWICE = r"\.\.|--"
 LONGEST = 500
 BATCH = 50_000
 MOST_BYTES = 1 << 30
+_WHOLE = "Have it written again: it is damaged, or was cut off."
 _CARD = {"pipeline_tag": "task", "license": "licence", "params": "parameters", "quants": "quantisations", "id": "repo"}
 _MEANT = {
     **dict.fromkeys(("id", *WORDS), "text"),
@@ -98,15 +100,14 @@ def take(source: Path, file: Path, *, most_bytes: int = MOST_BYTES) -> Taken:
 def _opened(handle: Any, source: Path) -> pq.ParquetFile:
     try:
         found = pq.ParquetFile(handle)
-    except pa.ArrowException as error:
-        raise UsageError(f"{source} is no Parquet file: {str(error).splitlines()[0]}.") from None
-    names = found.schema_arrow.names
+        names = found.schema_arrow.names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source} is no Parquet file: {_why(error)}.") from None
+    if twice := [name for name in SCHEMA.names if names.count(name) > 1]:
+        raise UsageError(f"{source} has the column “{twice[0]}” twice.", remedy="Leave one of them out.")
     if "id" not in names:
         shown = ", ".join(names[:10]) or "none"
         raise UsageError(f"{source} has no column “id”.", remedy=f"It must name each model; its columns: {shown}.")
-    twice = [name for name in _MEANT if names.count(name) > 1]
-    if twice:
-        raise UsageError(f"{source} has more than one column “{twice[0]}”.", remedy="Leave one of them.")
     for name in names:
         if name in _MEANT and not _fits(SCHEMA.field(name).type, found.schema_arrow.field(name).type, name):
             kind = found.schema_arrow.field(name).type
@@ -142,12 +143,16 @@ def _taken(found: pq.ParquetFile, beside: Path, source: Path, most_bytes: int) -
 def _batches(found: pq.ParquetFile, columns: Sequence[str], source: Path) -> Iterator[pa.Table]:
     try:
         for batch in found.iter_batches(BATCH, columns=columns):
-            batch.validate(full=True)  # a text that is no UTF-8 would fail whoever reads it later
             table = pa.Table.from_batches([batch])
+            table.validate(full=True)  # texts that are no UTF-8 are found here, and nowhere later
             yield pa.table([_column(table, name) for name in SCHEMA.names], schema=SCHEMA)
-    except (pa.ArrowException, OverflowError, OSError) as error:
-        told = str(error).splitlines()[0][:200].rstrip(".")
-        raise UsageError(f"{source} cannot be read to its end: {told}.", remedy="Write it anew.") from None
+    except (pa.ArrowException, OverflowError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source} cannot be read to its end: {_why(error)}.", remedy=_WHOLE) from None
+
+
+def _why(error: Exception) -> str:
+    """What Arrow says of a file, in a line."""
+    return str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -157,15 +162,39 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     column = table[name]
     if pa.types.is_null(column.type):
         column = column.cast(field.type)
-    if name == "gated" and pa.types.is_string(column.type):
-        return pc.invert(pc.is_in(pc.utf8_lower(pc.fill_null(column, "")), value_set=pa.array(["", "false"])))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if name == "gated" and _is_text(column.type):
+        said = pc.utf8_lower(pc.fill_null(column.cast(pa.string()), ""))
+        return pc.invert(pc.is_in(said, value_set=pa.array(["", "false"])))
     if name == "id":
         return pc.fill_null(column.cast(pa.string()), "")
     if name in TIMES:
         return _moments(column).cast(field.type, safe=False)
-    return column.cast(field.type)
+    column = column.cast(field.type)
+    if name in WORDS:
+        return _shown(column)
+    return pa.chunked_array([_shown_lists(part) for part in column.chunks], field.type) if name in LISTS else column
+
+
+def _shown(column: Any) -> Any:
+    """The texts of a column; one that is too long, or holds what cannot be shown or turns text, is not said."""
+    values = pc.unique(column)
+    bad = [value for value in values.to_pylist() if value and (len(value) > LONGEST or not value.isprintable())]
+    if not bad:
+        return column
+    return pc.if_else(pc.is_in(column, value_set=pa.array(bad)), pa.scalar(None, pa.string()), column)
+
+
+def _shown_lists(column: pa.Array) -> pa.Array:
+    """The same for lists, which hold what is said alone."""
+    texts = _shown(pc.list_flatten(column))
+    said = pc.fill_null(pc.not_equal(texts, ""), False)
+    if pc.all(said).as_py() in {None, True}:
+        return column
+    rows = pc.list_parent_indices(column).filter(said).to_numpy()
+    ends = np.cumsum(np.concatenate([[0], np.bincount(rows, minlength=len(column))]))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), texts.filter(said))
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -173,6 +202,11 @@ def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"), safe=False)
     return column if column.type.tz else pc.assume_timezone(column, "UTC")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types: Any = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
@@ -185,11 +219,11 @@ def _fits(wanted: pa.DataType, kind: pa.DataType, name: str) -> bool:
         of_lists = types.is_list(kind) or types.is_large_list(kind)
         return of_lists and _fits(pa.string(), kind.value_type, "")
     if types.is_string(wanted):
-        return bool(types.is_string(kind) or types.is_large_string(kind))
+        return _is_text(kind)
     if types.is_timestamp(wanted):
         return bool(types.is_timestamp(kind) or types.is_date(kind))
     if types.is_boolean(wanted):
-        return bool(types.is_boolean(kind) or (name == "gated" and types.is_string(kind)))
+        return bool(types.is_boolean(kind) or (name == "gated" and _is_text(kind)))
     return bool(types.is_integer(kind))
 
 

@@ -31,7 +31,9 @@ class Courier:
         self._heard: Subscription | None = None
         self._leaving: AbstractContextManager[Subscription] | None = None
         self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
+        self._delivering: asyncio.Task[None] | None = None
+        self._closing = False
 
     @property
     def webhooks(self) -> Sequence[WebhookConfig]:
@@ -44,23 +46,23 @@ class Courier:
             await self._store.write(deliveries.forget_old)
         self._leaving = self._events.subscribe()
         heard = self._heard = self._leaving.__enter__()
-        self._tasks = [
-            asyncio.create_task(self._listen(heard), name="hooks.listen"),
-            asyncio.create_task(self._deliver(), name="hooks.deliver"),
-        ]
+        self._closing = False
+        self._listening = asyncio.create_task(self._listen(heard), name="hooks.listen")
+        self._delivering = asyncio.create_task(self._deliver(), name="hooks.deliver")
 
     async def stop(self) -> None:
         """Keep what was heard and not written yet, and send what is due: a command may be the only process."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
-        with suppress(StoreError, TimeoutError):
-            async with asyncio.timeout(LAST_SECONDS):
+        if self._listening and self._delivering:
+            await _end(self._listening)
+            with suppress(StoreError):
                 while self._heard is not None and (event := self._heard.take()) is not None:
                     if isinstance(event, JobChanged):
                         await self._note(event)
-                await self._send_due()
+            self._closing = True
+            self._wake.set()
+            await asyncio.wait([self._delivering], timeout=LAST_SECONDS)
+            await _end(self._delivering)
+            self._listening = self._delivering = None
         if self._leaving is not None:
             self._leaving.__exit__(None, None, None)
             self._leaving = self._heard = None
@@ -115,14 +117,16 @@ class Courier:
 
     async def _deliver(self) -> None:
         while True:
+            closing, pause = self._closing, LOOK_SECONDS
             self._wake.clear()
-            pause = LOOK_SECONDS
             try:
                 await self._send_due()
                 if self.webhooks and (due := await self._store.read(deliveries.next_due)):
                     pause = min(max((due - now()).total_seconds(), 0.05), LOOK_SECONDS)
             except StoreError as error:
                 log.warning("messages to webhooks wait: %s", error)
+            if closing:
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -138,11 +142,21 @@ class Courier:
                 deliveries.settle, row.id, "It is not in the settings any more.", arrived=False, hopeless=True
             )
             return
+        settled = False
         try:
             answer = await self._sender.send(webhook, row.id, row.payload.encode())
         except ModelshelfError as error:
             log.warning("%s", error)
-            hopeless = isinstance(error, UnsafeAddress)
+            hopeless, settled = isinstance(error, UnsafeAddress), True
             await self._store.write(deliveries.settle, row.id, error.message, arrived=False, hopeless=hopeless)
         else:
+            settled = True
             await self._store.write(deliveries.settle, row.id, answer, arrived=True)
+        finally:
+            if not settled:  # who was stopped in the middle lets the next one send it at once
+                await self._store.write(deliveries.release, row.id)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

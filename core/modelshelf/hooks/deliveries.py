@@ -98,6 +98,12 @@ def settle(session: Session, name: str, answer: str, *, arrived: bool, hopeless:
     return row.status
 
 
+def release(session: Session, name: str) -> None:
+    """Let another one send a message that was held."""
+    if row := session.get(WebhookDeliveryRow, name):
+        row.lease_until = None
+
+
 def next_due(session: Session) -> datetime | None:
     """When the next message is due."""
     found: datetime | None = session.scalar(

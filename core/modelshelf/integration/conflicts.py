@@ -20,6 +20,7 @@ from modelshelf.integration import findings
 from modelshelf.integration.conflict_types import Conflict, ConflictKind, Deed, Mending
 from modelshelf.integration.issues import SEVERITIES
 from modelshelf.integration.menders import Mender
+from modelshelf.integration.templates import Templates
 from modelshelf.integration.trash import KEPT_SECONDS, Trash
 from modelshelf.metadata import local
 from modelshelf.providers.rows import BUILTIN
@@ -64,6 +65,7 @@ class ConflictService:
         self._health = health
         self._profiles = profiles
         self._registration = registration
+        self._templates = Templates(library, providers, health)
 
     @property
     def trash(self) -> Trash:
@@ -73,13 +75,14 @@ class ConflictService:
     async def list(self) -> tuple[Conflict, ...]:
         """Everything that is at odds now, the worst first."""
         profiles = await self._profiles.list()
-        served = await self._library.served()
+        served, made = await self._library.served(), await self._registration.list()
         found = [
             *findings.lost_models(await self._profiles.states(), {profile.name: profile for profile in profiles}),
             *findings.one_address(await self._providers.list()),
             *findings.mismatches(await self._asked(served)),
             *findings.two_names(served, profiles),
-            *findings.lost_registrations(await self._registration.list(), await self._library.models()),
+            *findings.lost_registrations(made, await self._library.models()),
+            *findings.plain_copies(await self._templates.plain(made, served), profiles),
             *await self._on_disk(),
         ]
         return tuple(sorted(found, key=lambda item: SEVERITIES.index(item.severity)))

@@ -19,6 +19,7 @@ from modelshelf.providers.spec import LoadSettings, ProviderConfig
 from modelshelf.registration.types import HELD, Registration
 
 GENERAL = "openai-compatible"  # a kind that speaks to nearly everything: of two the other one knows more
+LATEST = ":latest"  # which Ollama reads into a name without a tag
 LOST = frozenset({Cause.REMOVED, Cause.MISSING, Cause.RETIRED})
 
 
@@ -108,6 +109,40 @@ def _mismatch(one: Asked) -> Conflict:
         f"It is loaded with {one.most:,} tokens from then on.",
         Deed("settings", {"model": one.model, "settings": {**one.settings.as_dict(), "context": one.most}}),
         about={"provider": one.model.partition("/")[0]},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A copy that a provider serves without the chat template that the model brings; `own` is the built-in engine's."""
+
+    model: str
+    own: str
+
+
+def plain_copies(copies: Iterable[Plain], profiles: Sequence[Profile]) -> list[Conflict]:
+    """Models that a provider does not know how to chat with, though their files say how."""
+    found = []
+    for one in copies:
+        using = [item.name for item in profiles if item.model.removesuffix(LATEST) == one.model.removesuffix(LATEST)]
+        found.append(_plain(one, dict.fromkeys(using, one.own)))
+    return found
+
+
+def _plain(one: Plain, using: Mapping[str, str]) -> Conflict:
+    provider = one.model.partition("/")[0]
+    remedy = f"Ask {one.own} instead: the built-in engine goes by the model's own template."
+    if using:
+        remedy = f"{_listed(sorted(using))} will use {one.own}, which goes by the model's own template."
+    return Conflict(
+        conflict_id(ConflictKind.MISMATCH, "template", one.model),
+        ConflictKind.MISMATCH,
+        WARNING if using else ADVICE,
+        f"{one.model} answers without its chat template.",
+        f"{provider} did not recognise the template that the file brings: it sees questions as plain text.",
+        remedy,
+        Deed("profile", {"models": dict(using)}) if using else None,
+        about={"provider": provider},
     )
 
 
@@ -224,7 +259,7 @@ def lost_models(states: Iterable[ProfileState], profiles: Mapping[str, Profile])
 def _lost(state: ProfileState, profile: Profile) -> Conflict:
     broken = state.status is ProfileStatus.BROKEN
     best = state.nearest[0] if state.nearest else ""
-    deed = Deed("profile", {"name": profile.name, "model": best}) if best else None
+    deed = Deed("profile", {"models": {profile.name: best}}) if best else None
     return Conflict(
         conflict_id(ConflictKind.PROFILE, profile.name, profile.model),
         ConflictKind.PROFILE,

@@ -83,11 +83,8 @@ class Mender:
         paths: list[Path] = []
         for named in what["models"]:
             paths += await self._paths(named)
-        before: dict[str, str] = {}
-        for profile, model in what["profiles"].items():
-            before[profile] = (await self._profiles.get(profile)).model
-            await self._profiles.use_nearest(profile, model)
-        return await self._into_trash({"paths": paths}, before)
+        back = await self._point({"models": what["profiles"]})
+        return await self._into_trash({"paths": paths}, back.what["models"])
 
     async def _put_back(self, what: Mapping[str, Any]) -> Deed | None:
         await asyncio.to_thread(self._trash.back, what["name"], [Path(path) for path in what["paths"]])
@@ -111,10 +108,12 @@ class Mender:
             await self._providers.enable(provider, what["enabled"])
         return Deed("enable", {**what, "enabled": not what["enabled"]})
 
-    async def _point(self, what: Mapping[str, Any]) -> Deed | None:
-        before = (await self._profiles.get(what["name"])).model
-        await self._profiles.use_nearest(what["name"], what["model"])
-        return Deed("profile", {"name": what["name"], "model": before})
+    async def _point(self, what: Mapping[str, Any]) -> Deed:
+        before: dict[str, str] = {}
+        for profile, model in what["models"].items():
+            before[profile] = (await self._profiles.get(profile)).model
+            await self._profiles.use_nearest(profile, model)
+        return Deed("profile", {"models": before})
 
     async def _unregister(self, what: Mapping[str, Any]) -> Deed | None:
         await self._registration.undo(what["registration"])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SERVED = f"builtin/{CHAT_MODEL}"
 PROMPT = "Once upon a time"
 SECONDS = 30.0
+FINISH = 10.0
 LEFT_OUT = frozenset({"health", "catalog sync", "hooks"})
 
 # What of the environment does not reach the test: it is about this machine, not about what somebody has settled.
@@ -88,7 +89,12 @@ class IntegrationTest:
             for number, (name, work) in enumerate(works.items()):
                 await self._between(name, self._shelf, self._folder)
                 step = await take(
-                    name, work, seconds=self.seconds, late=_LATE.get(name, DownloadError.remedy), detail=self._where
+                    name,
+                    work,
+                    seconds=self.seconds,
+                    late=_LATE.get(name, DownloadError.remedy),
+                    detail=self._where,
+                    finish=FINISH,
                 )
                 yield step
                 if step.status != PASSED:

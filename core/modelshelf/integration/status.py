@@ -94,7 +94,8 @@ class IntegrationService:
         if time.monotonic() - self._cards[0] > AGED_SECONDS:
             before = self._cards[1]
             cards = (await self._catalog.find(limit=LOOKED_AT)).rows
-            self._cards = time.monotonic(), cards
+            # A source that was too slow is asked again by the next who looks.
+            self._cards = (time.monotonic() if cards else -AGED_SECONDS), cards
             if cards != before:
                 self._events.publish(StatusChanged())
         return await self.glance()

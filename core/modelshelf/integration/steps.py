@@ -114,14 +114,17 @@ async def take(
     seconds: float,
     late: str = TimedOut.remedy,
     detail: Callable[[], str] = lambda: "",
+    finish: float = 0.0,
     group: str = JOURNEY,
     mend: str = "",
 ) -> Step:
-    """Run one step: `work` returns its evidence. `late` mends one that takes too long, `detail` says where it is."""
+    """Run one step: `work` returns its evidence. `late` mends one that takes too long, `detail` says where it is.
+
+    Who stops in the middle waits up to `finish` seconds for its end.
+    """
     started = time.perf_counter()
     try:
-        async with asyncio.timeout(seconds):
-            evidence = await work()
+        evidence = await _within(work, seconds, finish)
     except NotRun as why:
         return Step(name, NOT_RUN, time.perf_counter() - started, error=str(why), group=group)
     except ModelshelfError as error:
@@ -152,6 +155,25 @@ async def take(
         code=failure.code,
         exit_code=failure.exit_code,
     )
+
+
+async def _within(work: Callable[[], Awaitable[str]], seconds: float, finish: float) -> str:
+    """What the work returns, in time. Who gives it up waits `finish` seconds for its end.
+
+    What it does in threads cannot be stopped, and would go on behind the back of whoever cleans up.
+    """
+    task, patience = asyncio.ensure_future(work()), finish
+    try:
+        done, _ = await asyncio.wait([task], timeout=seconds)
+        if done:
+            return task.result()
+        patience = 0.0
+        raise TimeoutError
+    finally:
+        if patience and not task.done():
+            await asyncio.wait([task], timeout=patience)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def skipped(names: Sequence[str], broken: str, *, group: str = JOURNEY) -> list[Step]:

@@ -9,10 +9,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import aiohttp
 import psutil
-from packaging.requirements import Requirement
 from yarl import URL
 
 from modelshelf import __version__
@@ -20,6 +20,9 @@ from modelshelf.config import ConfigManager
 from modelshelf.errors import ModelshelfError
 from modelshelf.integration.check import NOTE, WELL, WRONG, Check
 from modelshelf.network.client import tls_context
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 PACKAGE = "modelshelf"
 SKEW = timedelta(minutes=5)
@@ -46,6 +49,8 @@ def python() -> Check:
 
 def packages() -> Check:
     """Whether every package that is needed is there in a version that will do."""
+    from packaging.requirements import Requirement  # only the doctor reads them
+
     try:
         needed = [Requirement(text) for text in metadata.requires(PACKAGE) or ()]
     except metadata.PackageNotFoundError:
@@ -56,7 +61,7 @@ def packages() -> Check:
     return Check("packages", WELL, f"{len(needed)} are there as needed")
 
 
-def _unmet(needed: Requirement) -> Iterator[str]:
+def _unmet(needed: "Requirement") -> Iterator[str]:
     try:
         found = metadata.version(needed.name)
     except metadata.PackageNotFoundError:

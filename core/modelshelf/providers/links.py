@@ -60,6 +60,11 @@ def targets(file: Path, folder: Path, stem: str = "") -> Sequence[tuple[Path, Pa
     return [(part, folder / (f"{stem}{part.suffix}" if stem and len(parts) == 1 else part.name)) for part in parts]
 
 
+def projector_name(file: Path) -> str:
+    """What a projector is called in a folder: engines know it by how its name begins."""
+    return file.name if file.name.lower().startswith("mmproj") else f"mmproj-{file.name}"
+
+
 def link_model(file: Path, folder: Path, stem: str = "") -> Linked:
     """Link a model, every part of a split one, into a folder that is made if need be. Blocking.
 

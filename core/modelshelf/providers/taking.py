@@ -32,7 +32,7 @@ class Goods:
 
     `files` are its weights in their order; `folder` is the commit's. `name` is what it would be called; `given` is the
     name under which this provider was given it before, if it was. `quantisation` is as its facts say; `source` is where
-    the library has it from, empty where that is not known.
+    the library has it from, empty where that is not known. `beside` is what goes with it: the projector for pictures.
     """
 
     repo: str
@@ -47,6 +47,7 @@ class Goods:
     quantisation: str | None = None
     given: str = ""
     source: str = ""
+    beside: tuple[Path, ...] = ()
 
     @property
     def first(self) -> Path:

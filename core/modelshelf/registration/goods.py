@@ -1,9 +1,10 @@
 """What of an installed model can be given to providers: each GGUF model of it, or its folder as a whole."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelshelf.catalog.files import is_weights
+from modelshelf.catalog.files import is_projector, is_weights
 from modelshelf.errors import ModelshelfError
 from modelshelf.library.served import ServedFile
 from modelshelf.library.types import InstalledModel
@@ -73,7 +74,17 @@ async def _of_file(metadata: "MetadataService", item: ServedFile) -> Goods:
         context=facts.context if facts else None,
         quantisation=item.quantisation,
         source=item.model.source or "",
+        beside=_projector(item.model),
     )
+
+
+def _projector(model: InstalledModel) -> tuple[Path, ...]:
+    """The file that turns pictures into tokens, where the model has one; of several, that in 16 bits."""
+    found = sorted(file.path for file in model.files if file.path.lower().endswith(".gguf") and is_projector(file.path))
+    best = next(
+        (path for path in found if "f16" in path.lower() and "bf16" not in path.lower()), found[0] if found else ""
+    )
+    return tuple(file.file for file in model.files if file.path == best)
 
 
 async def _facts(metadata: "MetadataService", file: object) -> "ModelFacts | None":

@@ -1,9 +1,14 @@
 """A small HTTPS hub of tiny real models, made on the spot: offline demo, self-test, tests."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from modelshelf.samples.accounts import READER_TOKEN, REFUSED_TOKEN, STRANGER_TOKEN, WAITING_TOKEN
 from modelshelf.samples.faults import ALWAYS, Faults
-from modelshelf.samples.hub import SampleHub
-from modelshelf.samples.log import HubRequest
+
+if TYPE_CHECKING:
+    from modelshelf.samples.hub import SampleHub
+    from modelshelf.samples.log import HubRequest
 
 CHAT_REPO = "samples/tiny-llama-GGUF"
 """The repository whose model answers in a chat."""
@@ -28,3 +33,12 @@ __all__ = [
     "HubRequest",
     "SampleHub",
 ]
+
+_LAZY = {"SampleHub": "modelshelf.samples.hub", "HubRequest": "modelshelf.samples.log"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: every shelf knows the sample's name, few need a web server and certificates.
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

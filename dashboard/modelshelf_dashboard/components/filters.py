@@ -20,7 +20,9 @@ class Filters(Piece):
         doc="`{title, topic, kind, key, choices: [{token, label, count, on}]}`; of the kind select one at a time",
     )
     kept = param.List(
-        default=[], item_type=dict, doc="`{title, items: [{do, id, label, title, on, fresh, removable}]}` over them"
+        default=[],
+        item_type=dict,
+        doc="`{title, items: [{do, id, label, title, on, count, fresh, removable}]}` over them",
     )
     foot = param.Dict(default={}, doc="`{text, actions}` below them: how old the list is")
     dirty = param.Boolean(default=False, doc="whether any filter is in use")

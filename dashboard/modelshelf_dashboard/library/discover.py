@@ -1,5 +1,6 @@
 """Discover: one search box over everything there is, filters with counts, rows with their fit."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from time import monotonic
@@ -51,6 +52,7 @@ class Discover:
         self._bests: dict[RepoCard, Best] = {}
         self._fits: dict[RepoCard, Compatibility] = {}
         self._judged = 0.0
+        self._columns_kept = asyncio.Lock()
         self._live, self._listed = Live(shelf, session, self._fit), Listed(shelf, session)
         self.listing = Listing(shelf, session)
         self.results_view: Callable[[], str] = lambda: "discover"  # where its results are looked at
@@ -125,9 +127,10 @@ class Discover:
             off = None
         self.table.param.update(columns=rows.columns(), omitted=None if off is None else list(off))
 
-    async def _keep_columns(self, off: list[str]) -> None:
-        self.table.omitted = off
-        await self._shelf.discovery.preferences.keep_texts(COLUMNS_OFF, off)
+    async def _keep_columns(self) -> None:
+        """One after another, each what is chosen by then: a write that was given up may end after the next one."""
+        async with self._columns_kept:
+            await self._shelf.discovery.preferences.keep_texts(COLUMNS_OFF, self.table.omitted or ())
 
     async def _look_up(self) -> None:
         self._live.forget()
@@ -323,7 +326,8 @@ class Discover:
             case "columns":
                 known = {str(one["key"]) for one in rows.columns()}
                 off = [str(one) for one in context.get("off") or () if str(one) in known]
-                self._session.run(self._keep_columns(off), key="columns")
+                self.table.omitted = off
+                self._session.run(self._keep_columns())
             case "page":
                 nav.page = max(0, int(context.get("offset", 0)) // PAGE)
             case "sort" if context.get("value") in ORDERS:

@@ -47,7 +47,13 @@ class OtherStores:
         )
         self.view = pn.Column(self.head, self.table, margin=0, sizing_mode="stretch_width")
         session.follower.watch(shelf.models_state, ["elsewhere", "comparing"], self._draw)
+        session.navigation.param.watch(lambda *_events: self._look(), ["view"])
         self._draw()
+
+    def _look(self) -> None:
+        """Whoever comes here sees what is there now; what is new is told by an event."""
+        if self._session.navigation.view == "installed":
+            self._session.run(self._shelf.adoption.look(), key="stores")
 
     def _draw(self) -> None:
         state = self._shelf.models_state

@@ -23,7 +23,7 @@ COLLECTIONS = (
     ("favourites", N_("Favourites")),
     ("recent", N_("Looked at last")),
     ("new", N_("New this month")),
-    ("unseen", N_("New since you last looked")),
+    ("unseen", N_("New since last time")),
 )
 
 
@@ -74,10 +74,9 @@ class Keeping:
         """Of what is new also how much it is, and since when."""
         if name != "unseen" or self._unseen is None:
             return {}
-        label = _("New since you last looked")
         count = self._unseen.page.total
         since = _("You last looked {ago}", ago=figures.ago(self._unseen.since))
-        return {"label": f"{label} · {count:,}" if count else label, "title": since}
+        return {"count": figures.number(count) if count else "", "title": since}
 
     def heard(self, message: dict[str, Any]) -> bool:
         """Do what was pressed, if it is of these; False if not."""

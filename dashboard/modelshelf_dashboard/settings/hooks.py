@@ -32,11 +32,14 @@ class HooksView:
         webhooks = self._shelf.hooks.webhooks()
         waiting = bool(webhooks)
         rows = [*map(_hook, self._hooks), *map(_webhook, webhooks)]
+        broken = sum(row["tone"] == "bad" for row in rows)
         self.list.shown = {
             "title": _("Rules and messages of others"),
             "help": "hooks",
-            "text": _n("{n} hook or webhook", "{n} hooks and webhooks", len(rows)),
-            "tone": "bad" if any(row["tone"] == "bad" for row in rows) else "",
+            "text": _n("{n} cannot be used", "{n} cannot be used", broken)
+            if broken
+            else _n("{n} hook or webhook", "{n} hooks and webhooks", len(rows)),
+            "tone": "bad" if broken else "",
             "actions": [{"do": "retry", "word": _("Send waiting messages now")}] if waiting else [],
             "groups": [{"title": "", "rows": rows}] if rows else [],
         }

@@ -56,7 +56,7 @@ async def until_compared(shelf: "Shelf") -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_may_be_the_same_is_read_without_being_asked(shelf: "Shelf", twice: Path) -> None:
+async def test_what_may_be_the_same_is_read_without_being_asked(twice: Path, shelf: "Shelf") -> None:
     with shelf.events.subscribe() as events:
         async with running(Startable(background(shelf))), asyncio.timeout(20):
             async for event in events:
@@ -84,7 +84,7 @@ async def waits(shelf: "Shelf") -> None:
         await until_compared(shelf)
 
 
-async def test_a_model_that_comes_to_a_store_is_told(shelf: "Shelf", tmp_path: Path, twice: Path) -> None:
+async def test_a_model_that_comes_to_a_store_is_told(twice: Path, shelf: "Shelf", tmp_path: Path) -> None:
     await shelf.adoption.look(fresh=True)
     with shelf.events.subscribe() as events:
         write(tmp_path / ".lmstudio/models/org/new/new.gguf", TINY)

@@ -45,7 +45,7 @@ def known(home: Path, made: dict[Path, bytes]) -> Known:
     return Known(found, library, sums)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(FILES)
 def test_giving_everything_back_changes_no_file_and_leaves_nothing_twice(files: Files) -> None:
     with tempfile.TemporaryDirectory() as folder:

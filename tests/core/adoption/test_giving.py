@@ -10,6 +10,7 @@ import pytest
 
 from modelshelf.adoption import Duplicate
 from modelshelf.adoption.giving import MARK, clean, give_back, separate
+from modelshelf.adoption.writers import _is_open_for_writing
 from modelshelf.errors import ChecksumMismatch, DownloadError, FolderNotWritable, NotFound, Unreachable
 from tests.core.adoption.stores import OTHER, TINY, ollama, write
 from tests.core.sources.simulators import sha256
@@ -118,6 +119,13 @@ def test_not_while_somebody_writes(pair: tuple[Path, Path], which: int) -> None:
         assert give_back(keep, give, sha256(TINY))
     with give.open("ab"), pytest.raises(DownloadError, match="is writing to"):
         separate(give, sha256(TINY))
+
+
+def test_where_the_kernel_does_not_say_open_files_are_looked_through(pair: tuple[Path, Path]) -> None:
+    with pair[0].open("rb") as reading:
+        assert not _is_open_for_writing(reading.fileno())
+        with pair[0].open("ab"):
+            assert _is_open_for_writing(reading.fileno())
 
 
 def test_a_file_that_would_be_closed_to_some_is_left(pair: tuple[Path, Path]) -> None:

@@ -57,7 +57,10 @@ async def test_no_answer_holds_a_key(owner: Browser, site: Served, lab: Compatib
     said.append((await owner.send("POST", "/api/providers/try", json={**order, "url": 5})).text)
     paths = [path for path in (await owner.get("/api/openapi.json")).json()["paths"] if "{" not in path]
     reading = [path for path in paths if path.startswith("/api/") and path not in {"/api/events", "/api/docs"}]
-    said += [(await owner.get(path)).text for path in [*reading, "/api/providers/lab", "/api/providers/lab/keys", "/"]]
+    said += [
+        (await owner.get(path)).body.decode("utf-8", "replace")
+        for path in [*reading, "/api/providers/lab", "/api/providers/lab/keys", "/"]
+    ]
     assert KEY not in "".join(said)
 
 

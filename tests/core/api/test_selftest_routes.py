@@ -1,5 +1,6 @@
 """Self-test, doctor, hooks and the support file over HTTP."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -42,3 +43,16 @@ async def test_hooks_and_webhooks_are_listed_and_tested(owner: Browser, config: 
     assert refused.status == 502
     assert "does not answer" in refused.json()["detail"]
     assert (await owner.send("POST", "/api/hooks/messages/retry")).json() == {"messages": 0}
+
+
+async def test_letting_go_of_the_answer_stops_the_test(owner: Browser, site: Served) -> None:
+    asked = owner.http.post(f"{owner.url}/api/integration/test", headers=owner.headers, json={})
+    async with asked as stream:
+        assert (await stream.content.readline()).startswith(b"event: step")
+        assert site.shelf.selftest.running
+        second = await owner.send("POST", "/api/integration/test", json={})
+        assert second.status == 422
+    async with asyncio.timeout(30):
+        while site.shelf.selftest.running:
+            await asyncio.sleep(0.01)
+    assert await site.shelf.selftest.last() is None

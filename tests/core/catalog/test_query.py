@@ -196,6 +196,14 @@ def queries(draw: st.DrawFn) -> str:
     return " ".join([*parts, *(f'"{item}"' for item in draw(st.lists(word, max_size=3)))])
 
 
+@pytest.mark.parametrize("text", ['hub:"org/a b', 'x:a"b c"/d', 'x:/"" e/":"f', ':a/"b"'])
+def test_quotes_in_a_full_name_keep_together_and_are_no_part_of_it(text: str) -> None:
+    text = text if text.count('"') % 2 == 0 else f'{text}"'
+    query = parse(text)
+    assert not any('"' in word for word in query.words)
+    assert parse(str(query)) == query
+
+
 @given(queries())
 def test_what_the_language_allows_reads_and_writes_back(text: str) -> None:
     query = parse(text)

@@ -227,8 +227,9 @@ def test_generations_go_when_nobody_holds_them(tmp_path: Path) -> None:
 
 
 async def test_a_source_that_is_switched_off_is_searched_no_more(
-    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, large_hub: SampleHub, tmp_path: Path
-) -> None:
+    sync: CatalogSync, catalog: CatalogService, config: ConfigManager, events: EventBus, large_hub: SampleHub,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     fill(large_hub, 10)
     (tmp_path / "models" / "mine" / "one").mkdir(parents=True)
     (tmp_path / "models" / "mine" / "one" / "one-Q4_0.gguf").write_bytes(b"x")
@@ -239,7 +240,13 @@ async def test_a_source_that_is_switched_off_is_searched_no_more(
     assert not await sync._other_sources()
     config.set("sources", [hub | {"enabled": False}, folder])
     assert await sync._other_sources()
-    await sync._look_after()
+    with events.subscribe() as told:
+        await sync._look_after()
+        seen = [event.status for event in await heard(told) if isinstance(event, SyncChanged)]
+    assert seen == ["building", "done"], "nobody is told for ever that it is being made"
+    config.set("sources", [hub | {"enabled": False}, folder | {"enabled": False}])
+    assert not await sync._other_sources(), "of nothing no catalogue is made"
+    config.set("sources", [hub | {"enabled": False}, folder])
     assert [row.card.repo for row in (await catalog.index.page("")).rows] == ["mine/one"]
     assert [one.status for one in await sync.progress()] == ["off", "whole"]
 
@@ -349,3 +356,32 @@ async def test_more_than_the_most_downloaded_is_offered_with_what_it_takes_and_l
     sync._config = named
     with pytest.raises(ConfigError, match="a variable of the environment"):
         await sync.list_all()
+
+
+@pytest.mark.parametrize("faults", [Faults(repeat=2), Faults(endless=True)])
+async def test_pages_that_come_twice_neither_end_the_most_downloaded_nor_count_twice(
+    sync: CatalogSync, config: ConfigManager, large_hub: SampleHub, faults: Faults
+) -> None:
+    config.set("catalog.sync", "top")
+    fill(large_hub, 1000)
+    large_hub.page = 100
+    large_hub.faults = faults
+    built = await sync.now()
+    assert built is not None
+    assert built.rows == 1000
+    state = Holdings(config.paths.catalog, "hub").state()
+    assert (state.top, state.models, state.topped, state.top_cursor) == (True, 1000, (), "")
+    assert [one.error for one in await sync.progress()] == [""]
+
+
+async def test_news_on_pages_that_come_twice_is_all_heard(sync: CatalogSync, large_hub: SampleHub) -> None:
+    fill(large_hub, 50)
+    await sync.now()
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    for number in range(300):
+        await large_hub.add(f"new/m{number}", {"m-Q4_0.gguf": b"x"}, date=now)
+    large_hub.page = 100
+    large_hub.faults = Faults(repeat=2)
+    built = await sync.now()
+    assert built is not None
+    assert built.rows == 350

@@ -1,8 +1,10 @@
 """Hooks: who may refuse, what a bad one can do, and where they are asked and told."""
 
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -220,3 +222,29 @@ async def test_a_hook_keeps_a_model_from_being_deleted(shelf: "Shelf") -> None:
     with pytest.raises(Vetoed, match="The demo needs it"):
         await shelf.library.remove(CHAT_REPO)
     assert await shelf.library.find(CHAT_REPO)
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The worked example of the documentation, where Python finds it."""
+    text = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text("utf-8")
+    folder = tmp_path / "team"
+    folder.mkdir()
+    (folder / "team_rules.py").write_text(text.split("```python\n")[1].split("```")[0])
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "team_rules", raising=False)
+    return folder
+
+
+async def test_the_example_of_the_documentation_works_by_an_entry_point(shelf: "Shelf", example: Path) -> None:
+    about = example / "team-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: team\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[modelshelf.hooks]\nteam-rules = team_rules:TeamRules\n")
+    assert [hook.name for hook in await shelf.hooks.listed()] == ["team-rules"]
+    with pytest.raises(Vetoed, match="we use Apache and MIT only"):
+        await shelf.hooks.ask("before_download", {"repo": "a/b", "licence": "gpl-3.0"})
+    await shelf.hooks.ask("before_download", {"repo": "a/b", "licence": "mit"})
+    assert await fetch(shelf) is JobStatus.DONE
+    with pytest.raises(Vetoed, match="The demo needs it"):
+        await shelf.library.remove(CHAT_REPO)

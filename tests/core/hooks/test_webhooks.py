@@ -39,15 +39,18 @@ class Receiver:
     status: int = 200
     url: str = ""
     came: "asyncio.Queue[tuple[dict[str, str], bytes]]" = field(default_factory=asyncio.Queue)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.Response:
         await self.came.put(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
+        await self.gate.wait()
         return web.Response(status=self.status, headers={"Location": "http://127.0.0.1:9/"})
 
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
     receiver = Receiver()
+    receiver.gate.set()
     app = web.Application()
     app.router.add_post("/{path:.*}", receiver.take)
     runner = web.AppRunner(app, access_log=None)
@@ -115,6 +118,21 @@ async def test_what_does_not_arrive_is_kept_and_sent_after_a_restart(told: Confi
         again, _ = await receiver.came.get()
         assert again["webhook-id"] == first["webhook-id"], "the receiver can tell that it had it"
         assert (await settled(shelf, delivery.attempts + 1)).status == "delivered"
+
+
+async def test_a_process_that_ends_in_mid_sending_finishes_it(told: ConfigManager, receiver: Receiver) -> None:
+    receiver.gate.clear()
+    shelf = await open_shelf(config=told, without=QUIET)
+    await shelf.downloads.start(CHAT_REPO)
+    await receiver.came.get()
+    stopping = asyncio.create_task(shelf.stop())
+    while shelf.services["downloads"].status != "stopped":
+        await asyncio.sleep(0)
+    receiver.gate.set()
+    await stopping
+    async with open_shelf(config=told, without=QUIET) as again:
+        [delivery] = await again.hooks.deliveries()
+        assert (delivery.status, delivery.attempts) == ("delivered", 1)
 
 
 async def test_only_the_ends_that_were_asked_for_are_told(config: ConfigManager, receiver: Receiver) -> None:

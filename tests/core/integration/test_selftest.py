@@ -237,6 +237,33 @@ async def walk(samples: Path, case: Case | None) -> list[Step]:
             await asyncio.to_thread(undo)
 
 
+@pytest.mark.parametrize("step", ["open a shelf", "find the sample", "download", "load"])
+async def test_who_stops_in_the_middle_leaves_nothing(samples_folder: Path, step: str) -> None:
+    begun, folders = asyncio.Event(), list[Path]()
+
+    async def between(name: str, _shelf: "Shelf | None", folder: Path) -> None:
+        folders.append(folder)
+        if name == "open a shelf" and step != "find the sample":  # that one makes the samples, in a thread
+            (folder / "home").mkdir()
+            (folder / "home" / "samples").symlink_to(samples_folder)
+        if name == step:
+            begun.set()
+
+    async def follow() -> None:
+        async for _step in IntegrationTest(dict(os.environ), between=between).run():
+            pass
+
+    running = asyncio.create_task(follow())
+    await begun.wait()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
+    assert not folders[0].exists()
+    assert not World(folders[0], samples_folder).engines()
+
+
 def red(steps: Sequence[Step]) -> list[str]:
     return [step.name for step in steps if step.status == "failed"]
 

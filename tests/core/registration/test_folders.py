@@ -79,6 +79,25 @@ async def test_a_router_lists_what_was_linked_and_forgets_it(
     assert not Path(made.links[0]).exists()
 
 
+async def test_a_projector_goes_with_its_model(
+    shelf: Shelf, gguf: Path, router: LlamaCppSimulator, studio: LmStudioSimulator, tmp_path: Path
+) -> None:
+    for name in ("tiny-mmproj-f16.gguf", "mmproj-tiny-q8.gguf"):
+        (tmp_path / name).write_bytes(gguf.read_bytes() + name.encode())
+    await stock(shelf, gguf, tmp_path / "tiny-mmproj-f16.gguf", tmp_path / "mmproj-tiny-q8.gguf")
+    made = await with_provider(shelf, "llamacpp")
+    assert (made.status, made.way, made.copied) == (Status.REGISTERED, "hard link", 0), made
+    assert router.models_dir
+    assert studio.models_dir
+    there = {path.name for path in (router.models_dir / "tiny-llama").iterdir()}
+    assert there == {"tiny-llama.gguf", "mmproj-tiny-mmproj-f16.gguf"}, "it is in a folder of its own"
+    beside = {path.name for path in (studio.models_dir / "samples" / "tiny-llama").iterdir()}
+    assert beside == {gguf.name, "mmproj-tiny-mmproj-f16.gguf"}
+    for provider in ("llamacpp", "lmstudio"):
+        await shelf.registration.undo((await with_provider(shelf, provider)).id)
+    assert [*router.models_dir.iterdir(), *studio.models_dir.iterdir()] == []
+
+
 async def test_what_lies_in_the_folder_already_is_not_linked_twice(
     shelf: Shelf, gguf: Path, router: LlamaCppSimulator
 ) -> None:

@@ -15,6 +15,7 @@ from modelshelf.hooks import Veto
 from modelshelf.hooks.spec import AFTER_REGISTRATION, BEFORE_REGISTRATION
 from modelshelf.providers.engine import EngineModel, EngineProcess
 from modelshelf.providers.engine.log import EngineLog
+from modelshelf.providers.taking import Goods, Taker
 from modelshelf.registration import Status, rows
 from modelshelf.samples import CHAT_REPO
 from modelshelf.shelf import Shelf
@@ -157,3 +158,32 @@ async def test_the_real_engine_lists_and_answers(shelf: Shelf, gguf: Path, loop:
     [made] = await shelf.registration.register(CHAT_REPO, config.id)
     assert (made.status, made.way, made.copied) == (Status.REGISTERED, "path", 0), made
     assert " --alias tiny-llama " in made.command
+
+
+async def test_what_a_provider_cannot_take_is_said_in_words(shelf: Shelf, tmp_path: Path) -> None:
+    parts = tuple(tmp_path / f"m-0000{number}-of-00002.gguf" for number in (1, 2))
+    split = Goods("o/m", "c", tmp_path, parts, "gguf", 1, "m")
+    folder = Goods("o/m", "c", tmp_path, (tmp_path / "model.safetensors",), "safetensors", 1, "m")
+    told = []
+    for provider, goods in (("ollama", split), ("ollama", folder), ("builtin", folder)):
+        adapter = await shelf.providers.get(provider)
+        assert isinstance(adapter, Taker)
+        told.append((await adapter.taking(goods)).refused)
+    assert told == [
+        "Ollama takes no model in several parts.",
+        "Ollama runs GGUF files, and this is safetensors.",
+        "The built-in engine runs GGUF files, and this is safetensors.",
+    ]
+
+
+async def test_a_model_that_does_not_do_well_is_given_only_by_hand(
+    shelf: Shelf, gguf: Path, ollama: OllamaSimulator
+) -> None:
+    await shelf.configure("compatibility.refused_licences", ["apache-2.0"])
+    await stock(shelf, gguf)
+    [offer] = (await shelf.registration.plan(CHAT_REPO, "ollama")).offers
+    assert (offer.score, offer.automatic, offer.possible) == (0, False, True)
+    assert offer.why == "It does not do well with Ollama: 0 of 100, and 60 are wanted."
+    assert not ollama.models
+    [made] = await shelf.registration.register(CHAT_REPO, "ollama")
+    assert (made.status, made.automatic) == (Status.REGISTERED, False)

@@ -17,6 +17,7 @@ from modelshelf.metadata.listed import BITS, USUAL_BITS, WHOLE_BITS, usual
 STEPS = 16  # of size in an octave
 MOST_RATIO = 3  # octaves in which a size holds more or fewer parameters than usual
 TEXT = "text-generation"
+MOST_BYTES = 2.0**59  # of weights: whoever says more is not believed
 
 
 def write(
@@ -88,10 +89,10 @@ def _size(models: Models, kind: Array, quant: Array, names: _Names, several: Arr
     table = np.array([BITS.get(name, 0.0) for name in names.quants])[quant]
     bits = np.where(table > 0, table, np.where(kind == gguf, USUAL_BITS, WHOLE_BITS))
     params, size = models.numbers["params"], models.numbers["size"]
-    expected = np.where(params > 0, np.round(params * bits / 8), 0)
+    expected = np.where(params > 0, np.round(params * bits / 8), 0).clip(max=MOST_BYTES)
     found = np.where(size >= 0, size, expected)
     limited = several & (expected > 0)
-    return np.where(limited, np.minimum(found, expected * 5 // 4), found).astype(np.int64)
+    return np.where(limited, np.minimum(found, expected * 5 // 4), found).clip(max=MOST_BYTES).astype(np.int64)
 
 
 def _ratio(size: Array, params: Array) -> Array:

@@ -16,7 +16,6 @@ from modelshelf.catalog import stock
 CODED = ("pipeline_tag", "library", "license", "architecture", "source")
 UNKNOWN = -1
 BATCH = 100_000
-MOST = 1 << 53  # beyond it a number is nonsense, and reckoning with it overflows
 LAST_SECOND = 253_402_300_799  # of the year 9999
 
 type Array = NDArray[Any]
@@ -131,8 +130,7 @@ def _read(batch: pa.RecordBatch, source: str, coders: Mapping[str, Coder], parts
         put(f"{name}_sizes", pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False))
         put(name, coders[name].encode(pc.list_flatten(column)))
     for name in stock.NUMBERS:
-        said = pc.fill_null(batch[name], UNKNOWN).to_numpy(zero_copy_only=False)
-        put(name, np.where((said < 0) | (said > MOST), UNKNOWN, said))
+        put(name, np.maximum(pc.fill_null(batch[name], UNKNOWN).to_numpy(zero_copy_only=False), UNKNOWN))
     for name in stock.TIMES:
         whole = batch[name].cast(pa.timestamp("s", "UTC"), safe=False).cast(pa.int64())
         seconds = pc.fill_null(whole, UNKNOWN).to_numpy(zero_copy_only=False)

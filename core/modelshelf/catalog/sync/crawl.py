@@ -59,13 +59,17 @@ class Crawl:
                 page = await self._page(batch, "downloads")
                 if not batch.cursor:
                     state = replace(state, top_found=0, received=0)
-                known = state.top_found + len(batch.cards)
-                batch.cards += page.cards[: count - known]
                 batch.cursor = page.next
                 state = replace(state, received=state.received + page.received)
-                known += len(page.cards)
+                try:
+                    fresh = () if self._repeated(page) else page.cards
+                except Unreachable:  # it goes in circles: these were all
+                    break
+                known = state.top_found + len(batch.cards)
+                batch.cards += fresh[: count - known]
+                known += len(fresh)
                 self._found(min(known, count))
-                if not page.next or self._repeated(page) or known >= count:
+                if not page.next or known >= count:
                     break
                 if len(batch.cards) >= KEPT_EVERY:
                     state = await self._keep_top(state, batch)
@@ -139,11 +143,12 @@ class Crawl:
         while True:
             page = await self._pages.get("modified", cursor)
             moments = [card.modified for card in page.cards if card.modified]
-            cards += [card for card in page.cards if card.modified is None or card.modified >= since]
+            fresh = () if self._repeated(page) else page.cards
+            cards += [card for card in fresh if card.modified is None or card.modified >= since]
             newest = max([newest, *moments])
             self._found(len(cards))
             cursor = page.next
-            if not cursor or self._repeated(page) or not moments or min(moments) < since:
+            if not cursor or not moments or min(moments) < since:
                 break
             if len(cards) > MOST_CHANGED:
                 return False

@@ -378,8 +378,8 @@ class CatalogSync:
 
     async def _other_sources(self) -> bool:
         """Whether sources were switched on or off, added or removed since the catalogue was made."""
-        status = await self._catalog.index.status()
-        return bool(status.generation) and status.sources != tuple(await asyncio.to_thread(self._files))
+        status, files = await self._catalog.index.status(), await asyncio.to_thread(self._files)
+        return bool(status.generation and files) and status.sources != tuple(files)
 
     async def _due(self) -> bool:
         """Whether some hub has not been asked for longer than the settings say."""

@@ -185,13 +185,17 @@ class LlamaCppProvider(LocalServer):
         if folder is None or file.suffix.lower() != ".gguf":
             raise UsageError(f"{file.name} is no GGUF file.", remedy="Choose a model in GGUF format.")
         yield Progress("linking")
-        linked = await self.link(file, folder / stem if "-of-" in file.stem else folder, stem)
+        yield await self._link_in(file, folder / stem if "-of-" in file.stem else folder, stem)
+
+    async def _link_in(self, file: Path, folder: Path, stem: str) -> Progress:
+        """Link a model into a folder and have the router see it."""
+        linked = await self.link(file, folder, stem)
         if stem not in {text(item.get("id")) for item in await self._items(reload=True)}:
             raise ProviderError(
                 f"{self.name} does not see {stem} in {folder}.", remedy="Name the folder of its --models-dir."
             )
-        yield told_of(linked)
         self.context.changed(self.config.id)
+        return told_of(linked)
 
     async def taking(self, goods: Goods) -> Taking:
         """By a link in a router's folder; one with a single model is started anew for another."""
@@ -201,16 +205,16 @@ class LlamaCppProvider(LocalServer):
         stem, root = file_name((goods.given or goods.name).replace(":", "-")), self.folder()
         if root is None and (presets := self._presets()) is not None and goods.format == "gguf":
             return Taking(stem, Way.PATH, place=str(presets))
-        folder = (root or Path()) / stem if len(goods.files) > 1 else root or Path()
+        own = len(goods.files) > 1 or goods.beside  # what is more than one file gets a folder of its own
+        folder = (root or Path()) / stem if own else root or Path()
         return await self.linking(goods, root, folder, stem, stem)
 
     async def take(self, goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
         """By a link, or by a section of its presets file."""
         presets = self._presets()
         if taking.links or presets is None:
-            async with aclosing(super().take(goods, taking)) as steps:
-                async for step in steps:
-                    yield step
+            await self.link_beside(goods, taking)
+            yield await self._link_in(goods.first, Path(taking.place), taking.name)
             return
         await asyncio.to_thread(change, presets, taking.name, goods.first)
         await self._items(reload=True)

@@ -181,6 +181,13 @@ class LmStudioProvider(LocalServer):
         root = self.folder(FOLDER)
         return await self.linking(goods, root, (root or Path()) / name, "", name)
 
+    async def take(self, goods: Goods, taking: Taking) -> AsyncGenerator[Progress, None]:
+        """By links; what goes with the model comes first."""
+        await self.link_beside(goods, taking)
+        async with aclosing(super().take(goods, taking)) as steps:
+            async for step in steps:
+                yield step
+
     def name_of(self, file: Path) -> str:
         """LM Studio goes by the two folders above it."""
         return "/".join(file.parts[-3:-1])

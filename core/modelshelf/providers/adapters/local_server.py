@@ -7,7 +7,7 @@ from pathlib import Path
 from modelshelf.errors import NoPermission, NotSignedIn
 from modelshelf.network.addresses import is_loopback
 from modelshelf.providers.adapter import HttpAdapter
-from modelshelf.providers.links import Linked, found_below, home_path, link_model, same_device, targets
+from modelshelf.providers.links import Linked, found_below, home_path, link_model, projector_name, same_device, targets
 from modelshelf.providers.spec import Ability, Progress, ProviderConfig, ProviderContext
 from modelshelf.providers.taking import Goods, Taking, Way
 
@@ -74,11 +74,23 @@ class LocalServer(HttpAdapter):
             told = f"{root} is not there" if root else "No folder of its models is named"
             return Taking(name, refused=f"{told}.", remedy=f"Name the folder in the settings of {self.name}.")
         way = Way.HARD_LINK if same_device(goods.first, root) else Way.SYMLINK
-        links = tuple(target for _, target in targets(goods.first, folder, stem))
+        links = (
+            *(target for _, target in targets(goods.first, folder, stem)),
+            *(folder / projector_name(one) for one in goods.beside),
+        )
         ours = found_below(root, goods.first)
         if ours is not None and ours not in links and not goods.given:
             return Taking(self.name_of(ours), way, place=str(ours), there=True)
         return Taking(name, way, place=str(folder), links=links)
+
+    async def link_beside(self, goods: Goods, taking: Taking) -> None:
+        """Link what goes with a model, before the model itself: whoever watches the folder takes that for the whole.
+
+        Raises:
+            NotFound, UsageError, FolderNotWritable.
+        """
+        for one in goods.beside if taking.links else ():
+            await self.link(one, Path(taking.place), projector_name(one).removesuffix(one.suffix))
 
     def name_of(self, file: Path) -> str:
         """The name under which it lists a file of its folder."""
