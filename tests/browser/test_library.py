@@ -51,6 +51,14 @@ def open_page(chromium: Browser, server: Served, signed_in: Any) -> Iterator[Ope
         yield opens
 
 
+def test_what_is_typed_after_a_finished_filter_stays_apart_from_the_words_before_it(open_page: Opener) -> None:
+    page = open_page()
+    ready(page)
+    page.keyboard.press("/")
+    page.keyboard.type('llama format:onnx downloads:<450 org tag:"two words" ', delay=5)
+    expect(page).to_have_url(re.compile(r"q=llama\+org\+tag:%22two\+words%22\+?&filters=format:onnx\+downloads"))
+
+
 def test_by_keys_alone_from_the_search_to_the_download(open_page: Opener) -> None:
     page = open_page()
     ready(page)

@@ -311,6 +311,20 @@ def facts_of(detail: Detail) -> dict[str, str]:
     return {one["name"]: one["value"] for one in detail.drawer.shown.get("facts", ())}
 
 
+async def test_what_no_source_tells_is_compared_by_what_the_list_tells(
+    listed: None, shelf: Shelf, session: Session
+) -> None:
+    session.navigation.read("?view=compare&compare=samples:org/model-001")
+    session.begin()
+    transfers = Transfers(shelf, session)
+    compare = Compare(shelf, session, Discover(shelf, session, transfers), transfers)
+    told = lambda: {one["label"]: one["values"][0] for one in compare.beside.piece.facts}  # noqa: E731
+    await until(lambda: (told().get("Licence") or {}).get("main") == "MIT")
+    assert told()["Task"]["main"] == "text-generation"
+    (heading,) = compare.beside.piece.models
+    assert "model-001" in heading["sub"], "why there is no more"
+
+
 async def test_up_to_four_models_stand_side_by_side(shelf: Shelf, session: Session) -> None:
     session.navigation.read(f"?view=compare&compare={TINY}+samples:samples/nobody")
     session.begin()

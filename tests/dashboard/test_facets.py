@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelshelf.catalog.query import parse
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
+from modelshelf_dashboard.library import counts as counts_of
+from modelshelf_dashboard.library import rows
 from modelshelf_dashboard.library.facets import narrow, sensible, toggled
 
 CARDS = (
@@ -40,6 +43,33 @@ def test_a_count_says_what_the_choice_would_leave() -> None:
     assert found["source:hf"] == 2, "a group is counted without its own choices"
     assert counts()["license:commercial"] == 2
     assert counts()["is:gated"] == 1
+
+
+@pytest.mark.parametrize("licence", ["Apache License 2.0", "a, b", "-x", "of:two"])
+def test_a_value_of_several_words_can_be_chosen(licence: str) -> None:
+    groups = counts_of.groups({"license": [(licence, 3)]}, [], labels={}, providers={}, counted={})
+    (token,) = [c["token"] for group in groups for c in group["choices"] if c["label"] == licence]
+    assert parse(token).filters[0].values == (licence.lower(),)
+    again = counts_of.groups({"license": [(licence, 3)]}, [token], labels={}, providers={}, counted={})
+    assert [(c["token"], c["count"]) for group in again for c in group["choices"] if c["on"]] == [(token, 3)]
+    (live,) = [
+        c["token"]
+        for group in narrow((RepoCard("hf", "a/one", licence=licence),), [token], CHECKS, {}).groups
+        for c in group["choices"]
+        if c["label"] == licence
+    ]
+    assert live == token
+
+
+def test_a_choice_in_use_keeps_its_place_and_its_count_whatever_its_case() -> None:
+    found = counts_of.groups(
+        {"license": [("MIT", 3)]}, ["license:mit", "license:gemma"], labels={}, providers={}, counted={}
+    )
+    (group,) = [one for one in found if one["title"] == "Licence"]
+    assert [(c["token"], c["count"], c["on"]) for c in group["choices"][1:]] == [
+        ("license:mit", 3, True),
+        ("license:gemma", 0, True),
+    ]
 
 
 def test_measures_and_the_fit_are_counted_too() -> None:
@@ -83,3 +113,18 @@ def test_tokens_that_make_no_sense_are_named() -> None:
     assert "colour:red" in wrong
     with pytest.raises(UsageError):
         narrow(CARDS, ["colour:red"], CHECKS, {})
+
+
+@pytest.mark.parametrize(
+    ("formats", "quants", "told"),
+    [
+        (("gguf",), ("Q4_0", "Q8_0"), "GGUF, 2 kinds"),
+        ((), ("Q4_0", "Q8_0"), "2 kinds"),
+        ((), ("Q4_0",), "Q4_0"),
+        (("gguf",), (), "GGUF"),
+    ],
+)
+def test_formats_and_kinds_as_far_as_they_are_known(
+    formats: tuple[str, ...], quants: tuple[str, ...], told: str
+) -> None:
+    assert rows.format_words(RepoCard("hf", "a/one", formats=formats, quantisations=quants)) == told

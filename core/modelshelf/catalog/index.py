@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from modelshelf.catalog.query import Query, complete, parse
-from modelshelf.errors import NotFound, UsageError
+from modelshelf.catalog.query import Query, complete, key_of, parse, quoted
+from modelshelf.errors import NotFound, StoreError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,12 +45,16 @@ class Ranks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """The generation in use: its name, empty for none; its models; when it was made, and from which sources."""
+    """The generation in use: its name, empty for none; its models; when it was made, and from which sources.
+
+    `error` says why there is none where one cannot be read.
+    """
 
     generation: str = ""
     rows: int = 0
     made: datetime | None = None
     sources: tuple[str, ...] = ()
+    error: str = ""
 
 
 class CatalogIndex:
@@ -152,13 +156,15 @@ class CatalogIndex:
         return bool((await self.status()).generation)
 
     async def status(self) -> IndexStatus:
-        """Which generation is in use."""
+        """Which generation is in use; none where it is broken or of another version, until it is made anew."""
 
         def look() -> IndexStatus:
             try:
                 mapped = self._current().mapped
             except NotFound:
                 return IndexStatus()
+            except StoreError as error:
+                return IndexStatus(error=error.message)
             made = datetime.fromtimestamp((mapped.folder / "values.json").stat().st_mtime, UTC)
             return IndexStatus(mapped.folder.name, mapped.rows, made, tuple(mapped.values["sources"]))
 
@@ -314,14 +320,17 @@ def _rows(mapped: "Mapped", names: Iterable[str]) -> "dict[str, Row]":
 
 def _choices(mapped: "Mapped", word: str) -> list[str]:
     minus = "-" if word.startswith("-") else ""
-    key, colon, value = word.removeprefix("-").partition(":")
+    name, colon, value = word.removeprefix("-").partition(":")
     before, comma, last = value.rpartition(",")
     if not colon:
         return []
+    key = key_of(name)
     names = mapped.authors(last) if key == "author" and last else _said(mapped, key, last.lower())
-    return [f"{minus}{key}:{before}{comma}{name}" for name in names if name != last]
+    return [f"{minus}{key}:{before}{comma}{quoted(name)}" for name in names if name != last]
 
 
 def _said(mapped: "Mapped", key: str, prefix: str) -> list[str]:
     values = mapped.values.get(_CHOICES.get(key, ""), [])
-    return sorted(value for value in values if value and value.lower().startswith(prefix))[:MOST_CHOICES]
+    return sorted(value for value in values if value and '"' not in value and value.lower().startswith(prefix))[
+        :MOST_CHOICES
+    ]

@@ -66,6 +66,7 @@ _SUGGESTED = {
     "task": ("chat", "embedding", "text-generation", "image-text-to-text"),
     "updated": ("<7d", "<30d", "<1y"),
 }
+_CLOSED: Mapping[str, Sequence[str]] = {"ability": KNOWN, "is": CHECKS}
 _WORD = re.compile(r"""(?:[^\s"]|"[^"]*")+""")
 _NEEDS_QUOTES = re.compile(r'[\s:,"]|^-|^$')
 
@@ -95,7 +96,7 @@ class Filter:
         return any(equals(self.key, value, wanted) for value in found for wanted in self.values)
 
     def __str__(self) -> str:
-        value = str(self.range) if self.range else ",".join(_quoted(value) for value in self.values)
+        value = str(self.range) if self.range else ",".join(quoted(value) for value in self.values)
         return f"{'-' if self.negated else ''}{self.key}:{value}"
 
 
@@ -134,6 +135,10 @@ class Query:
         kept = (item for item in self.filters if item.negated or one.key == "is" or item.key != one.key)
         return replace(self, filters=(*(item for item in kept if item != one), one))
 
+    def without(self, key: str) -> "Query":
+        """The query without the filters of a key that are not negated."""
+        return replace(self, filters=tuple(one for one in self.filters if one.negated or one.key != key))
+
     def require(self, checks: Container[str]) -> None:
         """Raises UsageError if a filter needs a check that nobody provides."""
         for word in self.marks:
@@ -154,7 +159,7 @@ class Query:
 
     def __str__(self) -> str:
         excluded = (f'-"{word}"' if _NEEDS_QUOTES.search(word) else f"-{word}" for word in self.excluded)
-        return " ".join([*map(_quoted, self.words), *excluded, *map(str, self.filters)])
+        return " ".join([*map(quoted, self.words), *excluded, *map(str, self.filters)])
 
 
 def parse(text: str) -> Query:
@@ -188,6 +193,11 @@ def parse(text: str) -> Query:
     return Query(tuple(words), tuple(excluded), tuple(filters))
 
 
+def token_of(key: str, value: str) -> str:
+    """The filter for one value, in quotes where it needs them; `value` has none of its own."""
+    return f"{key}:{quoted(value)}"
+
+
 def complete(text: str) -> list[str]:
     """What the last word of the query may become: whole words, in order; nothing while it is plain text."""
     if not text or text[-1].isspace() or text.count('"') % 2:
@@ -197,7 +207,7 @@ def complete(text: str) -> list[str]:
     key, colon, value = word.removeprefix("-").partition(":")
     if not colon:
         return [f"{minus}{name}:" for name in KEYS if key and name.startswith(key.lower())]
-    key = _ALIASES.get(key.lower(), key.lower())
+    key = key_of(key)
     before, comma, last = value.rpartition(",")
     return [
         f"{minus}{key}:{before}{comma}{choice}"
@@ -207,22 +217,33 @@ def complete(text: str) -> list[str]:
 
 
 def _filter(word: str, key: str, value: str, negated: bool, at: int) -> Filter:
-    name = _ALIASES.get(key.lower(), key.lower())
+    name = key_of(key)
     if name not in KEYS:
         raise _wrong(
             word, "is no filter", f'Filters are {", ".join(KEYS)}. Put "{word}" in quotes to search for it.', at
         )
     if name in MEASURES:
-        span = read_range(MEASURES[name], value.replace('"', ""))
+        plain = value.replace('"', "")
+        span = read_range(MEASURES[name], plain)
+        if span is None and (turned := _turned(MEASURES[name], plain)):
+            raise _wrong(word, "has its bounds the wrong way round", f"Write {name}:{turned}.", at)
         if span is None:
             raise _wrong(word, "has no value that can be read", f"Write for example {name}:{_SUGGESTED[name][0]}.", at)
         return Filter(name, range=span, negated=negated)
     values = tuple(dict.fromkeys(part.lower() for part in _members(value) if part))
     if not values:
         raise _wrong(word, "has no value", f"Write for example {name}:{_SUGGESTED.get(name, ('word',))[0]}.", at)
-    if name == "is" and (unknown := [part for part in values if part not in CHECKS]):
-        raise _wrong(f"is:{unknown[0]}", "is no filter", f"After is: {', '.join(CHECKS)}.", at)
+    closed = _CLOSED.get(name)
+    if closed and (unknown := [part for part in values if part not in closed]):
+        raise _wrong(f"{name}:{unknown[0]}", "is no filter", f"After {name}: {', '.join(closed)}.", at)
     return Filter(name, values, negated=negated)
+
+
+def _turned(units: Mapping[str, float], text: str) -> str:
+    """A range the other way round, if it can be read then."""
+    first, dots, last = text.partition("..")
+    turned = f"{last}..{first}"
+    return turned if dots and read_range(units, turned) else ""
 
 
 def _members(value: str) -> list[str]:
@@ -232,7 +253,7 @@ def _members(value: str) -> list[str]:
 
 def _is_name(key: str, value: str) -> bool:
     """Whether it is a model's full name, `source:org/name`, and so text."""
-    return "/" in value and _ALIASES.get(key.lower(), key.lower()) not in KEYS
+    return "/" in value and key_of(key) not in KEYS
 
 
 def _measured(key: str, card: RepoCard) -> float | None:
@@ -259,7 +280,13 @@ def equals(key: str, value: str, wanted: str) -> bool:
     return value == wanted or (key == "quant" and value.startswith(f"{wanted}_"))
 
 
-def _quoted(word: str) -> str:
+def key_of(name: str) -> str:
+    """The key that a name of it stands for: `Licence` is `license`."""
+    return _ALIASES.get(name.lower(), name.lower())
+
+
+def quoted(word: str) -> str:
+    """A word or value as a query has it: in quotes where it would not stay together."""
     return f'"{word}"' if _NEEDS_QUOTES.search(word) else word
 
 

@@ -160,11 +160,13 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
     column = table[name]
+    if pa.types.is_null(column.type):
+        column = column.cast(field.type)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if name == "gated" and _is_text(column.type):
-        column = column.cast(pa.string())
-        return pc.and_(pc.not_equal(column, ""), pc.not_equal(column, "false"))
+        said = pc.utf8_lower(pc.fill_null(column.cast(pa.string()), ""))
+        return pc.invert(pc.is_in(said, value_set=pa.array(["", "false"])))
     if name == "id":
         return pc.fill_null(column.cast(pa.string()), "")
     if name in TIMES:

@@ -80,11 +80,14 @@ def status(as_json: Json = False) -> None:
                 "generation": index.generation or None,
                 "models": index.rows,
                 "made": index.made,
+                "error": index.error,
                 "bytes": size,
                 "sources": [asdict(one) for one in sources],
             }
         )
-        if index.made is None:
+        if index.error:
+            output.line(f"{index.error} `modelshelf catalog sync` makes it anew.")
+        elif index.made is None:
             output.line("There is no catalogue yet: `modelshelf catalog sync` makes it.")
         else:
             made = index.made.astimezone().strftime("%Y-%m-%d %H:%M")

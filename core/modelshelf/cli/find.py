@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from modelshelf.cli.output import Output, file_size
 from modelshelf.cli.shared import Json, with_shelf
@@ -16,9 +17,26 @@ if TYPE_CHECKING:
 ORDERS = ("downloads", "likes", "trending", "created", "modified", "size", "params", "context", "compatibility")
 
 
+class Asking(TyperCommand):
+    """A command whose words may begin with one dash: `-is:gated` leaves out, as everywhere in the query language."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; what begins with one dash and is no option is one of the words."""
+        known = {name: not getattr(param, "is_flag", False) for param in self.params for name in param.opts}
+        known |= dict.fromkeys(ctx.help_option_names, False)
+        options: list[str] = []
+        words: list[str] = []
+        end = args.index("--") if "--" in args else len(args)
+        for place, word in enumerate(args[:end]):
+            is_value = place > 0 and known.get(args[place - 1], False)
+            left_out = len(word) > 1 and word[0] == "-" != word[1] and word not in known
+            (words if left_out and not is_value else options).append(word)
+        return super().parse_args(ctx, [*options, "--", *words, *args[end + 1 :]])
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(search)
+    app.command(cls=Asking)(search)
     app.command()(show)
 
 

@@ -38,9 +38,11 @@ def with_shelf[T](work: "Callable[[Shelf], Awaitable[T]]", *, without: frozenset
 @contextmanager
 def writing_to(place: Path) -> Iterator[None]:
     """Say in a sentence that a place the user named cannot be written to."""
-    from modelshelf.errors import FolderNotWritable
+    from modelshelf.errors import FolderNotWritable, ModelshelfError
 
     try:
         yield
+    except ModelshelfError:  # some are OSErrors, too
+        raise
     except OSError as error:
         raise FolderNotWritable(f"{place} cannot be written to: {error.strerror}.") from error

@@ -85,6 +85,8 @@ def _source(report: Any) -> Check:
 
 
 def _catalogue(status: "IndexStatus", sync: str) -> Check:
+    if status.error:
+        return Check("catalogue", WRONG, status.error, "`modelshelf catalog sync` makes it anew; a served page does.")
     if not status.generation or status.made is None:
         remedy = "" if sync == "off" else "`modelshelf catalog sync` makes it; until then sources are asked."
         return Check("catalogue", WELL if sync == "off" else NOTE, "There is no list of all models yet.", remedy)

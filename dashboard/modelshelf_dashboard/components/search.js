@@ -44,9 +44,9 @@ export function render({model, el}) {
   const take = (token) => {
     const before = input.value.split(' ').slice(0, -1).join(' ')
     if (token.endsWith(':')) { input.value = `${before} ${token}`.trimStart(); model.text = input.value; propose(); input.focus(); return }
-    input.value = before
+    input.value = before ? `${before} ` : ''  // the next word is typed right after it
     model.tokens = [...model.tokens, token]
-    model.text = input.value
+    model.text = before
     drawTokens(); propose(); input.focus()
   }
   const choose = (step) => {
@@ -57,7 +57,7 @@ export function render({model, el}) {
   input.oninput = () => {
     const last = input.value.split(' ')
     // A finished `key:value` becomes a token; a bare word is text, always.
-    if (model.sheet && input.value.endsWith(' ') && /^-?[a-z]+:\S+$/.test(last.at(-2) ?? '')) { input.value = input.value.trimEnd(); return take(last.at(-2)) }
+    if (model.sheet && input.value.endsWith(' ') && /^-?[a-z]+:(?:[^\s"]|"[^"]*")+$/.test(last.at(-2) ?? '')) { input.value = input.value.trimEnd(); return take(last.at(-2)) }
     model.text = input.value
     propose()
   }

@@ -6,7 +6,7 @@ export function render({model, el}) {
   el.append(root)
   const grid = root.querySelector('.grid'), head = root.querySelector('.head'), list = root.querySelector('.rows'), note = root.querySelector('.note'), bar = root.querySelector('.bar-of-picks')
   const tools = root.querySelector('.tools'), menu = root.querySelector('.menu'), pager = root.querySelector('.pager'), kept_columns = columnsKept(model)
-  let columns = kept_columns.shown(), arriving = ''
+  let columns = kept_columns.shown(), arriving = null
   const kept = new Map()
   let current = 0, lost = null
   // A point of -1 did not answer: the line breaks there and a mark stands at the bottom, since colour is not enough.
@@ -102,6 +102,7 @@ export function render({model, el}) {
     note.setAttribute('role', model.state === 'error' ? 'alert' : 'status')
     note.innerHTML = shows ? `<span><b>${esc(n.text)}</b> ${esc(n.remedy || '')}</span>${n.action ? button(n.action) : ''}` : ''
   }
+  const waits = (one) => one.page !== undefined && (one.page !== model.pages.offset || one.first === model.rows[0]?.id)
   const draw = () => {
     const loading = model.state === 'loading'
     columns = kept_columns.shown()
@@ -117,7 +118,8 @@ export function render({model, el}) {
     noted()
     barred()
     paged()
-    if (arriving && !loading) { focus(arriving === 'last' ? 1e9 : 0); arriving = '' }
+    // Scores of the page of before may be drawn while another page is asked for: the keyboard waits for that one.
+    if (arriving && !loading && !waits(arriving)) { focus(arriving.at); arriving = null }
   }
   const put = (place, html) => { if (place.drawn !== html) { place.innerHTML = html; place.drawn = html } }
   const paged = () => {
@@ -129,7 +131,7 @@ export function render({model, el}) {
     if (p.total) grid.setAttribute('aria-rowcount', p.total)
     else grid.removeAttribute('aria-rowcount')
   }
-  const turn = (offset, where) => { arriving = where; model.send_msg({do: 'page', id: '', context: {offset}}) }
+  const turn = (offset, where) => { arriving = {at: where === 'last' ? 1e9 : 0, page: offset, first: model.rows[0]?.id}; model.send_msg({do: 'page', id: '', context: {offset}}) }
   pager.onclick = (event) => { const b = event.target.closest('button'); if (b) { turn(Number(b.dataset.page), 'first') } }
   tools.onchange = (event) => model.send_msg({do: event.target.dataset.tool, id: '', context: {value: event.target.value}})
   tools.onclick = (event) => {
@@ -232,7 +234,7 @@ export function render({model, el}) {
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; draw() }) } }
   model.on(['rows', 'state', 'columns', 'omitted', 'note', 'status', 'pages', 'tools'], soon)
   model.on("chosen", mark)
-  model.on('arrive', () => { arriving = 'first'; soon() })
+  model.on('arrive', () => { arriving = {at: 0}; soon() })
   model.on(['picked', 'bar'], () => { mark(); barred() })
   draw()
 }

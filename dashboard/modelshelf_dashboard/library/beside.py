@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelshelf.catalog.types import RepoDetail
+from modelshelf.catalog.types import RepoCard, RepoDetail
 from modelshelf.compat.types import Compatibility
 from modelshelf.errors import ModelshelfError
 from modelshelf.ids import ModelId
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A model as far as it is known; `error` says why there is no more."""
+    """A model as far as it is known: from its source, or the line of the list; `error` says why there is no more."""
 
     detail: RepoDetail | None = None
+    listed: RepoCard | None = None
     fit: Compatibility | None = None
     error: str = ""
+
+    @property
+    def card(self) -> RepoCard | None:
+        """What is known of it."""
+        return self.detail.card if self.detail is not None else self.listed
 
 
 class SideBySide:
@@ -61,10 +67,21 @@ class SideBySide:
             self._known[name] = Known(detail)
             self.draw()
             fit = await self._shelf.compatibility.check_model_compatibility(name)
-            self._known[name] = Known(detail, fit)
+            self._known[name] = Known(detail, fit=fit)
         except ModelshelfError as error:
-            self._known[name] = Known(self._known.get(name, Known()).detail, error=str(error))
+            seen = self._known.get(name, Known()).detail
+            listed = None if seen is not None else await self._from_list(name)
+            quick = self._shelf.compatibility.quick(listed) if listed is not None else None
+            self._known[name] = Known(seen, listed, quick, str(error))
         self.draw()
+
+    async def _from_list(self, name: str) -> RepoCard | None:
+        """What the list of all models tells, where the source does not: without a network, too."""
+        try:
+            found = await self._shelf.catalog.index.rows([name])
+        except ModelshelfError:
+            return None
+        return found[name].card if name in found else None
 
     def draw(self) -> None:
         """Show what is known by now."""
@@ -81,8 +98,7 @@ class SideBySide:
     def _heading(self, name: str, known: Known) -> dict[str, Any]:
         told = ModelId.parse(name)
         actions = []
-        if known.detail is not None:
-            card = known.detail.card
+        if known.detail is not None and (card := known.card) is not None:
             job = rows.latest(self._shelf.downloads_state.jobs, card.repo)
             actions = [rows.action(card, known.fit, rows.Standing(self._shelf.models_state.has(card.repo), job))]
         return {"id": name, "title": told.name, "sub": known.error or told.author, "actions": actions}
@@ -105,7 +121,7 @@ class SideBySide:
 
 
 def _values(known: Known) -> list[tuple[str, dict[str, Any] | None]]:
-    card = known.detail.card if known.detail is not None else None
+    card = known.card
     waits = card is None and not known.error
 
     def told(value: str) -> dict[str, Any] | None:

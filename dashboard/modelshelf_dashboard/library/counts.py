@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelshelf.catalog.licences import COMMERCIAL
-from modelshelf.catalog.query import TASKS
+from modelshelf.catalog.query import TASKS, token_of
 from modelshelf_dashboard.library.rows import FORMATS, LICENCES
 from modelshelf_dashboard.texts import N_, _
 
@@ -86,12 +86,20 @@ def groups(
         return [choice(token, label, counted.get(token)) for token, label in pairs]
 
     def valued(key: str, words: Mapping[str, str], first: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
-        counts = dict(facets.get(key, ()))
-        names = list(counts)[:CHOICES]
-        used = [token.partition(":")[2] for token in tokens if token.startswith(f"{key}:")]
+        counts = {name.lower(): count for name, count in facets.get(key, ()) if '"' not in name}
         shown = {str(one["token"]) for one in first}
-        names += [name for name in used if name not in names and f"{key}:{name}" not in shown]
-        return [*first, *(choice(f"{key}:{name}", words.get(name) or name, counts.get(name)) for name in names)]
+        used = [token.partition(":")[2].strip('"') for token in tokens if token.startswith(f"{key}:")]
+        used = [name for name in used if f"{key}:{name}" not in shown]
+        chosen = {name.lower(): name for name in used}  # a token stays as it was written
+        names = [chosen.pop(name.lower(), name) for name, _count in facets.get(key, ())[:CHOICES] if '"' not in name]
+        none = 0 if key in facets else None
+        return [
+            *first,
+            *(
+                choice(token_of(key, name), words.get(name) or name, counts.get(name.lower(), none))
+                for name in [*names, *chosen.values()]
+            ),
+        ]
 
     tasks, licences = dict(facets.get("task", ())), dict(facets.get("license", ()))
     kinds = [

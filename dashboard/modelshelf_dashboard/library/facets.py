@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelshelf.catalog.query import Query, parse
+from modelshelf.catalog.query import Query, parse, token_of
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
 from modelshelf_dashboard.library import counts
@@ -120,10 +120,10 @@ def _group(
         value for card in rows if chosen.passes(card, without=group.key) for value in set(group.values(card))
     )
     words = {**FORMATS, **LICENCES, **labels}
-    used = [token.partition(":")[2] for token in tokens if token.startswith(f"{group.key}:")]
-    names = [name for name, _count in by_value.most_common(CHOICES)]
+    used = [token.partition(":")[2].strip('"') for token in tokens if token.startswith(f"{group.key}:")]
+    names = [name for name, _count in by_value.most_common() if '"' not in name][:CHOICES]
     names += [name for name in used if name not in names and name != "commercial"]
-    choices = [_choice(f"{group.key}:{name}", words.get(name, name), by_value[name], tokens) for name in names]
+    choices = [_choice(token_of(group.key, name), words.get(name, name), by_value[name], tokens) for name in names]
     if group.key == "license" and by_value:
         allowed = parse(COMMERCIAL)
         count = sum(1 for card in rows if chosen.passes(card, without="license") and allowed.matches(card))

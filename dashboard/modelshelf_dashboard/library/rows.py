@@ -78,7 +78,9 @@ def format_words(card: RepoCard) -> str:
     formats = ", ".join(FORMATS.get(name, name) for name in card.formats)
     kinds = card.quantisations
     if len(kinds) == 1:
-        return f"{formats} {kinds[0]}"
+        return f"{formats} {kinds[0]}".strip()
+    if kinds and not formats:
+        return _("{n} kinds", n=len(kinds))
     return _("{format}, {n} kinds", format=formats, n=len(kinds)) if kinds else formats
 
 

@@ -45,7 +45,7 @@ def tools(nav: "Navigation", found: Found) -> list[dict[str, Any]]:
     if nav.collection == "unseen" and found.rows:
         return [{"kind": "button", "key": "seen", "label": _("I have seen these"), "help": "keptSearches"}, columns]
     if not found.whole or nav.collection:
-        return [columns]
+        return [columns] if found.rows else []
     options = [{"value": value, "label": _(label)} for value, label in SORTS]
     shown: list[dict[str, Any]] = []
     if found.suggestion and found.rows:
@@ -53,6 +53,8 @@ def tools(nav: "Navigation", found: Found) -> list[dict[str, Any]]:
         shown.append({"kind": "button", "key": "take", "label": label, "help": "searchFiltering"})
     if nav.q or nav.filters:
         shown.append({"kind": "button", "key": "keep", "label": _("Keep this search"), "help": "keptSearches"})
+    if not found.rows:
+        return shown
     order = {"kind": "choice", "key": "sort", "label": _("Order"), "value": nav.sort, "options": options}
     return [*shown, order, columns]
 

@@ -149,7 +149,7 @@ def facet(rows: Iterable[Row], query: Query, name: str, checks: Mapping[str, Che
     for row in matching(rows, replace(query, filters=kept), checks):
         card = row.card
         said = {"task": (card.task,), "library": (card.library,), "license": (card.licence,), "format": card.formats}
-        said["ability"] = tuple(abilities_of(card))
+        said |= {"ability": tuple(abilities_of(card)), "quant": card.quantisations, "source": (card.source,)}
         for value in said[name]:
             if value:
                 counts[value] = counts.get(value, 0) + 1

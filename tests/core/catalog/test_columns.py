@@ -35,7 +35,7 @@ def test_every_query_finds_what_looking_at_each_model_finds(
         marks = dict.fromkeys(checks, bits.of_rows(mapped.rows, installed))
         for text, sort in asked:
             query = parse(text)
-            names = ("task", "library", "license", "format", "ability")
+            names = ("task", "library", "license", "format", "ability", "quant", "source")
             page = catalogue.page(query, sort=sort, offset=offset, limit=7, marks=marks, facets=names)
             expected = columns.ordered(columns.matching(rows, query, checks), sort)
             assert page.total == len(expected), text
@@ -46,6 +46,14 @@ def test_every_query_finds_what_looking_at_each_model_finds(
 
 def card(repo: str, **more: object) -> RepoCard:
     return replace(RepoCard("hub", repo), **more)  # type: ignore[arg-type]
+
+
+def test_values_that_differ_in_case_alone_are_counted_as_filters_take_them(tmp_path: Path) -> None:
+    models = [card("org/a", licence="MIT"), card("org/b", licence="mit"), card("org/c", licence="other")]
+    catalogue = columns.catalogue(tmp_path, models)
+    ((value, count), *_others) = catalogue.page(parse("")).facets["license"]
+    assert count == 2
+    assert catalogue.page(parse(f"license:{value}")).total == count
 
 
 def test_a_commit_that_two_sources_have_is_one_model_with_both_origins(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from modelshelf.catalog.sync.service import CatalogSync
 from modelshelf.catalog.types import RepoCard
 from modelshelf.config import ConfigManager
 from modelshelf.errors import NotEnoughDisk, NotFound, UsageError
-from modelshelf.events import EventBus
+from modelshelf.events import EventBus, SyncChanged
 
 # Enough of them to be worth a process of its own.
 MANY = [
@@ -38,6 +38,49 @@ def parquet(file: Path, **columns_: Any) -> Path:
 @pytest.fixture
 def sync(config: ConfigManager, events: EventBus, access: AccessService, catalog: CatalogService) -> CatalogSync:
     return CatalogSync(config, events, access, catalog, lambda: True)
+
+
+def no_text() -> pa.Array:
+    """Two texts of which one is no UTF-8, as other programs write them."""
+    ends = pa.py_buffer(b"\0\0\0\0\4\0\0\0\7\0\0\0")
+    return pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"a/b\xffc/d")])
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pa.table({"id": no_text()}), "cannot be read to its end: .*UTF8"),
+        (pa.table({"id": ["a/b", "c/d"], "license": no_text()}), "cannot be read to its end: .*UTF8"),
+    ],
+)
+def test_what_other_programs_write_by_mistake_is_refused_in_a_sentence(
+    table: pa.Table, message: str, tmp_path: Path
+) -> None:
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match=message):
+        stock.take(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert not (tmp_path / "b.parquet").exists()
+
+
+def test_a_file_that_is_broken_inside_is_named(tmp_path: Path) -> None:
+    file = parquet(tmp_path / "a.parquet", id=[f"org/model-{number}" for number in range(20_000)])
+    written = file.read_bytes()
+    file.write_bytes(written[:1000] + bytes(4000) + written[5000:])
+    with pytest.raises(UsageError, match=r"a\.parquet cannot be read to its end"):
+        stock.take(file, tmp_path / "b.parquet")
+
+
+async def test_columns_with_nothing_in_them_are_not_said(
+    sync: CatalogSync, catalog: CatalogService, tmp_path: Path
+) -> None:
+    nothing = {name: pa.nulls(3) for name in ("tags", "license", "created", "modified", "private", "likes")}
+    figures = {"downloads": [None, 5, -3], "params": [None, 7, None], "gated": ["False", "auto", None]}
+    await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b", "org/c"], **nothing, **figures))
+    rows = {row.card.repo: row.card for row in (await catalog.index.page("")).rows}
+    assert [(rows[name].downloads, rows[name].gated) for name in sorted(rows)] == [
+        (None, False), (5, True), (None, False),
+    ]  # fmt: skip
+    assert (rows["org/a"].parameters, rows["org/a"].created) == (None, None)
 
 
 async def test_a_file_with_names_alone_makes_a_catalogue_and_bad_ones_leave_it(
@@ -224,3 +267,28 @@ async def test_a_build_that_is_stopped_leaves_the_generation_in_use(tmp_path: Pa
     assert generations.current() == ""
     assert len(generations.sweep(alone=True)) <= 1
     assert not [path for path in (tmp_path / "catalog").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(("file", "holds"), [("values.json", b'{"version": 0}'), ("likes_order.npy", b"no column")])
+async def test_a_catalogue_that_cannot_be_read_is_made_anew_at_the_start(
+    file: str, holds: bytes, sync: CatalogSync, catalog: CatalogService, config: ConfigManager, events: EventBus,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    config.set("catalog.sync", "off")
+    _taken, built = await sync.take(parquet(tmp_path / "a.parquet", id=["org/a", "org/b"]), "lab")
+    catalog.index.close()
+    (config.paths.catalog / built.generation / file).write_bytes(holds)
+    if file == "values.json":
+        status = await catalog.index.status()
+        assert (status.generation, "of another version" in status.error) == ("", True)
+    with events.subscribe() as told:
+        await sync.start()
+        try:
+            async for event in told:  # a page that shows “building” hears the end of it
+                if isinstance(event, SyncChanged) and event.status == "done":
+                    break
+        finally:
+            await sync.stop()
+    status = await catalog.index.status()
+    assert (status.rows, status.error) == (2, "")
+    assert [row.card.repo for row in (await catalog.index.page("", sort="likes")).rows] == ["org/a", "org/b"]

@@ -78,6 +78,7 @@ async def test_names_completions_and_tables(index: CatalogIndex, tmp_path: Path)
     assert await index.complete("author:e") == ["author:else"]
     assert await index.complete("-format:safe") == ["-format:safetensors"]
     assert await index.complete("quant:q4_k_") == ["quant:Q4_K_M"]
+    assert await index.complete("Quantisation:q4_k_") == ["quant:Q4_K_M"]
     assert await index.complete("llama ") == []
     frame = await index.to_frame(["id", "downloads", "tags"])
     assert frame["id"].tolist()[0] == BASE

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelshelf.catalog.measures import MEASURES, read_range
-from modelshelf.catalog.query import CHECKS, KEYS, Query, complete, parse
+from modelshelf.catalog.query import CHECKS, KEYS, KNOWN, Query, complete, parse
 from modelshelf.catalog.types import RepoCard
 from modelshelf.errors import UsageError
 
@@ -99,6 +99,7 @@ def test_what_is_not_known_matches_no_filter(text: str) -> None:
         ("is:nice", "is:nice"),
         ("is:gated,nice", "is:nice"),
         ("params:9B..3B", "params:9B..3B"),
+        ("ability:fly", "ability:fly"),
         ("author:", "author:"),
         ("ctx:1GB", "ctx:1GB"),
         ("updated:<30m", "updated:<30m"),
@@ -111,6 +112,12 @@ def test_the_wrong_word_is_named(text: str, word: str) -> None:
         parse(text)
     assert caught.value.facts["word"] == word
     assert caught.value.remedy
+
+
+def test_a_range_that_goes_from_more_to_less_is_told_turned_round() -> None:
+    with pytest.raises(UsageError, match="wrong way round") as caught:
+        parse("llama params:9B..3B")
+    assert "params:3B..9B" in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +188,8 @@ def queries(draw: st.DrawFn) -> str:
             value = draw(st.sampled_from(["", "<", "<=", ">", ">=", ".."])) + draw(amounts[key])
         elif key == "is":
             value = ",".join(draw(st.lists(st.sampled_from(CHECKS), min_size=1, max_size=2)))
+        elif key == "ability":
+            value = ",".join(draw(st.lists(st.sampled_from(KNOWN), min_size=1, max_size=2)))
         else:
             value = ",".join(draw(lists))
         parts.append(draw(st.sampled_from(["", "-"])) + f"{key}:{value}")

@@ -40,7 +40,11 @@ class Facets:
         """
         counts = self._counted(found.base)
         places = np.flatnonzero(counts)
-        return {name: self._of(name, found, places, counts[places]) for name in names}
+        told = {name: self._of(name, found, places, counts[places]) for name in names if name not in found.open}
+        for name in names:
+            if name in found.open:
+                told |= self.count(found.open[name], (name,))
+        return {name: told[name] for name in names}
 
     def _of(self, name: str, found: Found, places: Array, counts: Array) -> Counts:
         values, columns = self._mapped.values, self._mapped.columns
@@ -51,7 +55,9 @@ class Facets:
             counts = counts * allowed[places]
         if name in _COLUMNS:
             column, texts = _COLUMNS[name]
-            return _ranked(values[texts], _sum(columns[column][places], counts, len(values[texts])))
+            return _ranked(
+                values[texts], _alike(values[texts], _sum(columns[column][places], counts, len(values[texts])))
+            )
         if name == "format":
             by_set = _sum(columns[FORMATS][places], counts, len(values["format_sets"]))
             return _ranked(values["formats"], _members(values["format_sets"], by_set, len(values["formats"])))
@@ -92,6 +98,16 @@ def _members(members: Sequence[Sequence[int]], counts: Array, size: int) -> Arra
     for place in np.flatnonzero(counts).tolist():
         found[members[place]] += counts[place]
     return found
+
+
+def _alike(values: Sequence[str], counts: Array) -> Array:
+    """Counts of values that differ in upper and lower case alone, as filters take them: all at the first of them."""
+    folded = [value.lower() for value in values]
+    if len(set(folded)) == len(values):
+        return counts
+    first: dict[str, int] = {}
+    places = [first.setdefault(value, place) for place, value in enumerate(folded)]
+    return np.bincount(places, weights=counts, minlength=len(values)).astype(np.int64)
 
 
 def _ranked(values: Sequence[str], counts: Array) -> Counts:

@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -17,6 +17,8 @@ from modelshelf.catalog.words import folded, word_tokens
 
 KEPT = 64
 COMBINED = frozenset({*VALUED, "ability"})
+APART = ("quant", "source")
+"""Facets whose filters are not on combinations."""
 BLOCK = 1 << 16
 AGES = {"updated": "modified", "created": "created"}
 MEASURED = {"ctx": "context"}
@@ -27,11 +29,15 @@ type Marks = Mapping[str, Bits]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows of a query. `base` are those of all but its filters on combinations; `tables` say which these allow."""
+    """The rows of a query. `base` are those of all but its filters on combinations; `tables` say which these allow.
+
+    `open` are those of all but its filters on `APART` that are not negated, by their key, where it has such.
+    """
 
     base: Bits
     rows: Bits
     tables: Mapping[str, Array]
+    open: Mapping[str, "Found"] = field(default_factory=dict)
 
     def allowed(self, without: str) -> Array | None:
         """Which combinations may be, if the filters of one key that are not negated were left out; None for all."""
@@ -54,6 +60,11 @@ class Selection:
         Raises:
             KeyError: a filter names a mark that there is none of.
         """
+        found = self._found(query, marks)
+        chosen = {one.key for one in query.filters if one.key in APART and not one.negated}
+        return replace(found, open={key: self._found(query.without(key), marks) for key in chosen}) if chosen else found
+
+    def _found(self, query: Query, marks: Marks) -> "Found":
         combined = [one for one in query.filters if one.key in COMBINED]
         sought = [self.word(word) for word in query.words]
         sought += [~self.word(word) for word in query.excluded]

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 FIRST_SECONDS = 20.0  # a page that has just been opened has better things to do
 LOOK_SECONDS = 60.0
+LEADER_SECONDS = 2.0
 REST_SECONDS = 900.0
 
 
@@ -86,6 +87,7 @@ class CatalogSync:
         self._turn = asyncio.Lock()
         self._wanted: bool | None = None  # somebody asked; True: for all from the first model
         self._wake = asyncio.Event()
+        self._broken = asyncio.Event()  # what is in use cannot be read
         self._rest_until = 0.0
         self._errors: dict[str, str] = {}
         self._doing: dict[str, str] = {}
@@ -193,9 +195,11 @@ class CatalogSync:
                 raise unwritten(error) from error
             try:
                 built = await self._build()
-            except ModelshelfError:
+            except ModelshelfError as error:
                 await asyncio.to_thread(known.save, before)
+                self._tell("", "failed", error=error.message)
                 raise
+            self._tell("", "done", built.rows)
             await asyncio.to_thread(known.tidy)
         return taken, built
 
@@ -290,6 +294,13 @@ class CatalogSync:
         with suppress(NotFound):
             await self._build()
 
+    async def _anew(self) -> None:
+        """Put what is known in use, apart from any round."""
+        async with self._turn:
+            with suppress(NotFound):
+                built = await self._build()
+                self._tell("", "done", built.rows)
+
     async def _build(self) -> Built:
         files = await asyncio.to_thread(self._files)
         if not files:
@@ -328,11 +339,16 @@ class CatalogSync:
         self._events.publish(SyncChanged(source=source, status=status, found=found, error=error))
 
     async def _warm(self) -> None:
-        with suppress(NotFound, StoreError):
+        try:
             await self._catalog.index.warm()
+        except NotFound:
+            pass
+        except (StoreError, LookupError, ValueError) as error:  # whatever columns come to that are no columns
+            log.warning("the catalogue cannot be read and is made anew: %s", error)
+            self._broken.set()
 
     async def _watch(self) -> None:
-        await asyncio.sleep(FIRST_SECONDS)
+        await _until(self._broken, FIRST_SECONDS)
         while True:
             try:
                 if self._leads():
@@ -340,14 +356,16 @@ class CatalogSync:
             except ModelshelfError as error:
                 log.warning("the catalogue was not brought up to date: %s", error)
                 self._tell("", "failed", error=error.message)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._wake.wait()
+            # Who leads a home may not be known yet.
+            await _until(self._wake, LEADER_SECONDS if self._broken.is_set() else LOOK_SECONDS)
             self._wake.clear()
 
     async def _look_after(self) -> None:
         """Do what somebody asked for, or what is due; after a failure the hubs are left alone for a while."""
         now = asyncio.get_running_loop().time()
+        if self._broken.is_set():  # what sources said is still there
+            self._broken.clear()
+            await self._anew()
         if self._wanted is not None:
             await asyncio.to_thread(self._config.load)  # another process may have changed what is to be kept
         if self._wanted is not None or (now > self._rest_until and await self._due()):
@@ -356,8 +374,7 @@ class CatalogSync:
             if self._errors:
                 self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + REST_SECONDS)
         elif await self._other_sources():
-            async with self._turn:
-                self._tell("", "done", (await self._build()).rows)
+            await self._anew()
 
     async def _other_sources(self) -> bool:
         """Whether sources were switched on or off, added or removed since the catalogue was made."""
@@ -385,6 +402,13 @@ class CatalogSync:
                     self._tell("", "stopped")
                 elif isinstance(event, SourceChanged):
                     self._wake.set()
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most so long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _is_held(path: Path) -> bool:
