@@ -243,7 +243,14 @@ def test_a_report_that_cannot_be_written_is_explained(terminal: Terminal) -> Non
 def test_a_download_stopped_by_hand_says_that_it_can_go_on(terminal: Terminal) -> None:
     slow = terminal.environment | {"MODELSHELF_DOWNLOADS__MAX_RATE_MB": "0.05"}
     command = [sys.executable, "-m", "modelshelf.cli", "download", TINY, "--json"]
-    with subprocess.Popen(command, cwd=terminal.folder, env=slow, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=terminal.folder,
+        env=slow,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs the tests may ignore it
+    ) as process:
         assert process.stdout is not None
         while json.loads(process.stdout.readline())["status"] != "transferring":
             pass

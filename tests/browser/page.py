@@ -37,8 +37,9 @@ def reachable(control: Locator) -> bool:
 
 
 def ready(page: Page) -> None:
-    """Wait until the list has its rows."""
+    """Wait until the list has its rows, and the search box hears keys: they are loaded one after the other."""
     expect(page.locator(".item:visible").first).to_be_visible()
+    expect(page.locator("input[role=combobox]:visible").first).to_be_visible()
 
 
 def go(page: Page, tab: str) -> None:
