@@ -29,6 +29,11 @@ class Known:
     error: str = ""
 
     @property
+    def whole(self) -> bool:
+        """Whether nothing more is to come, unless its source answers another time."""
+        return self.detail is not None and (self.fit is not None or bool(self.error))
+
+    @property
     def card(self) -> RepoCard | None:
         """What is known of it."""
         return self.detail.card if self.detail is not None else self.listed
@@ -56,7 +61,8 @@ class SideBySide:
         self._session.run(self._load(), key="side by side")
 
     async def _load(self) -> None:
-        missing = [name for name, known in self._known.items() if known.detail is None]
+        # Also what was looked at only in part, when a later question gave the look up.
+        missing = [name for name, known in self._known.items() if not known.whole]
         async with asyncio.TaskGroup() as group:
             for name in missing:
                 group.create_task(self._look_at(name))
