@@ -1,6 +1,7 @@
 """Where an installed model can be used: each provider with what it has of it, what giving it would cost, or why not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelshelf.errors import ModelshelfError
@@ -85,8 +86,14 @@ class Where:
         await self._shelf.registration.undo(registration)
 
     def _again(self) -> None:
-        if self._model:
-            self._session.run(self.look(self._model), key="where")
+        """Show at once what is known of the registrations; to ask every provider anew takes longer."""
+        if not self._model:
+            return
+        if self._plan is not None:
+            now = {item.id: item for item in self._shelf.models_state.registrations}
+            self._plan = replace(self._plan, offers=tuple(_renewed(offer, now) for offer in self._plan.offers))
+            self._show()
+        self._session.run(self.look(self._model), key="where")
 
     def _installed(self) -> InstalledModel | None:
         repo = (self._model.partition(":")[2] or self._model).partition("@")[0]
@@ -114,6 +121,12 @@ def lost_with(breaks: Breaks) -> list[str]:
     taken = [_("It is taken back from: {names}.", names=", ".join(names))] if names else []
     profiles = ", ".join(f"@{name}" for name in breaks.profiles)
     return [*taken, *([_("These profiles lose their model: {names}.", names=profiles)] if profiles else [])]
+
+
+def _renewed(offer: Offer, now: Mapping[str, Registration]) -> Offer:
+    """The offer with its registration as it is now."""
+    found = now.get(offer.registration.id) if offer.registration is not None else None
+    return offer if found is None else replace(offer, registration=found)
 
 
 def _standing(offer: Offer) -> tuple[str, str]:
