@@ -75,6 +75,13 @@ class Follower:
         self._when_begun(watch)
         self.watch(source, [collection], flush)
 
+    def soon(self, flush: Flush) -> None:
+        """Call `flush` in the session's next tick, once however often that is asked for.
+
+        What a task found out is shown so: written at once it could reach the browser after what was written later.
+        """
+        self._mark(flush)
+
     def close(self) -> None:
         """Let go of everything."""
         self._closed = True

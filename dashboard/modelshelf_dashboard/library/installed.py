@@ -79,7 +79,7 @@ class Installed:
             except ModelshelfError:  # a broken file: its row stays without a score, and the drawer says why
                 continue
             self._answers[name] = {provider: answer for (_model, provider), answer in found.items()}
-            self._draw()
+            self._session.follower.soon(self._draw)
 
     def _draw(self) -> None:
         state = self._shelf.models_state
