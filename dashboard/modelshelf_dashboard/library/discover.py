@@ -263,7 +263,7 @@ class Discover:
 
     def _moved(self, *changes: Any) -> None:
         nav = self._session.navigation
-        self.search.param.update(text=nav.q, tokens=list(nav.filters))
+        self.search.change(text=nav.q, tokens=list(nav.filters))
         if {change.name for change in changes} == {"filters"} and self._live.found() is not None:
             self.draw()
         else:
